@@ -1,0 +1,93 @@
+# The door. Meson builds; this only names what people ask for.
+#   make            build/signet (release)         make check   the fast loop, below 30 s on a built tree
+#   make demo       see it work, sets itself up    make test    every test, sets itself up, below 10 minutes
+BUILD ?= build
+DEBUG ?= build-debug
+PYTHON ?= /usr/bin/python3
+prefix ?= /usr/local
+DESTDIR ?=
+N ?= 10000
+T ?= 60
+SEED ?= 1
+SIGNET = $(BUILD)/signet
+RUN = $(PYTHON) tools/tally.py
+export PYTHONDONTWRITEBYTECODE = 1
+
+all: $(SIGNET)
+
+# Meson leaves the program in its folder's place; the contract is build/signet.
+$(SIGNET): release
+	@test -x $(BUILD)/src/app/signet || { echo "src/app/meson.build builds no signet" >&2; exit 1; }
+	@ln -sfn src/app/signet $@
+
+release: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+debug: $(DEBUG)/build.ninja
+	ninja -C $(DEBUG) all meson-test-prereq
+	@test ! -x $(DEBUG)/src/app/signet || ln -sfn src/app/signet $(DEBUG)/signet
+
+$(BUILD)/build.ninja:
+	@tools/deps.sh --check build
+	meson setup $(BUILD) --buildtype=debugoptimized --prefix=$(prefix)
+
+$(DEBUG)/build.ninja:
+	@tools/deps.sh --check build
+	meson setup $(DEBUG) --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+
+demo:
+	tools/deps.sh build demo
+	$(MAKE) all
+	$(PYTHON) tools/demo.py
+
+check: release debug
+	$(RUN) start
+	$(RUN) script tidy $(PYTHON) tools/tidy.py
+	$(RUN) script layers $(PYTHON) tools/layers.py
+	$(RUN) script purity tools/purity.sh $(BUILD)
+	$(RUN) script rfc $(PYTHON) tools/rfc.py
+	$(RUN) script snippets $(PYTHON) tools/snippets.py $(SIGNET)
+	$(RUN) meson check-debug $(DEBUG) --no-rebuild --no-suite torture
+	$(RUN) sum
+
+test:
+	tools/deps.sh build demo test peers
+	$(MAKE) all check
+	$(MAKE) peers
+	$(RUN) sum
+
+# Real programs against ours: unbound, named, kdig, ldns, dnsperf ...; what is absent is skipped by name.
+peers: $(SIGNET)
+	$(RUN) pytest peers $(PYTHON) -m pytest -q -rs -p no:cacheprovider test/peer
+
+bench: $(SIGNET)
+	$(PYTHON) bench/run.py
+
+slices: $(SIGNET)
+	$(PYTHON) bench/slices.py
+
+sim: debug
+	test -x $(DEBUG)/test/sim/sim
+	$(DEBUG)/test/sim/sim --seeds $(N) --seed $(SEED)
+
+scenarios: debug
+	meson test -C $(DEBUG) --no-rebuild --suite scenario --print-errorlogs
+
+torture: debug
+	meson test -C $(DEBUG) --no-rebuild --suite torture --print-errorlogs
+
+# Coverage-guided, T seconds for each fuzzer.
+fuzz:
+	tools/deps.sh build fuzz
+	test -f build-fuzz/build.ninja || CC=clang meson setup build-fuzz -Dfuzz=true \
+		--buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+	ninja -C build-fuzz
+	tools/fuzz.sh build-fuzz $(T)
+
+install: $(SIGNET)
+	tools/install.sh $(SIGNET) "$(DESTDIR)" "$(prefix)"
+
+clean:
+	rm -rf $(BUILD) $(DEBUG) build-fuzz
+
+.PHONY: all release debug demo check test peers bench slices sim scenarios torture fuzz install clean
