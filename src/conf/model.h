@@ -1,0 +1,88 @@
+/* model: what a configuration means, the same for both dialects, immutable once made. A reload makes a new one, takes
+ * over what lives (plugin.h), swaps a pointer between turns, and frees the old arena when its last query has ended. */
+#ifndef CONF_MODEL_H
+#define CONF_MODEL_H
+
+#include "core/chain.h"
+#include "core/reply.h"
+#include "plugin/plugin.h"
+
+#define LISTENS_MAX 256u
+
+/* One listening address. */
+struct listen {
+	struct addr addr;
+	bool tls;                  /* DNS over TLS on this port */
+};
+
+/* unbound.conf's options about sockets and clients. */
+struct listen_conf {
+	struct listen *listens;
+	unsigned nlistens;
+	uint32_t port, tls_port;
+	bool do_ip4, do_ip6, do_udp, do_tcp, reuseport, freebind, transparent;
+	uint32_t tcp_clients;                 /* incoming-num-tcp, a worker */
+	uint32_t tcp_idle_ms;
+	size_t rcvbuf, sndbuf;
+	const char *tls_key, *tls_pem;
+	struct tcp_limit *tcp_limits;         /* tcp-connection-limit */
+	unsigned ntcp_limits;
+	struct addr *outgoing;
+	unsigned noutgoing;
+	uint32_t clients_max;                 /* num-queries-per-thread */
+	uint32_t max_udp_size;
+	struct port_range *port_ranges;       /* outgoing-port-permit and -avoid, in their order */
+	unsigned nport_ranges;
+};
+
+struct tcp_limit {
+	struct prefix net;
+	uint32_t max;
+};
+
+struct port_range {
+	uint16_t first, last;
+	bool avoid;
+};
+
+struct process_conf {
+	uint32_t threads;                     /* 0: as many as there are cores to run on */
+	const char *username, *directory, *chroot, *pidfile;
+	const char *logfile;                  /* "" stderr */
+	bool use_syslog, daemonize, time_ascii, time_iso;
+	uint32_t verbosity;
+	const char *log_identity;
+	bool thread_id;
+	const char *ca_bundle;                /* tls-cert-bundle */
+	bool ca_system;
+	struct addr metrics;                  /* family ADDR_NONE: none */
+	bool cookies;                         /* answer-cookie */
+	const char *cookie_secret;            /* 32 hex digits, "" random */
+	bool do_tcp_upstream;
+};
+
+struct model {
+	struct arena arena;
+	const char *file;                     /* as given on the command line */
+	const char **files;                   /* every file read, for reload by change */
+	unsigned nfiles;
+	struct listen_conf listen;
+	struct process_conf process;
+	struct reply_conf reply;
+	struct chain chain;
+	const struct plugin *plugins[CHAIN_MAX];   /* of chain.links */
+	uint64_t generation;
+};
+
+/* Read and lower a file and its includes. NULL on errors, which are in diag with file, line, column; warnings alone
+ * leave a model. diag's arena must outlive it. base_dir: what relative names are relative to. */
+struct model *model_load(const char *file, struct diag *diag);
+/* From bytes, for tests and fuzzers: `include` is answered by nothing (each is an error). */
+struct model *model_from_text(struct span text, struct diag *diag);
+void model_free(struct model *m);
+/* The model as canonical text: every option with its value, unbound.conf's dialect. */
+void model_dump(const struct model *m, struct buf *to);
+/* What is enforced, what is inert in this context, what leaks: one line each, for people. */
+void model_posture(const struct model *m, struct buf *to);
+
+#endif

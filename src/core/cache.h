@@ -1,0 +1,42 @@
+/* cache: bytes under a key, with a byte budget for everything (index included), S3-FIFO eviction, and hits without locks.
+ * Storage is a pair of byte logs a shard (small and main queue): an insert writes at the head, eviction reads at the
+ * tail, so there is no allocator and no fragmentation. Readers copy out under a version (version, copy, version) and
+ * never write but a relaxed frequency mark; writers lock the shard. Any thread. Keyed SipHash (attacks D12). */
+#ifndef CORE_CACHE_H
+#define CORE_CACHE_H
+
+#include "base/hash.h"
+#include "base/span.h"
+#include "base/time.h"
+
+#define CACHE_ENTRY_MAX 66000u
+
+struct cache;
+
+/* What is kept beside the value. */
+struct cache_meta {
+	msec stored, expires;   /* monotonic */
+	uint32_t mark;          /* the user's own; cache_mark changes it */
+};
+
+struct cache *cache_new(size_t bytes, const struct hash_key *key);
+void cache_free(struct cache *c);
+size_t cache_bytes(const struct cache *c);
+
+uint64_t cache_hash(const struct cache *c, struct span key);
+/* Copy the value into `to` (room cap). Expired entries are found too: the caller reads meta.
+ * returns bytes of the value, 0 when absent or larger than cap */
+size_t cache_get(struct cache *c, uint64_t hash, struct span key, void *to, size_t cap, struct cache_meta *ret);
+/* Replace or insert. Larger than CACHE_ENTRY_MAX or than an eighth of the cache: not kept. */
+void cache_put(struct cache *c, uint64_t hash, struct span key, struct span value, const struct cache_meta *meta);
+/* Set meta.mark from `from` to `to`; false when absent or another was faster: so one of many prefetches. */
+bool cache_mark(struct cache *c, uint64_t hash, struct span key, uint32_t from, uint32_t to);
+void cache_remove(struct cache *c, uint64_t hash, struct span key);
+void cache_clear(struct cache *c);
+
+struct cache_stats {
+	uint64_t entries, bytes, inserted, evicted;
+};
+void cache_stats(struct cache *c, struct cache_stats *ret);
+
+#endif

@@ -1,0 +1,57 @@
+/* chain: the plugins a question passes, in order, and the driver that walks it down until one answers and then back up
+ * through .response of all it passed. A query's whole place is (index, direction), so waiting costs nothing either way. */
+#ifndef CORE_CHAIN_H
+#define CORE_CHAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct query;
+struct fast;
+struct link;
+
+/* What a step says of the question in front of it. */
+enum verdict {
+	PASS,       /* not mine, or seen: go on in the same direction */
+	ANSWERED,   /* q->answer is set: turn round (on the way up: go on up with the answer replaced) */
+	WAIT,       /* something is under way; .wake is called when it ends or at q->wake_at */
+	AGAIN,      /* descend once more, from this plugin on */
+	DROP,       /* no answer at all */
+	SLOW,       /* fast path only: this question needs a query object; the chain is entered at this plugin */
+};
+
+struct steps {
+	/* On the way down. NULL: PASS. */
+	enum verdict (*request)(const struct link *l, struct query *q);
+	/* On the way up, for an answer made below. NULL: PASS. */
+	enum verdict (*response)(const struct link *l, struct query *q);
+	/* After WAIT: `child` is the sub-question that ended, NULL when wake_at came or the world has an event. The verdict
+	 * counts as that of the step that waited. */
+	enum verdict (*wake)(const struct link *l, struct query *q, const struct query *child);
+	/* A question still in its packet: PASS, ANSWERED (reply stands in f->out), DROP or SLOW. NULL: SLOW. */
+	enum verdict (*fast)(const struct link *l, struct fast *f);
+};
+
+/* A plugin in a chain: its code, its settings (const while serving) and what of it lives over reloads. */
+struct link {
+	const struct steps *steps;
+	const char *name;
+	const void *self;
+	void *live;
+};
+
+#define CHAIN_MAX 64u    /* plugins in one chain; a forward-zone is one */
+#define AGAIN_MAX 8u     /* descents of one query: the bound on AGAIN */
+
+struct chain {
+	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
+	unsigned n;
+	struct link links[CHAIN_MAX];
+};
+
+/* Walk until the query waits (false) or is through (true: q->dropped, or q->answer is set). */
+bool chain_run(struct query *q);
+/* Resume a query whose step said WAIT. */
+bool chain_wake(struct query *q, const struct query *child);
+
+#endif

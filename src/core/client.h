@@ -1,0 +1,33 @@
+/* client: one question as a client sent it: where from, over what, in which form the answer must be. Read in place
+ * from the packet; copied only when it must outlive the packet. */
+#ifndef CORE_CLIENT_H
+#define CORE_CLIENT_H
+
+#include "base/addr.h"
+#include "base/time.h"
+#include "wire/msg.h"
+
+enum proto { PROTO_UDP, PROTO_TCP, PROTO_DOT, PROTO_DOH, PROTO_NONE };
+
+#define COOKIE_MAX 40u
+
+struct client {
+	struct addr from, to;         /* to: our own address, 0 family when unknown */
+	enum proto proto;
+	uint16_t id, flags;           /* header as sent */
+	struct question question;     /* name borrowed from the packet, case as sent */
+	struct edns edns;             /* spans borrowed from the packet */
+	uint16_t size_max;            /* longest answer this client may get */
+	bool cookie_valid;            /* its server cookie is ours (RFC9018) */
+	uint64_t conn;                /* which connection, for streams; 0 UDP */
+	msec arrived;
+	uint8_t cookie[COOKIE_MAX];   /* to send back; ncookie bytes */
+	uint8_t ncookie;
+};
+
+static inline bool client_wants_dnssec(const struct client *c)
+{
+	return c->edns.present && c->edns.dnssec_ok;
+}
+
+#endif

@@ -1,0 +1,99 @@
+/* engine: all queries of one worker. It owns their slots, arenas and deadlines, makes equal sub-questions one, and
+ * drives their chains. Pure: bytes, events and `now` go in, effects come out; the app and the simulator are its two
+ * performers. One thread. */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "base/timers.h"
+#include "core/effect.h"
+#include "core/metrics.h"
+#include "core/query.h"
+#include "core/record.h"
+#include "core/reply.h"
+
+struct engine {
+	struct now now;
+	struct rng rng;
+	struct hash_key key;           /* the same in all workers: it says who owns a question */
+	uint32_t worker, workers;
+	struct slots queries;
+	struct slots sockets, streams; /* struct socket_use, struct stream_use: whose they are */
+	struct map asks;               /* sub-questions under way that can be joined */
+	struct timers timers;
+	struct query *ready, **ready_last;
+	struct effects *fx;            /* of the turn at hand */
+	struct metrics *metrics;
+	struct record_ring *log;       /* NULL: none */
+	uint32_t clients_max;          /* client questions under way at once */
+	uint32_t clients;
+	struct slots pools;            /* struct pool: told of time */
+};
+
+#define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
+
+void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const struct hash_key *key,
+                 const uint8_t seed[32]);
+void engine_fini(struct engine *e);
+
+/* A client's question enters `chain` at link `place` (the fast path has done those before). bytes is the packet that c
+ * borrows from; both are copied. returns ERR_LIMIT when too many are under way */
+enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c) MUST_CHECK;
+/* The client's connection is gone: its questions end without an answer. */
+void engine_client_gone(struct engine *e, uint64_t conn);
+/* Something happened to a socket or a stream. */
+void engine_event(struct engine *e, const struct event *ev);
+/* A question that another worker hands over, and the answer to one handed to another worker. */
+struct remote_ask {
+	const struct chain *chain;
+	uint16_t place;
+	uint8_t depth;
+	bool checking_disabled;
+	struct question question;
+	struct budget_share share;
+	uint32_t worker;      /* who asks */
+	uint64_t remote;      /* its name for the asker */
+	msec deadline;
+	bool alone;           /* nobody waits: a prefetch */
+};
+void engine_ask(struct engine *e, const struct remote_ask *ask);
+void engine_told(struct engine *e, uint64_t remote, enum err err, const struct packed *answer,
+                 const struct budget_share *unspent);
+
+/* Run what is ready and what is due. Call with e->now and e->fx set until it returns false; perform the effects after
+ * each call. */
+bool engine_turn(struct engine *e);
+/* When to call again if nothing happens before. */
+msec engine_deadline(const struct engine *e);
+
+/* For plugins: ask a sub-question; q must return WAIT. Equal ones under way that stand deeper are joined (DESIGN part 2:
+ * waits always go deeper, so no cycle can form).
+ * DOOR_BELOW  starts behind q's place, ends by passing q's own .response
+ * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
+enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;
+/* Nobody waits for it: a prefetch behind link `place` of `chain`. */
+void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
+                  bool checking_disabled);
+
+/* For plugins that wait for the world: wake q (no child) in this or the next turn. */
+void query_wake(struct query *q);
+
+/* A question still in its packet, on its way through the .fast steps. */
+struct fast {
+	struct engine *engine;
+	const struct chain *chain;
+	const struct client *client;
+	struct buf *out;          /* the reply */
+	unsigned place;           /* of the step at hand; where the slow path enters after SLOW */
+	uint8_t folded[NAME_MAX_BYTES];   /* the question's name in lower case */
+	unsigned rcode;           /* of the reply in out */
+	bool cached;              /* the reply came from the cache */
+	bool log_reply;           /* a reply line is wanted */
+};
+
+/* PASS never; ANSWERED, DROP or SLOW (then enter the chain at f->place). */
+enum verdict engine_fast(struct fast *f);
+
+#endif

@@ -1,0 +1,51 @@
+/* record: what a query or reply log line says, as a fixed-layout record in a worker's ring. Workers write records, one
+ * other thread formats and writes them; a full ring counts a loss instead of holding a worker up. */
+#ifndef CORE_RECORD_H
+#define CORE_RECORD_H
+
+#include "base/ring.h"
+#include "core/client.h"
+
+enum record_kind { RECORD_QUERY, RECORD_REPLY, RECORD_LOCAL_ACTION, RECORD_SERVFAIL, RECORD_TEXT };
+
+struct record {
+	uint8_t kind, proto, cached, name_len;
+	uint16_t type, class, rcode, size;
+	uint32_t took_us;
+	uint32_t text_len;             /* RECORD_SERVFAIL, RECORD_LOCAL_ACTION, RECORD_TEXT: bytes after the name */
+	struct wall at;
+	struct addr from, to;
+	uint8_t name[];                /* wire form, case as sent */
+};
+
+struct record_ring {
+	struct ring ring;
+	_Atomic uint64_t lost, written;
+};
+
+#define RECORD_RING_BYTES (4u << 20)
+#define RECORD_TEXT_MAX 512u
+
+/* A question arrived / a reply of `size` bytes left. Nothing is formatted here. */
+void record_query(struct record_ring *r, struct wall at, const struct client *c);
+struct record_reply {
+	unsigned rcode;
+	bool cached;
+	size_t size;
+	uint32_t took_us;
+};
+void record_reply(struct record_ring *r, struct wall at, const struct client *c, const struct record_reply *reply);
+/* A line about a question, or about none (c NULL). */
+void record_text(struct record_ring *r, enum record_kind kind, struct wall at, const struct client *c, const char *text);
+
+/* How lines look (facts: unbound.conf's log-* options). */
+struct record_style {
+	const char *ident;        /* "unbound" */
+	uint32_t pid;
+	bool tag, time_ascii, time_iso, destaddr, thread_id;
+};
+
+/* One line with newline; `worker` is printed as thread. Fast: no stdio. */
+void record_line(const struct record *rec, const struct record_style *style, unsigned worker, struct buf *to);
+
+#endif

@@ -1,0 +1,34 @@
+/* plugin: one file and one line in plugins.def, which gives the order. Settings come from rows (opt.h), behaviour is four
+ * steps (core/chain.h), and what must outlive a reload is made once for equal settings (live). */
+#ifndef PLUGIN_PLUGIN_H
+#define PLUGIN_PLUGIN_H
+
+#include "core/chain.h"
+#include "core/engine.h"
+#include "plugin/opt.h"
+
+struct live_env {
+	struct hash_key key;
+	uint32_t workers;
+};
+
+struct plugin {
+	struct settings settings;      /* name and doc are the plugin's */
+	struct steps steps;
+	/* What lives over reloads: kept by those with equal text, across configurations. NULL live_make: nothing. */
+	void (*live_text)(const void *self, struct buf *to);
+	void *(*live_make)(const void *self, const struct live_env *env);
+	void (*live_free)(void *live);
+	/* Is an instance wanted at all with these settings? NULL: always. */
+	bool (*wanted)(const void *self);
+};
+
+#define PLUGIN(name) extern const struct plugin plugin_##name;
+#include "plugin/plugins.def"
+#undef PLUGIN
+
+/* All plugins in the order of plugins.def. */
+extern const struct plugin *const plugins[];
+extern const unsigned nplugins;
+
+#endif
