@@ -1,0 +1,59 @@
+"""Fixtures: keys once per session, a world per test (or shared), the program under test."""
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import keys as keys_of  # noqa: E402
+import ns  # noqa: E402
+from server import Server  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def keys():
+    why = ns.refusal()
+    if why:
+        pytest.skip(f"needs namespaces: {why}")
+    if not ns.program().exists():
+        pytest.skip(f"no program to test: {ns.program()} (make builds it)")
+    folder = Path(tempfile.mkdtemp(prefix="signet-keys-"))
+    yield keys_of.make(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def world(keys):
+    """A world of this test's own, hosts running."""
+    with ns.World(keys) as made:
+        yield made.start_hosts()
+
+
+@pytest.fixture
+def server(world):
+    """The verbatim hardening.conf under the name unbound."""
+    return Server(world)
+
+
+@pytest.fixture(scope="module")
+def shared(keys):
+    """One world and one program for tests that leave both as they were; .server is the program."""
+    with ns.World(keys) as made:
+        made.start_hosts()
+        made.server = Server(made)
+        yield made
+
+
+@pytest.fixture
+def is_unbound():
+    """True when the packaged unbound stands in for the program, to check the tests themselves."""
+    return "unbound" in os.path.basename(str(ns.program()))
+
+
+def needs(*tools):
+    """Skip a test, with a line saying so, where a tool is missing."""
+    missing = [t for t in tools if not shutil.which(t)]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
