@@ -59,8 +59,8 @@ static void keep_input(void)
 	int len = snprintf(path, sizeof(path), "crash-%s.bin", run.name);
 	int fd = len > 0 && (size_t)len < sizeof(path) ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
 	if (fd >= 0 && write(fd, run.now.bytes, run.now.len) == (ssize_t)run.now.len)
-		fprintf(stderr, "\nSEED=%" PRIu64 " run %" PRIu64 ": %zu bytes kept in %s; again: replay_%s %s\n", run.seed,
-		        run.runs, run.now.len, path, run.name, path);
+		fprintf(stderr, "\nSEED=%" PRIu64 " run %" PRIu64 ": %zu bytes kept in %s\n", run.seed, run.runs,
+		        run.now.len, path);
 	if (fd >= 0)
 		close(fd);
 }
@@ -123,8 +123,8 @@ static void read_corpus(void)
 	int n = run.corpus == NULL ? -1 : scandir(run.corpus, &entries, visible, alphasort);
 	for (int i = 0; i < n; i++) {
 		char path[1024];
-		if (run.nseeds < SEEDS_MAX
-		    && snprintf(path, sizeof(path), "%s/%s", run.corpus, entries[i]->d_name) < (int)sizeof(path))
+		if (run.nseeds < SEEDS_MAX &&
+		    snprintf(path, sizeof(path), "%s/%s", run.corpus, entries[i]->d_name) < (int)sizeof(path))
 			add_seed(path);
 		free(entries[i]);
 	}
@@ -152,7 +152,7 @@ static size_t cut(uint8_t *b, size_t len)
 /* One change: the kinds that parsers fall over. */
 static size_t mutate(uint8_t *b, size_t len)
 {
-	static const uint8_t odd[] = { 0x00, 0x01, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xc0, 0xff, '"', '\\', '\n', '(' };
+	static const uint8_t odd[] = { 0x00, 0x01, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff, '"', '\\', '\n', '(' };
 	uint8_t fresh[16];
 	uint64_t r = roll();
 	memcpy(fresh, &r, 8);
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
 		for (unsigned i = 0; i < BATCH; i++)
 			run_next();
 	}
-	printf("%s: %" PRIu64 " inputs, %zu of them from the corpus, SEED=%" PRIu64 "\n", run.name, run.runs, run.nseeds,
+	printf("%s: %" PRIu64 " inputs, %zu from the corpus, SEED=%" PRIu64 "\n", run.name, run.runs, run.nseeds,
 	       run.seed);
 	for (size_t i = 0; i < run.nseeds; i++)
 		free(run.seeds[i].bytes);
