@@ -1,0 +1,25 @@
+/* listen: what a listening socket is asked to be, UDP and TCP alike. */
+#ifndef IO_LISTEN_H
+#define IO_LISTEN_H
+
+#include "base/addr.h"
+
+#define LISTEN_RCVBUF (4u << 20)   /* bytes asked for by default: a burst of 5,000 datagrams overflows the kernel's 208 kB */
+#define LISTEN_SNDBUF (4u << 20)   /* so that one dead neighbour's queue does not fill it (attacks E17) */
+#define LISTEN_BACKLOG 4096        /* the kernel cuts it to net.core.somaxconn */
+
+struct listen_conf {
+	struct addr addr;       /* with port; 0.0.0.0 and :: are wildcards */
+	bool reuseport;         /* one socket a worker at the same address */
+	bool transparent;       /* IP_TRANSPARENT; needs CAP_NET_ADMIN */
+	bool freebind;          /* bind addresses that are not there yet */
+	uint8_t dscp;           /* 0..63 */
+	uint32_t rcvbuf, sndbuf;   /* bytes; 0: the defaults above */
+	uint16_t mss;           /* TCP: 0 none */
+};
+
+/* A bound socket, not yet listening. sock_type SOCK_DGRAM or SOCK_STREAM.
+ * returns  OK | ERR_WORLD: why holds one line, for a taken port with the name and pid of who holds it */
+enum err listen_bind(const struct listen_conf *c, int sock_type, int *ret_fd, struct buf *why) MUST_CHECK;
+
+#endif
