@@ -57,3 +57,16 @@ def needs(*tools):
     """Skip a test, with a line saying so, where a tool is missing."""
     missing = [t for t in tools if not shutil.which(t)]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ours(why): what this program promises and the packaged unbound 1.17 does not")
+
+
+def pytest_collection_modifyitems(items):
+    if "unbound" not in os.path.basename(str(ns.program())):
+        return
+    for item in items:
+        mark = item.get_closest_marker("ours")
+        if mark:
+            item.add_marker(pytest.mark.xfail(reason=f"unbound 1.17: {mark.args[0]}", strict=False))
