@@ -12,6 +12,12 @@ enum { OPTION_NSID = 3, OPTION_ECS = 8, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 1
 #define EDE_MAX 4u             /* kept from one message */
 #define EDE_TEXT_MAX 255u
 
+/* EDE_OTHER, EDE_DNSSEC_BOGUS, ...: rows of codes.def. */
+enum ede_code {
+#define EDE(code, NAME, text) EDE_##NAME = code,
+#include "wire/codes.def"
+};
+
 struct ede {
 	uint16_t code;
 	struct span text;      /* UTF-8, not terminated, borrowed */
@@ -29,7 +35,9 @@ struct edns {
 	struct ede ede[EDE_MAX];
 };
 
-/* From the OPT record's fixed fields and rdata; the first option of a kind counts. */
+/* From the OPT record's fixed fields and rdata; the first option of a kind counts, those beyond EDNS_OPTIONS_MAX are
+ * not looked at. Of a version other than 0 only the fixed fields are read (RFC6891 6.1.3), and it is the caller's to
+ * answer BADVERS. returns OK | ERR_EDNS; ret untouched on failure */
 enum err edns_parse(uint16_t class, uint32_t ttl, struct span rdata, struct edns *ret) MUST_CHECK;
 
 /* Write an OPT record piece by piece: begin, options, end. begin returns the place end needs. */
@@ -37,7 +45,7 @@ size_t edns_begin(struct buf *b, uint16_t udp_size, uint8_t rcode_high, bool dns
 void edns_option(struct buf *b, uint16_t code, struct span data);
 void edns_ede(struct buf *b, const struct ede *ede);
 /* Pad so that the whole message, which starts at b->p, becomes a multiple of `block` (RFC8467 4). */
-void edns_pad(struct buf *b, uint16_t block);
+void edns_pad(struct buf *b, uint16_t block);   /* the last option; as much as fits when there is less room */
 void edns_end(struct buf *b, size_t at);
 
 /* "DNSSEC Bogus"; NULL for codes without a name. */

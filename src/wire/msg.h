@@ -17,9 +17,15 @@ enum {
 #define FLAGS_OPCODE(f) ((unsigned)(f) >> 11 & 15u)
 #define FLAGS_RCODE(f) ((unsigned)(f) & 15u)
 
-enum rcode { RCODE_NOERROR, RCODE_FORMERR, RCODE_SERVFAIL, RCODE_NXDOMAIN, RCODE_NOTIMP, RCODE_REFUSED, RCODE_YXDOMAIN,
-             RCODE_NOTAUTH = 9, RCODE_BADVERS = 16, RCODE_BADCOOKIE = 23 };
-enum opcode { OPCODE_QUERY = 0, OPCODE_NOTIFY = 4, OPCODE_UPDATE = 5 };
+enum rcode {
+#define RCODE(code, NAME) RCODE_##NAME = code,
+#include "wire/codes.def"
+};
+
+enum opcode {
+#define OPCODE(code, NAME) OPCODE_##NAME = code,
+#include "wire/codes.def"
+};
 
 struct question {
 	struct name name;
@@ -37,10 +43,10 @@ struct msg {
 	struct edns edns;
 };
 
-/* Header and question only; *ret_at is the offset behind the question. For fast paths and for judging strays. The
+/* Header and question only; *ret_at is the offset behind the question (behind the header unless there is exactly one). For fast paths and for judging strays. The
  * question's name is borrowed from wire (a compressed question name is ERR_POINTER). */
 enum err msg_peek(struct span wire, struct msg *ret, size_t *ret_at) MUST_CHECK;
-/* The whole message. Trailing bytes are ERR_TRAILING. cost linear in its size (attacks D7). */
+/* The whole message. Trailing bytes are ERR_TRAILING, more than one question is ERR_FORMAT (RFC9619). cost linear in its size (attacks D7). */
 enum err msg_parse(struct arena *a, struct span wire, struct msg *ret) MUST_CHECK;
 /* Records of a section; consecutive in msg.rrs. */
 struct rr *msg_section(const struct msg *m, enum section s, size_t *ret_n);
@@ -55,9 +61,11 @@ enum err msg_query_edns(struct span wire, const struct msg *peeked, size_t at, s
 struct msg_writer {
 	struct buf *b;
 	uint16_t counts[4];
-	unsigned looked;              /* compression attempts so far */
-	uint16_t offsets[MSG_COMPRESS_MAX];
+	uint16_t owner;               /* offset of the latest owner name; 0 none */
+	unsigned looked;              /* names looked up so far; equal owners in a row cost none */
 	unsigned noffsets;
+	uint16_t offsets[MSG_COMPRESS_MAX];   /* where names and their tails stand */
+	uint16_t hashes[MSG_COMPRESS_MAX];    /* of those, folded */
 };
 
 /* The message starts at b->n == 0. */

@@ -7,9 +7,8 @@
 /* RR_A, RR_NS, ...: code points of the rows of rrtypes.def. Types without a row are plain numbers (RFC3597). */
 enum rrtype {
 #define RR(code, NAME, flags, source, fields) RR_##NAME = code,
+#define META(code, NAME, source) RR_##NAME = code,
 #include "wire/rrtypes.def"
-#undef RR
-	RR_OPT = 41, RR_TKEY = 249, RR_TSIG = 250, RR_IXFR = 251, RR_AXFR = 252, RR_MAILB = 253, RR_MAILA = 254, RR_ANY = 255
 };
 
 enum { CLASS_IN = 1, CLASS_CH = 3, CLASS_HS = 4, CLASS_NONE = 254, CLASS_ANY = 255 };
