@@ -3,8 +3,8 @@
 #ifndef CORE_CHAIN_H
 #define CORE_CHAIN_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/addr.h"
+#include "core/packed.h"
 
 struct query;
 struct fast;
@@ -40,11 +40,25 @@ struct link {
 	void *live;
 };
 
+/* What concerns more than one plugin of a chain. */
+struct chain_conf {
+	struct pack_conf pack;        /* the form in which answers are kept */
+	uint32_t edns_size;           /* told to upstreams (RFC6891) */
+	bool no_dnssec_ok;            /* do not ask for signatures */
+	bool pad_queries;             /* RFC8467, over TLS */
+	uint32_t pad_block;
+	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */
+	bool no_localhost;            /* never ask a server on loopback */
+	struct prefix *never;         /* nor one of these */
+	unsigned nnever;
+};
+
 #define CHAIN_MAX 64u    /* plugins in one chain; a forward-zone is one */
 #define AGAIN_MAX 8u     /* descents of one query: the bound on AGAIN */
 
 struct chain {
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
+	struct chain_conf conf;
 	unsigned n;
 	struct link links[CHAIN_MAX];
 };

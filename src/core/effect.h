@@ -17,10 +17,11 @@ enum effect_kind {
 	FX_DATAGRAM,    /* send bytes to server from a socket of its own, connected, fresh port; name it `socket` */
 	FX_SOCKET_END,  /* close that socket */
 	FX_OPEN,        /* connect a stream to server, with TLS when it says so; name it `stream` */
-	FX_WRITE,       /* bytes (one DNS message, unframed) on stream */
+	FX_WRITE,       /* bytes (framed DNS messages) on stream */
 	FX_CLOSE,       /* close stream */
 	FX_ASK,         /* a question for another worker: query is the asker, see ask */
-	FX_TELL,        /* an answer for another worker's asker: remote, answer, budget unspent */
+	FX_TELL,        /* an answer for another worker's asker: remote, answer, share */
+	FX_LOG,         /* text for the operator: bytes; said once, where it is given up */
 };
 
 struct budget_share {
@@ -37,7 +38,8 @@ struct effect {
 	uint64_t remote;
 	const struct packed *answer;    /* FX_TELL */
 	enum err err;                   /* FX_TELL: ERR_BUDGET when the ask died of its asker's budget */
-	struct budget_share unspent;
+	struct budget_share share;      /* FX_ASK: given along; FX_TELL: what comes back of it */
+	bool others;                    /* FX_TELL: ERR_BUDGET was the empty budget of somebody else */
 };
 
 #define EFFECTS_MAX 512u   /* in one engine turn; the engine leaves the rest for the next turn */

@@ -23,13 +23,14 @@ struct engine {
 	struct slots sockets, streams; /* struct socket_use, struct stream_use: whose they are */
 	struct map asks;               /* sub-questions under way that can be joined */
 	struct timers timers;
-	struct query *ready, **ready_last;
+	struct query *ready, **ready_last;     /* to be run */
+	struct waiter *told, **told_last;      /* to hear how a sub-question ended */
+	struct query *ended;                   /* to be freed when the turn's effects are performed */
 	struct effects *fx;            /* of the turn at hand */
 	struct metrics *metrics;
 	struct record_ring *log;       /* NULL: none */
-	uint32_t clients_max;          /* client questions under way at once */
-	uint32_t clients;
-	struct slots pools;            /* struct pool: told of time */
+	uint32_t clients, clients_max; /* client questions under way at once, and the bound on them */
+	struct pool *pools;            /* those that want to be told of time */
 };
 
 #define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
@@ -41,8 +42,6 @@ void engine_fini(struct engine *e);
 /* A client's question enters `chain` at link `place` (the fast path has done those before). bytes is the packet that c
  * borrows from; both are copied. returns ERR_LIMIT when too many are under way */
 enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c) MUST_CHECK;
-/* The client's connection is gone: its questions end without an answer. */
-void engine_client_gone(struct engine *e, uint64_t conn);
 /* Something happened to a socket or a stream. */
 void engine_event(struct engine *e, const struct event *ev);
 /* A question that another worker hands over, and the answer to one handed to another worker. */
@@ -59,8 +58,14 @@ struct remote_ask {
 	bool alone;           /* nobody waits: a prefetch */
 };
 void engine_ask(struct engine *e, const struct remote_ask *ask);
-void engine_told(struct engine *e, uint64_t remote, enum err err, const struct packed *answer,
-                 const struct budget_share *unspent);
+struct remote_answer {
+	uint64_t remote;
+	enum err err;
+	bool others;
+	const struct packed *answer;
+	struct budget_share share;
+};
+void engine_told(struct engine *e, const struct remote_answer *told);
 
 /* Run what is ready and what is due. Call with e->now and e->fx set until it returns false; perform the effects after
  * each call. */
@@ -73,6 +78,8 @@ msec engine_deadline(const struct engine *e);
  * DOOR_BELOW  starts behind q's place, ends by passing q's own .response
  * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
 enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;
+/* Does any query still stand in this chain? */
+bool engine_uses(const struct engine *e, const struct chain *chain);
 /* Nobody waits for it: a prefetch behind link `place` of `chain`. */
 void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
                   bool checking_disabled);

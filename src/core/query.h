@@ -10,6 +10,7 @@
 #include "core/packed.h"
 
 struct engine;
+struct exchange;
 
 /* Where a question enters the chain (DESIGN part 2). */
 enum door {
@@ -32,12 +33,28 @@ struct budget {
 #define QUERY_ARENA_MAX (512u * 1024u)
 #define QUERY_LIFE_MS 4500       /* ends before dig's five seconds are over */
 
+/* Somebody who wants to know how a sub-question ended. Lives in the sub-question's arena. */
 struct waiter {
 	struct waiter *next;
+	struct query *child;       /* the sub-question */
 	slot_id query;             /* 0: another worker's, told by `remote` */
 	uint64_t remote;
 	uint32_t worker;
-	bool spends;               /* the ask runs on this waiter's budget */
+	uint16_t place;            /* where the asker stood when it asked */
+	bool up, spends;           /* spends: the sub-question runs on this waiter's budget */
+	struct budget share;       /* another worker's: what came along, to go back when it was not needed */
+};
+
+/* What a sub-question is besides a question. */
+struct ask {
+	struct waiter *waiters;
+	uint64_t hash;             /* under which it can be joined; 0 not at all */
+	slot_id payer;             /* the client question whose budget it runs on, 0 none */
+	uint32_t unheard;          /* waiters told of the end that have not run yet */
+	uint16_t owing;            /* of a payer: sub-questions that run on its budget */
+	uint8_t door, depth;
+	bool remote;               /* another worker runs it for us */
+	bool others;               /* ended by the empty budget of another worker's question */
 };
 
 struct query {
@@ -47,18 +64,21 @@ struct query {
 	const struct chain *chain;
 	uint16_t place;            /* index of the plugin whose turn it is */
 	uint16_t top;              /* index at which the way up ends */
-	bool up, dropped, waiting, dead;   /* dead: ended for its asker, alive for those it owes a budget */
-	uint8_t door, depth, descents;
+	uint8_t descents;
+	bool up, waiting;
+	bool dropped;              /* no answer is to be sent */
+	bool ended;                /* through; alive only for those who still read it or run on its budget */
 	bool checking_disabled;
 	struct question question;  /* in the arena */
 	struct client *client;     /* NULL for sub-questions */
 	struct budget own, *budget;
 	const struct packed *answer;
+	enum err err;              /* why it failed, OK when it did not */
 	msec deadline, wake_at;
 	void **state;              /* one a plugin, theirs to use; [chain->n] */
-	struct waiter *waiters;    /* who wants to know */
-	uint64_t ask_hash;         /* in engine->asks while it can be joined */
-	struct query *next;        /* in engine's ready list */
+	struct ask ask;
+	struct exchange *exchange; /* with upstreams, while one is under way */
+	struct query *next;        /* in one of the engine's lists; itself when in none */
 };
 
 /* Keep state for the step at hand; NULL when the arena is full. */

@@ -19,6 +19,10 @@ struct plugin {
 	void (*live_text)(const void *self, struct buf *to);
 	void *(*live_make)(const void *self, const struct live_env *env);
 	void (*live_free)(void *live);
+	/* A worker leaves a configuration that had it: let go of what this worker holds in it. */
+	void (*live_leave)(void *live, struct engine *e);
+	/* Once the whole chain stands: take from it, or give to it, what concerns more than one plugin. */
+	void (*joined)(void *self, struct chain *chain, struct arena *a, struct diag *diag);
 	/* Is an instance wanted at all with these settings? NULL: always. */
 	bool (*wanted)(const void *self);
 };
@@ -26,6 +30,9 @@ struct plugin {
 #define PLUGIN(name) extern const struct plugin plugin_##name;
 #include "plugin/plugins.def"
 #undef PLUGIN
+
+/* chain_conf's options (plugin/upstreams.c), clause "server". */
+extern const struct settings upstreams_settings;
 
 /* All plugins in the order of plugins.def. */
 extern const struct plugin *const plugins[];

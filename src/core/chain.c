@@ -1,0 +1,68 @@
+#include "core/chain.h"
+
+#include "core/query.h"
+
+/* One index further up; true when that was the last. */
+static bool ascend(struct query *q)
+{
+	if (q->place <= q->top)
+		return true;
+	q->place--;
+	return false;
+}
+
+/* Move as the verdict says; true when the query is through. */
+static bool advance(struct query *q, enum verdict v)
+{
+	if (v == DROP) {
+		q->dropped = true;
+		return true;
+	}
+	if (v == AGAIN) {
+		if (q->descents++ < AGAIN_MAX) {
+			q->up = false;
+			return false;
+		}
+		v = query_fail_err(q, ERR_LIMIT);
+	}
+	if (!q->up && v != ANSWERED) {
+		q->place++;
+		return false;
+	}
+	q->up = true;
+	return ascend(q);
+}
+
+/* What the step at the query's place says. The end of the chain refuses: nobody is responsible. */
+static enum verdict step(struct query *q)
+{
+	if (q->place >= q->chain->n)
+		return query_fail_err(q, ERR_REFUSED);
+	const struct link *l = &q->chain->links[q->place];
+	enum verdict (*f)(const struct link *, struct query *) = q->up ? l->steps->response : l->steps->request;
+	return f == NULL ? PASS : f(l, q);
+}
+
+bool chain_run(struct query *q)
+{
+	for (;;) {
+		enum verdict v = step(q);
+		q->waiting = v == WAIT;
+		if (v == WAIT)
+			return false;
+		if (advance(q, v))
+			return true;
+	}
+}
+
+bool chain_wake(struct query *q, const struct query *child)
+{
+	const struct link *l = &q->chain->links[q->place];
+	if (l->steps->wake == NULL)
+		return chain_run(q);
+	enum verdict v = l->steps->wake(l, q, child);
+	q->waiting = v == WAIT;
+	if (v == WAIT)
+		return false;
+	return advance(q, v) || chain_run(q);
+}

@@ -1,0 +1,507 @@
+#include "core/engine.h"
+
+#include "core/exchange.h"
+#include "core/pool.h"
+
+#define EFFECTS_RESERVE 32u    /* one step of one query never emits more */
+#define ALONE_PACKETS 16u      /* what a question without a client may spend */
+#define ALONE_BYTES (64u * 1024u)
+#define ALONE_QUESTIONS 20u
+
+void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const struct hash_key *key,
+                 const uint8_t seed[32])
+{
+	*e = (struct engine){ .worker = worker, .workers = workers, .key = *key, .clients_max = QUERIES_MAX };
+	rng_seed(&e->rng, seed);
+	slots_init(&e->queries, QUERIES_MAX);
+	slots_init(&e->sockets, QUERIES_MAX);
+	slots_init(&e->streams, QUERIES_MAX);
+	map_init(&e->asks);
+	timers_init(&e->timers);
+	e->ready_last = &e->ready;
+	e->told_last = &e->told;
+}
+
+/* ---- a query's life ---- */
+
+static struct query *query_new(struct engine *e, const struct chain *chain)
+{
+	struct arena a;
+	arena_init(&a, QUERY_ARENA_MAX);
+	struct query *q = ARENA_NEW(&a, struct query);
+	void **state = ARENA_ARRAY(&a, void *, chain->n);
+	ASSERT(q != NULL && state != NULL);
+	q->engine = e;
+	q->chain = chain;
+	q->state = state;
+	q->next = q;
+	q->deadline = e->now.ms + QUERY_LIFE_MS;
+	q->wake_at = NEVER;
+	q->id = slots_add(&e->queries, q);
+	q->arena = a;
+	if (q->id != 0)
+		return q;
+	arena_free(&a);
+	return NULL;
+}
+
+static void query_free(struct query *q)
+{
+	struct engine *e = q->engine;
+	slots_drop(&e->queries, q->id);
+	struct arena a = q->arena;
+	arena_free(&a);
+}
+
+/* To the ended list, once nobody reads it and nobody runs on its budget. */
+static void release(struct query *q)
+{
+	if (!q->ended || q->ask.unheard > 0 || q->ask.owing > 0 || q->next != q)
+		return;
+	q->next = q->engine->ended;
+	q->engine->ended = q;
+}
+
+void query_wake(struct query *q)
+{
+	if (q->next != q || q->ended)
+		return;
+	q->next = NULL;
+	*q->engine->ready_last = q;
+	q->engine->ready_last = &q->next;
+}
+
+/* Say when the query wants to run even if nothing happens. */
+static void arm(struct query *q)
+{
+	timers_set(&q->engine->timers, MIN(q->deadline, q->wake_at), q->id);
+}
+
+static void unpay(struct query *q)
+{
+	struct query *payer = slots_get(&q->engine->queries, q->ask.payer);
+	if (payer == NULL)
+		return;
+	payer->ask.owing--;
+	release(payer);
+}
+
+static struct budget_share share_of(const struct budget *b)
+{
+	return (struct budget_share){ b->packets, b->bytes, b->questions };
+}
+
+/* Another worker's waiter hears at once; ours in their turn, so that a thousand of them do not flood one turn. */
+static void tell(struct query *q, struct waiter *w)
+{
+	struct engine *e = q->engine;
+	if (w->query != 0) {
+		w->next = NULL;
+		*e->told_last = w;
+		e->told_last = &w->next;
+		q->ask.unheard++;
+		return;
+	}
+	if (w->remote == 0)
+		return;
+	struct effect *fx = effects_add(e->fx, FX_TELL);
+	fx->worker = w->worker;
+	fx->remote = w->remote;
+	fx->err = q->err;
+	fx->answer = q->answer;
+	fx->share = share_of(w->spends ? &q->own : &w->share);
+	fx->others = !w->spends;
+}
+
+static void finish(struct query *q)
+{
+	struct engine *e = q->engine;
+	ASSERT(!q->ended);
+	q->ended = true;
+	q->waiting = false;
+	if (q->exchange != NULL)
+		exchange_end(q->exchange);
+	if (q->ask.hash != 0)
+		map_remove(&e->asks, q->ask.hash, q);
+	for (struct waiter *w = q->ask.waiters, *next; w != NULL; w = next) {
+		next = w->next;
+		tell(q, w);
+	}
+	if (q->client != NULL) {
+		e->clients--;
+		effects_add(e->fx, FX_REPLY)->query = q;
+	}
+	unpay(q);
+	release(q);
+}
+
+/* The bound on every question: whatever it waits for, it ends now. */
+static void expire(struct query *q)
+{
+	query_fail_err(q, ERR_TIMEOUT);
+	finish(q);
+}
+
+static void settle(struct query *q, bool through)
+{
+	if (through)
+		finish(q);
+	else
+		arm(q);
+}
+
+/* ---- questions come in ---- */
+
+enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c)
+{
+	if (e->clients >= e->clients_max)
+		return ERR_LIMIT;
+	struct query *q = query_new(e, chain);
+	if (q == NULL)
+		return ERR_LIMIT;
+	struct client *copy = arena_dup(&q->arena, c, sizeof(*c));
+	struct name name = name_dup(&q->arena, c->question.name);
+	struct span cookie = arena_span(&q->arena, c->edns.cookie);
+	ASSERT(copy != NULL && name.wire != NULL && cookie.p != NULL);
+	copy->question.name = name;
+	copy->edns.cookie = cookie;
+	copy->edns.nsid_data = (struct span){ 0 };
+	copy->edns.nede = 0;
+	q->client = copy;
+	q->question = copy->question;
+	q->checking_disabled = (c->flags & FLAG_CD) != 0;
+	q->place = (uint16_t)place;
+	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS };
+	q->budget = &q->own;
+	e->clients++;
+	query_wake(q);
+	return OK;
+}
+
+static uint64_t ask_hash(const struct engine *e, const struct chain *chain, unsigned place, const struct question *qn,
+                         bool cd)
+{
+	uint8_t key[NAME_MAX_BYTES + 16];
+	struct name folded = name_fold(qn->name, key);
+	struct buf b = buf_on(key + folded.len, 16);
+	buf_u16(&b, qn->type);
+	buf_u16(&b, qn->class);
+	buf_u32(&b, chain->instance);
+	buf_u16(&b, (uint16_t)place);
+	buf_u8(&b, cd);
+	uint64_t h = hash_bytes(&e->key, span_of(key, folded.len + b.n));
+	return h == 0 ? 1 : h;
+}
+
+/* One under way that answers the same and stands at least at `depth`. */
+static struct query *find_ask(struct engine *e, const struct query *like, uint64_t hash)
+{
+	struct map_walk w;
+	for (struct query *a = map_first(&e->asks, hash, &w); a != NULL; a = map_next(&e->asks, &w)) {
+		if (a->chain == like->chain && a->top == like->top && a->ask.depth >= like->ask.depth &&
+		    a->checking_disabled == like->checking_disabled && question_eq(&a->question, &like->question))
+			return a;
+	}
+	return NULL;
+}
+
+static enum err add_waiter(struct query *child, struct waiter like)
+{
+	struct waiter *w = ARENA_NEW(&child->arena, struct waiter);
+	if (w == NULL)
+		return ERR_LIMIT;
+	*w = like;
+	w->child = child;
+	w->next = child->ask.waiters;
+	child->ask.waiters = w;
+	return OK;
+}
+
+/* A sub-question behind link `place`, ready to be joined; not yet paid for nor run. */
+static struct query *ask_new(struct engine *e, const struct query *like, uint64_t hash)
+{
+	struct query *q = query_new(e, like->chain);
+	if (q == NULL)
+		return NULL;
+	q->top = like->top;
+	q->place = like->place;
+	q->ask.door = like->ask.door;
+	q->ask.depth = like->ask.depth;
+	q->checking_disabled = like->checking_disabled;
+	q->question = like->question;
+	q->question.name = name_dup(&q->arena, like->question.name);
+	ASSERT(q->question.name.wire != NULL);
+	q->ask.hash = hash;
+	map_add(&e->asks, hash, q);
+	return q;
+}
+
+static struct budget_share take_share(struct budget *b)
+{
+	struct budget_share s = { (b->packets + 1) / 2, (b->bytes + 1) / 2, (b->questions + 1) / 2 };
+	b->packets -= s.packets;
+	b->bytes -= s.bytes;
+	b->questions -= s.questions;
+	return s;
+}
+
+/* Another worker owns the question: it runs it, we keep a place for its answer. */
+static void hand_over(struct query *asker, struct query *child, uint32_t owner)
+{
+	struct engine *e = asker->engine;
+	child->ask.remote = true;
+	child->own = (struct budget){ 0 };
+	struct effect *fx = effects_add(e->fx, FX_ASK);
+	fx->query = child;
+	fx->worker = owner;
+	fx->remote = child->id;
+	fx->share = take_share(asker->budget);
+	arm(child);
+}
+
+static void pay(struct query *asker, struct query *child)
+{
+	slot_id id = asker->ask.payer != 0 ? asker->ask.payer : asker->id;
+	struct query *payer = slots_get(&asker->engine->queries, id);
+	ASSERT(payer != NULL);
+	child->ask.payer = payer->id;
+	child->budget = asker->budget;
+	payer->ask.owing++;
+}
+
+enum err query_ask(struct query *q, enum door door, const struct question *question)
+{
+	struct engine *e = q->engine;
+	if (q->ask.depth >= DEPTH_MAX)
+		return ERR_LIMIT;
+	struct query like = { .chain = q->chain, .top = door == DOOR_TOP ? 0 : q->place,
+		              .place = door == DOOR_TOP ? 0 : (uint16_t)(q->place + 1), .question = *question,
+		              .checking_disabled = q->checking_disabled,
+		              .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
+	uint64_t hash = ask_hash(e, q->chain, like.place, question, q->checking_disabled);
+	struct waiter w = { .query = q->id, .place = q->place, .up = q->up };
+	struct query *child = find_ask(e, &like, hash);
+	if (child != NULL) {
+		metrics_add(e->metrics, M_COALESCED, 1);
+		return add_waiter(child, w);
+	}
+	TRY(query_spend(q, 0, 0, 1));
+	child = ask_new(e, &like, hash);
+	if (child == NULL)
+		return ERR_LIMIT;
+	pay(q, child);
+	w.spends = true;
+	enum err err = add_waiter(child, w);
+	ASSERT(err == OK);
+	uint32_t owner = (uint32_t)(hash >> 32) % e->workers;
+	if (owner != e->worker && q->ask.depth == 0)
+		hand_over(q, child, owner);
+	else
+		query_wake(child);
+	return OK;
+}
+
+void engine_ask(struct engine *e, const struct remote_ask *ask)
+{
+	struct query like = { .chain = ask->chain, .top = (uint16_t)(ask->place - 1), .place = ask->place,
+		              .question = ask->question, .checking_disabled = ask->checking_disabled,
+		              .ask = { .door = DOOR_BELOW, .depth = ask->depth } };
+	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->checking_disabled);
+	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions };
+	struct waiter w = { .worker = ask->worker, .remote = ask->remote, .share = share };
+	struct query *child = find_ask(e, &like, hash);
+	if (child == NULL) {
+		child = ask_new(e, &like, hash);
+		if (child != NULL) {
+			w.spends = true;
+			child->own = share;
+			child->budget = &child->own;
+			query_wake(child);
+		}
+	}
+	if (ask->alone)
+		return;
+	if (child != NULL && add_waiter(child, w) == OK)
+		return;
+	struct effect *fx = effects_add(e->fx, FX_TELL);
+	fx->worker = ask->worker;
+	fx->remote = ask->remote;
+	fx->err = ERR_LIMIT;
+	fx->share = ask->share;
+}
+
+void engine_told(struct engine *e, const struct remote_answer *told)
+{
+	struct query *child = slots_get(&e->queries, told->remote);
+	if (child == NULL || child->ended || !child->ask.remote)
+		return;
+	child->budget->packets += told->share.packets;
+	child->budget->bytes += told->share.bytes;
+	child->budget->questions += told->share.questions;
+	child->err = told->err;
+	child->ask.others = told->others;
+	child->answer = told->answer == NULL ? NULL : packed_dup(&child->arena, told->answer);
+	if (child->answer == NULL)
+		query_fail_err(child, told->err == OK ? ERR_LIMIT : told->err);
+	finish(child);
+}
+
+void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
+                  bool checking_disabled)
+{
+	struct remote_ask ask = { .chain = chain, .place = (uint16_t)(place + 1), .depth = 1, .alone = true,
+		                  .question = *question, .checking_disabled = checking_disabled,
+		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS } };
+	engine_ask(e, &ask);
+}
+
+/* ---- turns ---- */
+
+/* One waiter hears of the end. One that did not pay is not failed by the payer's empty budget: it asks anew on its own. */
+static void hear(struct waiter *w)
+{
+	struct query *child = w->child;
+	struct query *q = slots_get(&child->engine->queries, w->query);
+	if (q != NULL && !q->ended && q->waiting && q->place == w->place && q->up == w->up) {
+		bool anew = child->err == ERR_BUDGET && (!w->spends || child->ask.others) &&
+		            query_ask(q, (enum door)child->ask.door, &child->question) == OK;
+		if (!anew)
+			settle(q, chain_wake(q, child));
+	}
+	child->ask.unheard--;
+	release(child);
+}
+
+static void run(struct query *q)
+{
+	if (q->ended)
+		release(q);
+	else if (!q->ask.remote)
+		settle(q, q->waiting ? chain_wake(q, NULL) : chain_run(q));
+}
+
+static bool has_room(const struct engine *e)
+{
+	return e->fx->n + EFFECTS_RESERVE <= EFFECTS_MAX;
+}
+
+static void run_due(struct engine *e)
+{
+	uint64_t id;
+	while (has_room(e) && timers_due(&e->timers, e->now.ms, &id)) {
+		struct query *q = slots_get(&e->queries, id);
+		if (q == NULL || q->ended)
+			continue;
+		if (q->deadline <= e->now.ms)
+			expire(q);
+		else if (q->wake_at <= e->now.ms)
+			query_wake(q);
+	}
+}
+
+static void free_ended(struct engine *e)
+{
+	for (struct query *q = e->ended, *next; q != NULL; q = next) {
+		next = q->next;
+		query_free(q);
+	}
+	e->ended = NULL;
+}
+
+/* Queries that ended while in the ready list leave it here, before they are freed. */
+static struct query *next_ready(struct engine *e)
+{
+	struct query *q = e->ready;
+	if (q == NULL)
+		return NULL;
+	e->ready = q->next;
+	if (e->ready == NULL)
+		e->ready_last = &e->ready;
+	q->next = q;
+	return q;
+}
+
+static struct waiter *next_told(struct engine *e)
+{
+	struct waiter *w = e->told;
+	if (w == NULL)
+		return NULL;
+	e->told = w->next;
+	if (e->told == NULL)
+		e->told_last = &e->told;
+	return w;
+}
+
+bool engine_turn(struct engine *e)
+{
+	free_ended(e);
+	run_due(e);
+	for (struct pool *p = e->pools; p != NULL && has_room(e); p = pool_next(p)) {
+		if (pool_deadline(p) <= e->now.ms)
+			pool_turn(p);
+	}
+	struct waiter *w;
+	while (has_room(e) && (w = next_told(e)) != NULL)
+		hear(w);
+	struct query *q;
+	while (has_room(e) && (q = next_ready(e)) != NULL)
+		run(q);
+	return e->ready != NULL || e->told != NULL || e->ended != NULL || e->fx->n > 0;
+}
+
+msec engine_deadline(const struct engine *e)
+{
+	if (e->ready != NULL || e->told != NULL)
+		return e->now.ms;
+	msec at = timers_next(&e->timers);
+	for (struct pool *p = e->pools; p != NULL; p = pool_next(p))
+		at = MIN(at, pool_deadline(p));
+	return at;
+}
+
+void engine_event(struct engine *e, const struct event *ev)
+{
+	if (ev->kind == EV_DATAGRAM || ev->kind == EV_UNREACHABLE)
+		exchange_datagram(e, ev);
+	else
+		pool_stream_event(e, ev);
+}
+
+bool engine_uses(const struct engine *e, const struct chain *chain)
+{
+	for (uint32_t i = 0; i < e->queries.cap; i++) {
+		const struct query *q = e->queries.rows[i].what;
+		if (q != NULL && q->chain == chain)
+			return true;
+	}
+	return false;
+}
+
+void engine_fini(struct engine *e)
+{
+	free_ended(e);
+	for (uint32_t i = 0; i < e->queries.cap; i++) {
+		struct query *q = e->queries.rows[i].what;
+		if (q == NULL)
+			continue;
+		if (q->exchange != NULL)
+			exchange_end(q->exchange);
+		query_free(q);
+	}
+	slots_fini(&e->queries);
+	slots_fini(&e->sockets);
+	slots_fini(&e->streams);
+	map_fini(&e->asks);
+	timers_fini(&e->timers);
+}
+
+enum verdict engine_fast(struct fast *f)
+{
+	for (; f->place < f->chain->n; f->place++) {
+		const struct link *l = &f->chain->links[f->place];
+		enum verdict v = l->steps->fast == NULL ? SLOW : l->steps->fast(l, f);
+		if (v != PASS)
+			return v;
+	}
+	return SLOW;
+}

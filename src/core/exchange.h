@@ -1,0 +1,35 @@
+/* exchange: one question's dealings with a group of upstreams: choose, send, wait, ask a second one when the first is
+ * late, go to TCP when cut, judge what comes. A packet that fails a check never ends the wait (attacks A7, A8). Every
+ * attempt is paid for before it is sent. It lives in its query's arena. Source: RFC5452, RFC7766, RFC7858. */
+#ifndef CORE_EXCHANGE_H
+#define CORE_EXCHANGE_H
+
+#include "core/engine.h"
+#include "core/pool.h"
+
+#define ATTEMPTS_MAX 8u            /* questions sent for one exchange: the bound on amplification */
+#define EXCHANGE_LIFE_MS 4000      /* before its query's own end, so that the cause can be told */
+#define PATIENCE_AGAIN_MS 500      /* for a server that has our question on a stream already */
+#define STRAYS_TCP 3u              /* wrong ids on one socket before TCP is started beside it (attacks A7) */
+
+struct exchange;
+
+/* Start one for q's question; q must WAIT and call exchange_turn when woken. returns ERR_LIMIT arena full */
+enum err exchange_start(struct query *q, struct pool *pool, const struct upstream_group *group, struct name zone)
+	MUST_CHECK;
+/* What happened so far: false while it goes on (WAIT). Then exchange_answer or exchange_err is final. */
+bool exchange_turn(struct exchange *x);
+/* The scrubbed message, in the query's arena; NULL when it failed. */
+const struct msg *exchange_answer(const struct exchange *x);
+enum err exchange_err(const struct exchange *x);
+/* For people: which servers failed and why. In the query's arena. */
+const char *exchange_cause(struct exchange *x);
+/* Close what it holds. */
+void exchange_end(struct exchange *x);
+
+/* From the engine: a datagram event; from a pool: an answer or a loss on a stream. */
+void exchange_datagram(struct engine *e, const struct event *ev);
+void exchange_reply(struct engine *e, struct token token, struct span message);
+void exchange_lost(struct engine *e, struct token token);
+
+#endif

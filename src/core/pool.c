@@ -1,0 +1,565 @@
+#include "core/pool.h"
+
+#include "base/heap.h"
+#include "core/exchange.h"
+
+#define RTT_UNKNOWN 80          /* ms; between a near server and a far one, so that all get tried */
+#define RTT_MAX 2000
+#define PATIENCE_UNKNOWN 250    /* ms */
+#define PATIENCE_MIN 30
+#define PATIENCE_MAX 400
+#define HANDSHAKE_TRIPS 3       /* round trips to an answer over a connection yet to be opened */
+#define OPEN_MS_MAX 3000        /* a connection not open by then is given up */
+#define STALL_MS_MAX 3000       /* questions out and not a byte back */
+#define IDLE_MS_MAX 30000       /* an unused connection is closed (RFC7766 6.2.3) */
+#define LATE_MAX 3u             /* unanswered questions in a row that open the breaker */
+#define BREAKER_FIRST 500       /* ms until it is tried again; doubles */
+#define BREAKER_MAX 4000
+#define PROBE_DEMAND_MS 60000   /* a failed server is probed while its group was used this recently */
+#define PIPELINE_GOOD 64u       /* a second connection is opened beyond */
+
+struct sent {
+	struct token token;
+	uint16_t id;
+	bool used;
+};
+
+struct stream {
+	struct pool *pool;
+	struct engine *engine;
+	unsigned server;
+	slot_id id;
+	bool open;
+	msec since, heard, last_sent;   /* connecting since; last byte in; last question out */
+	unsigned pending;
+	uint8_t next_slot;
+	struct sent sent[PIPELINE_MAX];
+	uint8_t *queue;                 /* framed questions while it opens */
+	size_t nqueue, queue_cap;
+};
+
+struct server {
+	struct upstream conf;
+	msec srtt, var;                 /* 0: unknown */
+	unsigned late, fails;
+	msec broken_until;              /* 0: good */
+	bool auth;                      /* it failed to prove its name */
+	bool streamed;                  /* all questions go over connections; else only what UDP cannot carry */
+	char cause[CAUSE_MAX];
+	struct stream *streams[STREAMS_MAX];
+};
+
+struct pool {
+	struct pool *next;
+	bool linked;
+	unsigned n;
+	msec due, used;
+	struct engine *engine;
+	struct server servers[];
+};
+
+struct pool *pool_new(const struct upstream_group *g)
+{
+	ASSERT(g->n <= UPSTREAMS_MAX);
+	struct pool *p = heap_new(sizeof(*p) + sizeof(p->servers[0]) * g->n);
+	p->n = g->n;
+	p->due = NEVER;
+	for (unsigned i = 0; i < g->n; i++) {
+		struct upstream *u = &p->servers[i].conf;
+		*u = g->servers[i];
+		u->tls = g->tls;
+		p->servers[i].streamed = g->tls || g->tcp;
+		if (u->tls_name == NULL)
+			continue;
+		size_t size = strlen(u->tls_name) + 1;
+		u->tls_name = memcpy(heap_new(size), u->tls_name, size);
+	}
+	return p;
+}
+
+void pool_free(struct pool *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		struct server *s = &p->servers[i];
+		for (unsigned k = 0; k < STREAMS_MAX; k++) {
+			if (s->streams[k] != NULL)
+				heap_free(s->streams[k]->queue);
+			heap_free(s->streams[k]);
+		}
+		heap_free((void *)(uintptr_t)s->conf.tls_name);
+	}
+	heap_free(p);
+}
+
+struct pool *pool_next(const struct pool *p)
+{
+	return p->next;
+}
+
+msec pool_deadline(const struct pool *p)
+{
+	return p->due;
+}
+
+unsigned pool_size(const struct pool *p)
+{
+	return p->n;
+}
+
+const struct upstream *pool_upstream(const struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	return &p->servers[server].conf;
+}
+
+bool pool_broken(const struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	return p->servers[server].broken_until != 0;
+}
+
+const char *pool_cause(const struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	return p->servers[server].cause;
+}
+
+bool pool_cause_is_auth(const struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	return p->servers[server].auth;
+}
+
+/* ---- health ---- */
+
+static void server_text(const struct server *s, struct buf *to)
+{
+	addr_port_text(&s->conf.addr, to);
+	if (s->conf.tls_name != NULL)
+		buf_printf(to, "#%s", s->conf.tls_name);
+}
+
+/* One line for the operator, at the change alone. */
+static void say(const struct server *s, struct engine *e, const char *what)
+{
+	char line[CAUSE_MAX + 400];
+	struct buf b = buf_on(line, sizeof(line));
+	buf_text(&b, "upstream ");
+	server_text(s, &b);
+	buf_printf(&b, " %s", what);
+	struct effect *fx = effects_add(e->fx, FX_LOG);
+	fx->bytes = arena_span(e->fx->scratch, buf_span(&b));
+	if (fx->bytes.p == NULL)
+		fx->bytes.n = 0;
+}
+
+static void server_good(struct server *s, struct engine *e)
+{
+	s->late = 0;
+	s->fails = 0;
+	s->auth = false;
+	if (s->broken_until == 0)
+		return;
+	s->broken_until = 0;
+	say(s, e, "answers again");
+}
+
+static void server_failed(struct pool *p, struct server *s, const char *why, bool auth)
+{
+	struct engine *e = p->engine;
+	bool same = s->broken_until != 0 && s->auth == auth;
+	msec wait = BREAKER_FIRST;
+	for (unsigned i = 0; i < s->fails && wait < BREAKER_MAX; i++)
+		wait *= 2;
+	s->fails++;
+	s->late = 0;
+	s->auth = auth;
+	s->broken_until = e->now.ms + wait;
+	p->due = MIN(p->due, s->broken_until);
+	struct buf b = buf_on(s->cause, sizeof(s->cause));
+	buf_text(&b, why);
+	buf_cstr(&b);
+	if (same)
+		return;
+	char what[CAUSE_MAX + 32];
+	struct buf w = buf_on(what, sizeof(what));
+	buf_printf(&w, "is passed over: %s", s->cause);
+	say(s, e, buf_cstr(&w));
+}
+
+void pool_answered(struct pool *p, unsigned server, msec rtt)
+{
+	ASSERT(server < p->n);
+	struct server *s = &p->servers[server];
+	rtt = MIN(MAX(rtt, 1), RTT_MAX);
+	msec off = rtt > s->srtt ? rtt - s->srtt : s->srtt - rtt;
+	s->var = s->srtt == 0 ? rtt / 2 : (3 * s->var + off) / 4;
+	s->srtt = s->srtt == 0 ? rtt : (7 * s->srtt + rtt) / 8;
+	s->srtt = MAX(s->srtt, 1);
+	server_good(s, p->engine);
+}
+
+void pool_late(struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	struct server *s = &p->servers[server];
+	s->srtt = MIN(MAX(s->srtt, RTT_UNKNOWN) * 2, RTT_MAX);
+	metrics_add(p->engine->metrics, M_UPSTREAM_TIMEOUT, 1);
+	if (++s->late >= LATE_MAX)
+		server_failed(p, s, "no answer in time", false);
+}
+
+void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *why)
+{
+	ASSERT(server < p->n && e == p->engine);
+	server_failed(p, &p->servers[server], why, false);
+}
+
+static struct stream *open_stream(const struct server *s)
+{
+	for (unsigned k = 0; k < STREAMS_MAX; k++) {
+		if (s->streams[k] != NULL && s->streams[k]->open)
+			return s->streams[k];
+	}
+	return NULL;
+}
+
+msec pool_patience(const struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	const struct server *s = &p->servers[server];
+	if (s->srtt == 0)
+		return PATIENCE_UNKNOWN;
+	msec trips = s->streamed && open_stream(s) == NULL ? HANDSHAKE_TRIPS : 1;
+	return MIN(MAX((2 * s->srtt + 4 * s->var) * trips, PATIENCE_MIN), PATIENCE_MAX);
+}
+
+/* Expected ms to an answer: what decides who is asked. */
+static msec score(const struct pool *p, const struct server *s)
+{
+	msec rtt = s->srtt == 0 ? RTT_UNKNOWN : s->srtt;
+	if (!s->streamed || open_stream(s) != NULL)
+		return rtt;
+	msec waited = s->streams[0] == NULL ? 0 : p->engine->now.ms - s->streams[0]->since;
+	return rtt * HANDSHAKE_TRIPS + waited * 2;
+}
+
+static void link_pool(struct pool *p, struct engine *e)
+{
+	p->used = e->now.ms;
+	if (p->linked)
+		return;
+	p->linked = true;
+	p->engine = e;
+	p->next = e->pools;
+	e->pools = p;
+}
+
+int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
+{
+	link_pool(p, e);
+	msec best = NEVER;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct server *s = &p->servers[i];
+		if (tried >> i & 1 || (s->broken_until > e->now.ms && !broken_too))
+			continue;
+		best = MIN(best, score(p, s));
+	}
+	if (best == NEVER)
+		return -1;
+	int found = -1;
+	uint32_t equals = 0;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct server *s = &p->servers[i];
+		if (tried >> i & 1 || (s->broken_until > e->now.ms && !broken_too))
+			continue;
+		if (score(p, s) <= best + best / 4 + 2 && rng_below(&e->rng, ++equals) == 0)
+			found = (int)i;
+		else if (s->srtt > 1)
+			s->srtt -= (s->srtt + 127) / 128;   /* one not chosen looks better with time: it gets tried again */
+	}
+	return found;
+}
+
+/* ---- streams ---- */
+
+static struct stream *stream_open(struct pool *p, unsigned server)
+{
+	struct engine *e = p->engine;
+	struct server *s = &p->servers[server];
+	unsigned k = 0;
+	while (k < STREAMS_MAX && s->streams[k] != NULL)
+		k++;
+	if (k == STREAMS_MAX)
+		return NULL;
+	struct stream *st = heap_new(sizeof(*st));
+	st->pool = p;
+	st->engine = e;
+	st->server = server;
+	st->since = st->heard = st->last_sent = e->now.ms;
+	st->id = slots_add(&e->streams, st);
+	if (st->id == 0) {
+		heap_free(st);
+		return NULL;
+	}
+	s->streams[k] = st;
+	p->due = MIN(p->due, e->now.ms + OPEN_MS_MAX);
+	struct effect *fx = effects_add(e->fx, FX_OPEN);
+	fx->server = &s->conf;
+	fx->stream = st->id;
+	metrics_add(e->metrics, M_UPSTREAM_OPENED, 1);
+	return st;
+}
+
+/* Forget the stream; questions still out on it are told, and ask somebody else. */
+static void stream_drop(struct stream *st)
+{
+	struct engine *e = st->engine;
+	struct server *s = &st->pool->servers[st->server];
+	slots_drop(&e->streams, st->id);
+	for (unsigned k = 0; k < STREAMS_MAX; k++) {
+		if (s->streams[k] == st)
+			s->streams[k] = NULL;
+	}
+	/* Close the gap: the first entry is the oldest. */
+	for (unsigned k = 0; k + 1 < STREAMS_MAX; k++) {
+		if (s->streams[k] == NULL) {
+			s->streams[k] = s->streams[k + 1];
+			s->streams[k + 1] = NULL;
+		}
+	}
+	for (unsigned i = 0; i < PIPELINE_MAX; i++) {
+		if (st->sent[i].used)
+			exchange_lost(e, st->sent[i].token);
+	}
+	heap_free(st->queue);
+	heap_free(st);
+}
+
+static void stream_close(struct stream *st)
+{
+	effects_add(st->engine->fx, FX_CLOSE)->stream = st->id;
+	stream_drop(st);
+}
+
+/* An open one with room, else one that opens, else a new one. */
+static struct stream *stream_for(struct pool *p, unsigned server)
+{
+	struct server *s = &p->servers[server];
+	struct stream *least = NULL;
+	for (unsigned k = 0; k < STREAMS_MAX && s->streams[k] != NULL; k++) {
+		struct stream *st = s->streams[k];
+		if (least == NULL || (st->open && !least->open) ||
+		    (st->open == least->open && st->pending < least->pending))
+			least = st;
+	}
+	if (least != NULL && least->pending < PIPELINE_GOOD)
+		return least;
+	struct stream *fresh = stream_open(p, server);
+	if (least == NULL || least->pending >= PIPELINE_MAX)
+		return fresh;
+	return least;
+}
+
+/* Bytes that wait for the stream to open. */
+static bool enqueue(struct stream *st, struct span message, uint16_t id)
+{
+	size_t need = st->nqueue + message.n + 2;
+	if (need > STREAM_QUEUE_MAX)
+		return false;
+	if (need > st->queue_cap) {
+		size_t cap = MAX(need * 2, 1024);
+		uint8_t *queue = heap_new(cap);
+		if (st->nqueue > 0)
+			memcpy(queue, st->queue, st->nqueue);
+		heap_free(st->queue);
+		st->queue = queue;
+		st->queue_cap = cap;
+	}
+	uint8_t *to = st->queue + st->nqueue;
+	put_u16(to, (uint16_t)message.n);
+	memcpy(to + 2, message.p, message.n);
+	put_u16(to + 2, id);
+	st->nqueue = need;
+	return true;
+}
+
+static bool write_now(struct stream *st, struct span message, uint16_t id)
+{
+	struct effects *fx = st->engine->fx;
+	uint8_t *to = arena_alloc(fx->scratch, message.n + 2);
+	if (to == NULL)
+		return false;
+	put_u16(to, (uint16_t)message.n);
+	memcpy(to + 2, message.p, message.n);
+	put_u16(to + 2, id);
+	struct effect *f = effects_add(fx, FX_WRITE);
+	f->stream = st->id;
+	f->bytes = span_of(to, message.n + 2);
+	return true;
+}
+
+/* A free place among those under way; its number is the low byte of the id. */
+static struct sent *sent_new(struct stream *st)
+{
+	for (unsigned i = 0; i < PIPELINE_MAX; i++) {
+		struct sent *s = &st->sent[st->next_slot];
+		unsigned slot = st->next_slot++;
+		if (s->used)
+			continue;
+		s->id = (uint16_t)(rng_below(&st->engine->rng, 256) << 8 | slot);
+		return s;
+	}
+	return NULL;
+}
+
+_Static_assert(PIPELINE_MAX == 256, "the low byte of an id names its place");
+
+enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, struct span message, struct token token)
+{
+	ASSERT(server < p->n && message.n >= MSG_HEADER && message.n <= MSG_MAX);
+	link_pool(p, e);
+	struct stream *st = stream_for(p, server);
+	struct sent *sent = st == NULL ? NULL : sent_new(st);
+	if (sent == NULL)
+		return ERR_LIMIT;
+	if (!(st->open ? write_now(st, message, sent->id) : enqueue(st, message, sent->id)))
+		return ERR_LIMIT;
+	sent->used = true;
+	sent->token = token;
+	if (st->pending++ == 0)
+		st->heard = e->now.ms;
+	st->last_sent = e->now.ms;
+	p->due = MIN(p->due, e->now.ms + STALL_MS_MAX);
+	return OK;
+}
+
+static void stream_opened(struct stream *st, const struct event *ev)
+{
+	struct engine *e = st->engine;
+	struct server *s = &st->pool->servers[st->server];
+	st->open = true;
+	st->heard = e->now.ms;
+	if (ev->resumed)
+		metrics_add(e->metrics, M_UPSTREAM_RESUMED, 1);
+	if (s->broken_until != 0)
+		server_good(s, e);
+	s->late = 0;
+	if (st->nqueue == 0)
+		return;
+	struct effect *f = effects_add(e->fx, FX_WRITE);
+	f->stream = st->id;
+	f->bytes = arena_span(e->fx->scratch, span_of(st->queue, st->nqueue));
+	if (f->bytes.p == NULL)
+		f->bytes.n = 0;
+	heap_free(st->queue);
+	st->queue = NULL;
+	st->nqueue = st->queue_cap = 0;
+}
+
+static void stream_message(struct stream *st, struct span bytes)
+{
+	struct engine *e = st->engine;
+	st->heard = e->now.ms;
+	uint16_t id = bytes.n < MSG_HEADER ? 0 : get_u16(bytes.p);
+	struct sent *s = &st->sent[id & 0xff];
+	if (bytes.n < MSG_HEADER || !s->used || s->id != id) {
+		metrics_add(e->metrics, M_UPSTREAM_STRAY, 1);
+		return;
+	}
+	s->used = false;
+	st->pending--;
+	exchange_reply(e, s->token, bytes);
+}
+
+static void stream_closed(struct stream *st, const struct event *ev)
+{
+	struct engine *e = st->engine;
+	struct pool *p = st->pool;
+	struct server *s = &p->servers[st->server];
+	bool auth = ev->why == CLOSED_AUTH;
+	if (auth)
+		metrics_add(e->metrics, M_UPSTREAM_AUTH, 1);
+	/* A peer may close an idle connection at any time (RFC7766 6.2.3): no failure. */
+	if (s->streamed && (!st->open || ev->why == CLOSED_TLS))
+		server_failed(p, s, ev->text == NULL ? "connection refused" : ev->text, auth);
+	stream_drop(st);
+}
+
+void pool_stream_event(struct engine *e, const struct event *ev)
+{
+	struct stream *st = slots_get(&e->streams, ev->stream);
+	if (st == NULL)
+		return;
+	if (ev->kind == EV_OPENED)
+		stream_opened(st, ev);
+	else if (ev->kind == EV_MESSAGE)
+		stream_message(st, ev->bytes);
+	else if (ev->kind == EV_CLOSED)
+		stream_closed(st, ev);
+}
+
+/* What is wrong with a stream at this time, and until when it is not. */
+static const char *stream_overdue(const struct stream *st, msec now, msec *ret_due)
+{
+	if (!st->open) {
+		*ret_due = st->since + OPEN_MS_MAX;
+		return now >= *ret_due ? "connection not open after 3 s" : NULL;
+	}
+	if (st->pending > 0) {
+		*ret_due = MAX(st->heard, st->since) + STALL_MS_MAX;
+		return now >= *ret_due ? "connection stalled for 3 s" : NULL;
+	}
+	*ret_due = MAX(st->heard, st->last_sent) + IDLE_MS_MAX;
+	return now >= *ret_due ? "" : NULL;
+}
+
+/* Close what is overdue, and try a failed server again with a connection of its own, so that its return costs nobody
+ * a wait. */
+static void server_turn(struct pool *p, unsigned server)
+{
+	struct server *s = &p->servers[server];
+	msec now = p->engine->now.ms;
+	for (unsigned k = STREAMS_MAX; k-- > 0;) {
+		struct stream *st = s->streams[k];
+		msec due = NEVER;
+		const char *what = st == NULL ? NULL : stream_overdue(st, now, &due);
+		if (what != NULL) {
+			if (*what != 0 && s->streamed)
+				server_failed(p, s, what, false);
+			stream_close(st);
+			continue;
+		}
+		p->due = MIN(p->due, due);
+	}
+	if (s->broken_until == 0 || !s->streamed || now - p->used > PROBE_DEMAND_MS)
+		return;
+	if (s->broken_until > now)
+		p->due = MIN(p->due, s->broken_until);
+	else if (s->streams[0] == NULL)
+		stream_open(p, server);
+}
+
+void pool_turn(struct pool *p)
+{
+	p->due = NEVER;
+	for (unsigned i = 0; i < p->n; i++)
+		server_turn(p, i);
+}
+
+void pool_close(struct pool *p, struct engine *e)
+{
+	for (struct pool **at = &e->pools; *at != NULL; at = &(*at)->next) {
+		if (*at == p) {
+			*at = p->next;
+			break;
+		}
+	}
+	p->linked = false;
+	for (unsigned i = 0; i < p->n; i++) {
+		for (unsigned k = STREAMS_MAX; k-- > 0;) {
+			if (p->servers[i].streams[k] != NULL)
+				stream_close(p->servers[i].streams[k]);
+		}
+	}
+}

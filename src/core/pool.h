@@ -1,0 +1,76 @@
+/* pool: what one worker knows of a group of upstreams and the connections it keeps to them. Health and round trips of
+ * each server, a circuit breaker with the cause told, persistent pipelined streams with answers in any order. It lives
+ * between questions and over reloads. A question's own dealings with the group are an exchange (exchange.h). */
+#ifndef CORE_POOL_H
+#define CORE_POOL_H
+
+#include "base/addr.h"
+#include "base/map.h"
+#include "core/engine.h"
+
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_DOT };
+
+#define UPSTREAMS_MAX 64u          /* servers in one group */
+#define STREAMS_MAX 4u             /* connections to one server by one worker */
+#define PIPELINE_MAX 256u          /* questions under way on one connection before another is opened */
+#define STREAM_QUEUE_MAX 65536u    /* bytes kept for a connection that is still opening */
+#define CAUSE_MAX 200u
+
+/* One server as configured. */
+struct upstream {
+	struct addr addr;
+	bool tls;
+	const char *tls_name;      /* name its certificate must have; NULL: any name of a known CA */
+};
+
+struct upstream_group {
+	struct upstream *servers;
+	unsigned n;
+	bool tls, tcp;             /* all questions over TLS / over TCP */
+	bool recursive;            /* ask with RD (forwarders), else authoritative servers (stubs) */
+};
+
+struct pool;
+
+/* A pool of its own copy of the group's servers. */
+struct pool *pool_new(const struct upstream_group *g);
+/* Close all; every stream's owner is told. Call with e->fx set. */
+void pool_close(struct pool *p, struct engine *e);
+void pool_free(struct pool *p);
+/* In engine->pools from the first use on. */
+struct pool *pool_next(const struct pool *p);
+msec pool_deadline(const struct pool *p);
+void pool_turn(struct pool *p);
+
+/* Whose a question on the wire is: found again by id, or not at all when its query is gone. */
+struct token {
+	slot_id query;
+	uint8_t attempt;
+};
+
+/* The best server that is not in `tried` (bit set), -1: none. Round-trip order with chance among near equals; servers
+ * whose breaker is open come only when `broken_too`. */
+int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too);
+unsigned pool_size(const struct pool *p);
+const struct upstream *pool_upstream(const struct pool *p, unsigned server);
+/* Is its breaker open, and why. */
+bool pool_broken(const struct pool *p, unsigned server);
+const char *pool_cause(const struct pool *p, unsigned server);
+bool pool_cause_is_auth(const struct pool *p, unsigned server);
+/* How long to wait for its answer before another is asked as well. */
+msec pool_patience(const struct pool *p, unsigned server);
+
+/* Send a message (its id is replaced) on a stream to the server; the answer comes to exchange_reply under `token`.
+ * returns OK | ERR_LIMIT its connections are full */
+enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, struct span message, struct token token)
+	MUST_CHECK;
+/* What became of a question: a round trip, or nothing in time. */
+void pool_answered(struct pool *p, unsigned server, msec rtt);
+void pool_late(struct pool *p, unsigned server);
+/* The network refused a datagram. */
+void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *why);
+
+/* EV_OPENED, EV_MESSAGE, EV_CLOSED. */
+void pool_stream_event(struct engine *e, const struct event *ev);
+
+#endif

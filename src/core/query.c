@@ -1,0 +1,36 @@
+#include "core/query.h"
+
+#include "core/engine.h"
+
+void *query_state(struct query *q, size_t size)
+{
+	ASSERT(q->place < q->chain->n);
+	if (q->state[q->place] == NULL)
+		q->state[q->place] = arena_alloc(&q->arena, size);
+	return q->state[q->place];
+}
+
+enum err query_spend(struct query *q, uint32_t packets, uint32_t bytes, uint32_t questions)
+{
+	struct budget *b = q->budget;
+	if (b->packets < packets || b->bytes < bytes || b->questions < questions)
+		return ERR_BUDGET;
+	b->packets -= packets;
+	b->bytes -= bytes;
+	b->questions -= questions;
+	return OK;
+}
+
+enum verdict query_fail(struct query *q, unsigned rcode, int ede_code, const char *text)
+{
+	if (packed_error(&q->arena, &q->question, rcode, ede_code, text, &q->answer) == OK)
+		return ANSWERED;
+	q->answer = NULL;   /* the arena is full: the engine answers SERVFAIL without it */
+	return ANSWERED;
+}
+
+enum verdict query_fail_err(struct query *q, enum err e)
+{
+	q->err = e;
+	return query_fail(q, (unsigned)err_rcode(e), err_ede(e), err_text(e));
+}

@@ -1,0 +1,222 @@
+#include "plugin/forwarding.h"
+
+#include "base/heap.h"
+
+#define PORT_UNSET 0u
+
+/* One pool a worker: each touches its own alone. */
+struct live {
+	uint32_t workers;
+	struct pool *pools[];
+};
+
+/* Is the question this zone's? The DS of a zone is its parent's data (RFC4035 3.1.4.1). */
+static bool mine(const struct forwarding *f, const struct query *q)
+{
+	if (q->question.class != CLASS_IN || !name_below(q->question.name, f->zone))
+		return false;
+	return q->question.type != RR_DS || f->zone.labels == 0 || q->question.name.labels > f->zone.labels;
+}
+
+enum verdict forwarding_request(const struct link *l, struct query *q)
+{
+	const struct forwarding *f = l->self;
+	const struct live *live = l->live;
+	if (!mine(f, q))
+		return PASS;
+	if (f->group.n == 0)
+		return PASS;   /* a hole: these names are not forwarded */
+	enum err err = exchange_start(q, live->pools[q->engine->worker], &f->group, f->zone);
+	if (err != OK)
+		return query_fail_err(q, err);
+	return forwarding_wake(l, q, NULL);
+}
+
+enum verdict forwarding_wake(const struct link *l, struct query *q, const struct query *child)
+{
+	(void)child;
+	const struct forwarding *f = l->self;
+	struct exchange *x = q->exchange;
+	if (!exchange_turn(x))
+		return WAIT;
+	const struct msg *m = exchange_answer(x);
+	const char *cause = m == NULL ? exchange_cause(x) : NULL;
+	enum err err = exchange_err(x);
+	exchange_end(x);
+	q->wake_at = NEVER;
+	if (m != NULL) {
+		err = packed_make(&q->arena, &q->question, m, &q->chain->conf.pack, &q->answer);
+		return err == OK ? ANSWERED : query_fail_err(q, err);
+	}
+	if (err == ERR_BUDGET)
+		return query_fail_err(q, err);
+	if (f->first)
+		return PASS;
+	q->err = err;
+	return query_fail(q, RCODE_SERVFAIL, err_ede(err), cause);
+}
+
+/* ---- lives ---- */
+
+void forwarding_live_text(const void *self, struct buf *to)
+{
+	const struct forwarding *f = self;
+	buf_printf(to, "tls %d tcp %d recursive %d", f->group.tls, f->group.tcp, f->group.recursive);
+	for (unsigned i = 0; i < f->group.n; i++) {
+		buf_u8(to, ' ');
+		addr_port_text(&f->group.servers[i].addr, to);
+		if (f->group.servers[i].tls_name != NULL)
+			buf_printf(to, "#%s", f->group.servers[i].tls_name);
+	}
+}
+
+void *forwarding_live_make(const void *self, const struct live_env *env)
+{
+	const struct forwarding *f = self;
+	struct live *live = heap_new(sizeof(*live) + sizeof(struct pool *) * env->workers);
+	live->workers = env->workers;
+	for (uint32_t i = 0; i < env->workers; i++)
+		live->pools[i] = pool_new(&f->group);
+	return live;
+}
+
+void forwarding_live_leave(void *self, struct engine *e)
+{
+	struct live *live = self;
+	pool_close(live->pools[e->worker], e);
+}
+
+void forwarding_live_free(void *self)
+{
+	struct live *live = self;
+	for (uint32_t i = 0; i < live->workers; i++)
+		pool_free(live->pools[i]);
+	heap_free(live);
+}
+
+/* ---- options ---- */
+
+bool forwarding_wanted(const void *self)
+{
+	const struct forwarding *f = self;
+	return f->zone.len > 0;
+}
+
+void forwarding_name(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	struct forwarding *f = self;
+	const struct word *arg = &d->args[0];
+	f->name_text = arg->text;
+	if (name_from_text(span_text(arg->text), NULL, f->zone_wire, &f->zone) != OK)
+		diag_error(diag, d->file, arg->line, arg->column, "cannot parse name '%s'; expected a domain name",
+		           arg->text);
+}
+
+static bool parse_port(struct span s, uint16_t *ret)
+{
+	uint32_t v = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9' || i > 4)
+			return false;
+		v = v * 10 + (s.p[i] - '0');
+	}
+	if (v == 0 || v > 65535)
+		return false;
+	*ret = (uint16_t)v;
+	return true;
+}
+
+/* IP[@port][#tlsname]; '@' stands before '#'. The port, when not given, depends on TLS: see forwarding_joined. */
+static bool parse_upstream(const char *text, struct arena *a, struct upstream *ret)
+{
+	struct span s = span_text(text);
+	const uint8_t *hash = s.n == 0 ? NULL : memchr(s.p, '#', s.n);
+	if (hash != NULL) {
+		struct span name = span_from(s, (size_t)(hash - s.p) + 1);
+		ret->tls_name = name.n == 0 ? NULL : arena_text(a, name);
+		s.n = (size_t)(hash - s.p);
+	}
+	const uint8_t *at = s.n == 0 ? NULL : memchr(s.p, '@', s.n);
+	uint16_t port = PORT_UNSET;
+	if (at != NULL) {
+		if (!parse_port(span_from(s, (size_t)(at - s.p) + 1), &port))
+			return false;
+		s.n = (size_t)(at - s.p);
+	}
+	return addr_parse(s, port, &ret->addr) == OK;
+}
+
+void forwarding_addr(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct forwarding *f = self;
+	const struct word *arg = &d->args[0];
+	struct upstream u = { 0 };
+	if (!parse_upstream(arg->text, a, &u)) {
+		diag_error(diag, d->file, arg->line, arg->column,
+		           "cannot parse %s ip address: '%s'; expected IP[@PORT][#TLSNAME]", d->word.text, arg->text);
+		return;
+	}
+	if (f->group.n == UPSTREAMS_MAX) {
+		diag_error(diag, d->file, arg->line, arg->column, "more than %u servers for one zone", UPSTREAMS_MAX);
+		return;
+	}
+	struct upstream *all = ARENA_ARRAY(a, struct upstream, f->group.n + 1);
+	if (all == NULL)
+		return;
+	if (f->group.n > 0)
+		memcpy(all, f->group.servers, sizeof(*all) * f->group.n);
+	all[f->group.n++] = u;
+	f->group.servers = all;
+}
+
+/* A server by name would have to be looked up before anything can be looked up; only an address is taken. */
+void forwarding_host(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	const struct word *arg = &d->args[0];
+	struct upstream u = { 0 };
+	if (parse_upstream(arg->text, a, &u)) {
+		forwarding_addr(self, d, a, diag);
+		return;
+	}
+	diag_error(diag, d->file, arg->line, arg->column,
+	           "%s: a server's name is not looked up; expected its address (with -addr)", d->word.text);
+}
+
+static bool forbidden(const struct chain_conf *c, const struct addr *a)
+{
+	if (c->no_localhost && addr_is_loopback(a))
+		return true;
+	for (unsigned i = 0; i < c->nnever; i++) {
+		if (prefix_holds(&c->never[i], a))
+			return true;
+	}
+	return false;
+}
+
+void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	struct forwarding *f = self;
+	const struct chain_conf *c = &chain->conf;
+	f->group.tls = f->tls || c->tls_upstream;
+	f->group.tcp = f->tcp || c->tcp_upstream;
+	unsigned kept = 0;
+	for (unsigned i = 0; i < f->group.n; i++) {
+		struct upstream u = f->group.servers[i];
+		if (u.addr.port == PORT_UNSET)
+			u.addr.port = f->group.tls && u.tls_name != NULL ? 853 : 53;
+		u.tls = f->group.tls;
+		char text[ADDR_TEXT_MAX + 8];
+		struct buf b = buf_on(text, sizeof(text));
+		addr_port_text(&u.addr, &b);
+		if (forbidden(c, &u.addr)) {
+			diag_warning(diag, NULL, 0, 0,
+			             "'%s' for zone '%s' will not be asked: do-not-query-localhost or "
+			             "do-not-query-address forbids it", buf_cstr(&b), f->name_text);
+			continue;
+		}
+		f->group.servers[kept++] = u;
+	}
+	f->group.n = kept;
+}

@@ -1,0 +1,34 @@
+/* forwarding: what the plugins that ask configured servers share: forward (recursive servers) and stub (authoritative
+ * ones). One instance a zone. */
+#ifndef PLUGIN_FORWARDING_H
+#define PLUGIN_FORWARDING_H
+
+#include "core/exchange.h"
+#include "plugin/plugin.h"
+
+struct forwarding {
+	struct name zone;
+	uint8_t zone_wire[NAME_MAX_BYTES];
+	struct upstream_group group;
+	bool first;                /* when all fail, go on without them */
+	bool no_cache;
+	bool tls, tcp;             /* as the clause says */
+	const char *name_text;     /* for messages */
+};
+
+/* The steps and lives of both plugins. */
+enum verdict forwarding_request(const struct link *l, struct query *q);
+enum verdict forwarding_wake(const struct link *l, struct query *q, const struct query *child);
+void forwarding_live_text(const void *self, struct buf *to);
+void *forwarding_live_make(const void *self, const struct live_env *env);
+void forwarding_live_free(void *live);
+void forwarding_live_leave(void *live, struct engine *e);
+void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag);
+
+/* Option parsers: "name" and "forward-addr: IP[@port][#tlsname]". */
+void forwarding_name(void *self, const struct directive *d, struct arena *a, struct diag *diag);
+void forwarding_addr(void *self, const struct directive *d, struct arena *a, struct diag *diag);
+void forwarding_host(void *self, const struct directive *d, struct arena *a, struct diag *diag);
+bool forwarding_wanted(const void *self);
+
+#endif

@@ -1,0 +1,26 @@
+/* stub: ask authoritative servers that the configuration names for a zone. */
+#include "plugin/forwarding.h"
+
+static const struct opt opts[] = {
+	{ { NULL }, { "name", NULL }, CUSTOM, 0, 0, "Names at and below this one are asked of the servers given.",
+	  forwarding_name, false },
+	{ { NULL }, { "stub-addr", NULL }, CUSTOM, 0, 0, "An authoritative server: IP[@PORT][#TLSNAME].",
+	  forwarding_addr, true },
+	{ { NULL }, { "stub-host", NULL }, CUSTOM, 0, 0, "An authoritative server, by address.", forwarding_host, true },
+	{ { NULL }, { "stub-tls-upstream", "no" }, BOOL(struct forwarding, tls), 0, 0, "Ask over TLS.", NULL, false },
+	{ { NULL }, { "stub-ssl-upstream", NULL }, BOOL(struct forwarding, tls), 0, 0,
+	  "Another name of stub-tls-upstream.", NULL, false },
+	{ { NULL }, { "stub-tcp-upstream", "no" }, BOOL(struct forwarding, tcp), 0, 0, "Ask over TCP.", NULL, false },
+	{ { NULL }, { "stub-first", "no" }, BOOL(struct forwarding, first), 0, 0,
+	  "When all servers fail, go on without them.", NULL, false },
+	{ { NULL }, { "stub-no-cache", "no" }, BOOL(struct forwarding, no_cache), 0, 0, "Keep none of these answers.",
+	  NULL, false },
+};
+
+const struct plugin plugin_stub = {
+	.settings = { .name = "stub", .doc = "asks authoritative servers", .clause = "stub-zone",
+	              .size = sizeof(struct forwarding), .opts = opts, .nopts = COUNT(opts) },
+	.steps = { .request = forwarding_request, .wake = forwarding_wake },
+	.live_text = forwarding_live_text, .live_make = forwarding_live_make, .live_free = forwarding_live_free,
+	.live_leave = forwarding_live_leave, .joined = forwarding_joined, .wanted = forwarding_wanted,
+};

@@ -1,0 +1,46 @@
+/* upstreams: the options that say how all upstreams are asked, whatever clause names them. */
+#include "plugin/plugin.h"
+
+static void never(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct chain_conf *c = self;
+	const struct word *arg = &d->args[0];
+	struct prefix p;
+	if (prefix_parse(span_text(arg->text), &p) != OK) {
+		diag_error(diag, d->file, arg->line, arg->column, "'%s' is no address; expected ADDRESS or ADDRESS/BITS",
+		           arg->text);
+		return;
+	}
+	struct prefix *all = ARENA_ARRAY(a, struct prefix, c->nnever + 1);
+	if (all == NULL)
+		return;
+	if (c->nnever > 0)
+		memcpy(all, c->never, sizeof(*all) * c->nnever);
+	all[c->nnever++] = p;
+	c->never = all;
+}
+
+static const struct opt opts[] = {
+	{ { NULL }, { "edns-buffer-size", "1232" }, U32(struct chain_conf, edns_size), 512, 65535,
+	  "Longest UDP answer we say we can take.", NULL, false },
+	{ { NULL }, { "disable-edns-do", "no" }, BOOL(struct chain_conf, no_dnssec_ok), 0, 0,
+	  "Do not ask upstreams for signatures.", NULL, false },
+	{ { NULL }, { "pad-queries", "yes" }, BOOL(struct chain_conf, pad_queries), 0, 0,
+	  "Pad questions sent over TLS, so that their length tells nothing (RFC8467).", NULL, false },
+	{ { NULL }, { "pad-queries-block-size", "128" }, U32(struct chain_conf, pad_block), 1, 4096,
+	  "Padded questions are a multiple of this long.", NULL, false },
+	{ { NULL }, { "tls-upstream", "no" }, BOOL(struct chain_conf, tls_upstream), 0, 0,
+	  "Ask all upstreams over TLS.", NULL, false },
+	{ { NULL }, { "ssl-upstream", NULL }, BOOL(struct chain_conf, tls_upstream), 0, 0,
+	  "Another name of tls-upstream.", NULL, false },
+	{ { NULL }, { "tcp-upstream", "no" }, BOOL(struct chain_conf, tcp_upstream), 0, 0,
+	  "Ask all upstreams over TCP.", NULL, false },
+	{ { NULL }, { "do-not-query-localhost", "yes" }, BOOL(struct chain_conf, no_localhost), 0, 0,
+	  "Never ask an upstream on loopback.", NULL, false },
+	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0, "Never ask an upstream in this network.", never, true },
+};
+
+const struct settings upstreams_settings = {
+	.name = "upstreams", .doc = "how upstreams are asked", .clause = "server", .size = sizeof(struct chain_conf),
+	.opts = opts, .nopts = COUNT(opts),
+};
