@@ -11,8 +11,8 @@ packages()
 	build) echo make meson ninja-build pkg-config gcc libc6-dev python3 libssl-dev libsodium-dev libcmocka-dev \
 		libpsl-dev libcivetweb-dev libcap-ng-dev ;;
 	demo) echo ca-certificates python3-dnspython bind9-dnsutils openssl iproute2 mount ;;
-	test) echo python3-pytest python3-dnspython openssl iproute2 mount ca-certificates git man-db systemd ;;
-	peers) echo bind9-dnsutils bind9-utils knot-dnsutils ldnsutils unbound dnsperf busybox libc-bin curl tcpdump ;;
+	test) echo python3-pytest python3-dnspython openssl iproute2 mount ca-certificates git ;;
+	peers) echo bind9-dnsutils bind9-utils knot-dnsutils ldnsutils unbound dnsperf busybox libc-bin curl tcpdump man-db systemd ;;
 	fuzz) echo clang libclang-rt-14-dev llvm ;;
 	bench) echo unbound pdns-recursor dnsdist dnsperf ;;
 	*) echo "tools/deps.sh: no set of packages is called $1" >&2; return 2 ;;

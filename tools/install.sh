@@ -37,8 +37,8 @@ fill "$here/deploy/systemd/signet.service" "$units/signet.service"
 
 taken=
 for folder in /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
-	[ "$dest$folder" = "$units" ] && [ "$(readlink "$units/unbound.service" || :)" = signet.service ] && continue
-	[ ! -e "$dest$folder/unbound.service" ] || taken=$dest$folder/unbound.service
+	there=$dest$folder/unbound.service
+	[ "$(readlink "$there" || :)" = signet.service ] || [ ! -e "$there" ] || taken=$there
 done
 if [ -z "$taken" ]; then
 	ln -sfn signet.service "$units/unbound.service"
