@@ -29,7 +29,7 @@ mirror()
 	awk -v suite=$suite '
 		/^URIs:/ { uri = $2 }
 		/^Suites:/ { if (index($0, suite) && uri != "") { print uri; exit } }
-		/^deb / { for (i = 2; i < NF; i++) if ($i ~ /^http/ && $(i + 1) == suite) { print $i; exit } }
+		/^deb / { for (i = 2; i < NF; i++) if ($(i + 1) == suite) { print $i; exit } }
 	' /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1
 }
 
@@ -40,7 +40,8 @@ if [ ! -f "$archive" ]; then
 	mkdir -p "$cache"
 	rm -rf "$cache/new"
 	began=$SECONDS
-	debootstrap --variant=minbase --include=git,make,ca-certificates $suite "$cache/new" "$from" >"$cache/log" 2>&1 ||
+	debootstrap --variant=minbase --include=git,make,ca-certificates $suite "$cache/new" "$from" \
+		>"$cache/log" 2>&1 ||
 		{ tail -n 5 "$cache/log"; exit 1; }
 	tar -C "$cache/new" -cf "$archive.new" . && mv "$archive.new" "$archive"
 	rm -rf "$cache/new"

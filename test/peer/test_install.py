@@ -63,7 +63,8 @@ def test_unit_has_its_paths_and_its_second_name(tree):
 def test_guides_word_enables_it(tree):
     if shutil.which('systemctl') is None:
         pytest.skip('systemctl is not installed')
-    done = subprocess.run(['systemctl', f'--root={tree}', 'enable', 'unbound'], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(['systemctl', f'--root={tree}', 'enable', 'unbound'], capture_output=True, text=True,
+                          timeout=20)
     assert done.returncode == 0, done.stderr
     assert (tree / 'etc/systemd/system/multi-user.target.wants/signet.service').is_symlink()
 
