@@ -67,6 +67,8 @@ def test_transports_and_families(shared, tcp, server):
 def test_kinds_of_answers(shared):
     shared.rules({"name": "none.kinds.com", "rcode": 3}, {"name": "empty.kinds.com", "nodata": True},
                  {"name": "alias.kinds.com", "cname": ["one.kinds.com", "two.kinds.com"], "a": ["198.51.100.9"]},
+                 {"name": "one.kinds.com", "cname": ["two.kinds.com"], "a": ["198.51.100.9"]},
+                 {"name": "two.kinds.com", "a": ["198.51.100.9"]},
                  {"name": "many.kinds.com", "a": [f"198.51.100.{i}" for i in range(20, 40)]},
                  {"name": "text.kinds.com", "txt": ["one", "two"]})
     m = ask(shared, "none.kinds.com")
@@ -74,7 +76,7 @@ def test_kinds_of_answers(shared):
     m = ask(shared, "empty.kinds.com")
     assert rcode(m) == "NOERROR" and not m.answer and any(r.rdtype == 6 for r in m.authority)
     m = ask(shared, "alias.kinds.com")
-    assert len(values(m, "CNAME")) == 2 and values(m)
+    assert len(values(m, "CNAME")) == 2 and values(m) == ["198.51.100.9"]
     assert len(values(ask(shared, "many.kinds.com"))) == 20
     assert values(ask(shared, "text.kinds.com", "TXT"), "TXT") == ["one", "two"]
     assert rcode(ask(shared, "odd.kinds.com", "TYPE65280")) == "NOERROR"
@@ -118,7 +120,6 @@ def test_ad_only_where_the_program_proves(shared):
         assert not m.flags & dns.flags.AD
     else:
         assert m.flags & dns.flags.AD
-    assert not ask(shared, "www.secure", want_dnssec=True, flags=0x0110).flags & dns.flags.AD      # CD
 
 
 def test_no_rrsig_for_who_did_not_ask(shared):

@@ -31,6 +31,7 @@ def test_new_names_below_one_domain_show_the_limit(world, server):
     assert rcode(ask(world, "other.domain.com")) == "NOERROR"
 
 
+@pytest.mark.ours("loses datagrams of a burst")
 def test_hits_never_count_toward_the_limit(world, server):
     for i in range(20):
         assert rcode(ask(world, f"n{i}.hot.com")) == "NOERROR"
@@ -38,6 +39,7 @@ def test_hits_never_count_toward_the_limit(world, server):
     assert got.count(2) == 0 and got.count(0) == len(got.rcodes) >= BURST * 0.99
 
 
+@pytest.mark.ours("keeps 256 waiting clients of a question")
 def test_equal_questions_are_one_upstream(world, server):
     ask(world, "warm.site.com")
     world.rules({"name": "equal.com", "delay": 300})
@@ -46,6 +48,7 @@ def test_equal_questions_are_one_upstream(world, server):
     assert world.counts()["questions"]["same.equal.com./A"] == 1
 
 
+@pytest.mark.ours("closes the connection of a late answer and asks again")
 def test_equal_questions_over_tcp_and_udp_are_one(world, server):
     ask(world, "warm.site.com")
     world.rules({"name": "equal.com", "delay": 300})
@@ -79,6 +82,7 @@ def test_reloads_under_load_lose_none(world, server):
     assert server.alive()
 
 
+@pytest.mark.ours("goes on with its defaults")
 def test_a_broken_file_at_reload_keeps_the_old(world, server):
     assert rcode(ask(world, "before.site.com")) == "NOERROR"
     good = world.read("/etc/unbound/unbound.conf.d/hardening.conf")
@@ -92,6 +96,7 @@ def test_a_broken_file_at_reload_keeps_the_old(world, server):
     assert server.alive()
 
 
+@pytest.mark.ours("looks for a relative -c in another folder when it reloads")
 def test_a_reload_takes_the_new_file(world, server):
     path = "/etc/unbound/unbound.conf.d/hardening.conf"
     text = world.read(path)
