@@ -98,7 +98,8 @@ fuzz:
 		--buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
 	ninja -C build-fuzz
 	for f in build-fuzz/test/fuzz_*; do test -f $$f || continue; \
-		name=$${f##*/fuzz_}; mkdir -p build-fuzz/corpus/$$name; echo "== $$name"; $$f -max_total_time=$(T) -timeout=10 -max_len=65536 -print_final_stats=1 \
+		name=$${f##*/fuzz_}; mkdir -p build-fuzz/corpus/$$name; echo "== $$name"; \
+		$$f -max_total_time=$(T) -timeout=10 -max_len=65536 -print_final_stats=1 \
 		-artifact_prefix=build-fuzz/crash-$$name- build-fuzz/corpus/$$name \
 		$$(ls -d test/fuzz/$$name 2>/dev/null) || exit 1; done
 
