@@ -34,6 +34,13 @@ static void comment(struct words *w)
 	w->at = nl == NULL ? w->end : nl;
 }
 
+static void opened(struct words *w)
+{
+	w->opened = w->at;
+	w->opened_line = w->line;
+	w->opened_line_start = w->line_start;
+}
+
 /* Up to the next word or the end of the record. */
 static enum err blanks(struct words *w)
 {
@@ -47,6 +54,8 @@ static enum err blanks(struct words *w)
 		} else if (c == '(' || c == ')') {
 			if (w->open == (c == '('))
 				return ERR_SYNTAX;
+			if (c == '(')
+				opened(w);
 			w->open = c == '(';
 			w->at++;
 		} else if (c == '\n' && w->open) {
@@ -56,7 +65,12 @@ static enum err blanks(struct words *w)
 		}
 	}
 	w->mark = w->at;
-	return w->open ? ERR_SYNTAX : OK;
+	if (!w->open)
+		return OK;
+	w->mark = w->opened;
+	w->line = w->opened_line;
+	w->line_start = w->opened_line_start;
+	return ERR_SYNTAX;
 }
 
 /* From the opening quote at w->at to behind the closing one, which must stand on the same line. */

@@ -13,6 +13,8 @@ struct words {
 	const uint8_t *line_start;
 	uint32_t line;               /* from 1 */
 	bool open;                   /* inside parentheses */
+	const uint8_t *opened, *opened_line_start;   /* where they opened */
+	uint32_t opened_line;
 };
 
 struct word {
@@ -22,7 +24,7 @@ struct word {
 
 void words_init(struct words *w, struct span text);
 /* The next word of the record, which ends at a newline outside of parentheses. returns OK | ERR_SYNTAX for a quote or
- * parenthesis without its partner */
+ * parenthesis without its partner; mark and line then stand at it */
 enum err word_next(struct words *w, struct word *ret) MUST_CHECK;
 /* As word_next, but a quote behind '=' belongs to the word: key="a value" (RFC9460 2.1). */
 enum err word_next_pair(struct words *w, struct word *ret) MUST_CHECK;
