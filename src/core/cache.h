@@ -1,7 +1,10 @@
 /* cache: bytes under a key, with a byte budget for everything (index included), S3-FIFO eviction, and hits without locks.
  * Storage is a pair of byte logs a shard (small and main queue): an insert writes at the head, eviction reads at the
- * tail, so there is no allocator and no fragmentation. Readers copy out under a version (version, copy, version) and
- * never write but a relaxed frequency mark; writers lock the shard. Any thread. Keyed SipHash (attacks D12). */
+ * tail, so there is no allocator and no fragmentation. Positions in a log only grow, so the tail is the version: a
+ * reader copies out and believes the copy if the tail has not passed the entry meanwhile. Readers never write but a
+ * relaxed frequency mark; a writer elsewhere in the shard does not disturb them; writers lock the shard.
+ * Any thread. Keyed SipHash (attacks D12). Memory is mapped at once and touched as it fills.
+ * source  S3-FIFO: Yang et al., SOSP 2023 */
 #ifndef CORE_CACHE_H
 #define CORE_CACHE_H
 
@@ -16,9 +19,10 @@ struct cache;
 /* What is kept beside the value. */
 struct cache_meta {
 	msec stored, expires;   /* monotonic */
-	uint32_t mark;          /* the user's own; cache_mark changes it */
+	uint32_t mark;          /* the user's own; cache_mark changes it in place */
 };
 
+/* At least 64 kB are taken. */
 struct cache *cache_new(size_t bytes, const struct hash_key *key);
 void cache_free(struct cache *c);
 size_t cache_bytes(const struct cache *c);
@@ -27,7 +31,8 @@ uint64_t cache_hash(const struct cache *c, struct span key);
 /* Copy the value into `to` (room cap). Expired entries are found too: the caller reads meta.
  * returns bytes of the value, 0 when absent or larger than cap */
 size_t cache_get(struct cache *c, uint64_t hash, struct span key, void *to, size_t cap, struct cache_meta *ret);
-/* Replace or insert. Larger than CACHE_ENTRY_MAX or than an eighth of the cache: not kept. */
+/* Replace or insert. Larger than CACHE_ENTRY_MAX or than an eighth of a shard (a shard is 512 kB and
+ * more, a small cache is one shard): not kept, and what is there under the key stays. */
 void cache_put(struct cache *c, uint64_t hash, struct span key, struct span value, const struct cache_meta *meta);
 /* Set meta.mark from `from` to `to`; false when absent or another was faster: so one of many prefetches. */
 bool cache_mark(struct cache *c, uint64_t hash, struct span key, uint32_t from, uint32_t to);

@@ -1,6 +1,8 @@
 /* packed: a whole answer as one position-independent blob, the form in which answers travel up the chain, between
- * workers and live in the cache. Sections are in the DO form (with DNSSEC records); names are compressed against the
- * question alone, so that a copy takes on the client's case and ranges can be left out; TTLs stand at known offsets.
+ * workers and live in the cache. Sections are in the DO form (with DNSSEC records). In each section the plain records
+ * come first and the DNSSEC records behind them, so that what a client without DO does not get is at most one range a
+ * section; names are compressed against the question and against the plain answer records, which stand at the same
+ * place in every copy, so a copy takes on the client's case. TTLs stand at known offsets.
  * Id, AD, OPT, TTLs, and rotation are made at copy-out (reply.h). OPT is never inside; EDE is kept beside. */
 #ifndef CORE_PACKED_H
 #define CORE_PACKED_H
@@ -14,39 +16,71 @@ enum origin { ORIGIN_UPSTREAM, ORIGIN_LOCAL, ORIGIN_ZONE, ORIGIN_CLUSTER };
 #define PACKED_TTLS_MAX 1024u   /* records in an answer we keep; more is ERR_LIMIT */
 #define PACKED_EDE_MAX 3u
 
-/* Fixed head of the blob; what follows is described by its sizes: records, then nttls offsets (u16 each, into records),
- * then ncuts pairs (from, to: ranges left out without DO), then nede times (u16 code, u8 length, text). */
+/* In `flags`, beside AA, RA and TC: made here and not received, so its EDE is the reason and always told. */
+#define PACKED_OWN 0x0001u
+
+/* Fixed head of the blob; what follows is described by its sizes: records, a pad byte when those are odd, then nttls
+ * offsets (u16 each, into records), then ncuts pairs (from, to: ranges left out without DO), then nede times (u16 code
+ * in network order, u8 length, text). */
 struct packed {
 	uint32_t size;               /* of the whole blob */
 	uint32_t ttl;                /* seconds it may live: the smallest TTL, or the negative TTL (RFC2308 5) */
 	uint16_t rcode;              /* 12 bits */
-	uint16_t flags;              /* AA, RA, TC as received */
-	uint8_t security, origin;
+	uint16_t flags;              /* AA, RA, TC; PACKED_OWN */
+	uint8_t security, origin;    /* enum security, enum origin */
 	uint8_t nede;
 	uint8_t rotate_n;            /* equal-sized address records that may be rotated: count, 0 or 1 none */
 	uint16_t rotate_at, rotate_size;   /* first one's offset in records and size of each */
 	uint16_t counts[3], counts_plain[3];   /* records a section with and without DO */
 	uint16_t nttls, ncuts;
 	uint16_t qname_len;          /* pointers in records aim into a question of this length */
-	uint32_t records;            /* bytes of records */
+	uint16_t records;            /* bytes of records */
+	uint16_t additional_at;      /* where the additional section begins in records */
 };
+
+static inline const uint8_t *packed_records(const struct packed *p)
+{
+	return (const uint8_t *)(p + 1);
+}
+
+static inline const uint16_t *packed_ttls(const struct packed *p)
+{
+	return (const uint16_t *)(const void *)(packed_records(p) + (p->records + 1u) / 2 * 2);
+}
+
+/* ncuts pairs, in order. */
+static inline const uint16_t *packed_cuts(const struct packed *p)
+{
+	return packed_ttls(p) + p->nttls;
+}
 
 struct pack_conf {
 	bool minimal;                /* leave out authority and additional of positive answers (minimal-responses) */
+	bool keep_flags;             /* AA and RA as received; else upstream's answers are a resolver's: RA, no AA */
+	enum origin origin;
+	enum security security;
 	uint32_t ttl_min, ttl_max;   /* clamps on positive TTLs; visible to clients as Unbound does */
 	uint32_t negative_min, negative_max;
 };
 
-/* From a parsed answer to `q`. The caller has scrubbed it (core/scrub.h). rcode, flags, EDE of m are kept.
+/* Nothing clamped, nothing left out, flags kept. */
+extern const struct pack_conf pack_as_is;
+
+/* From a parsed answer to `q`. The caller has scrubbed it (core/scrub.h). rcode, flags, EDE of m are kept. TTLs of one
+ * RRset become equal (RFC2181 5.2); a negative answer's SOA and proofs live for min(SOA's TTL, its minimum).
  * returns OK | ERR_LIMIT too many records or the arena is full; *ret from a */
 enum err packed_make(struct arena *a, const struct question *q, const struct msg *m, const struct pack_conf *conf,
                      const struct packed **ret) MUST_CHECK;
-/* An answer without records: rcode and at most one EDE (code < 0: none). */
+/* An answer of our own without records: rcode and at most one EDE (code < 0: none; text NULL: none). ttl is 0. */
 enum err packed_error(struct arena *a, const struct question *q, unsigned rcode, int ede_code, const char *ede_text,
                       const struct packed **ret) MUST_CHECK;
-/* The same answer with one more EDE, security or origin replaced: a new blob from a. */
+/* The same answer with one more EDE (the first PACKED_EDE_MAX stay): a new blob from a. */
 enum err packed_with_ede(struct arena *a, const struct packed *p, int ede_code, const char *ede_text,
                          const struct packed **ret) MUST_CHECK;
+/* The same answer, judged: a new blob from a. */
+enum err packed_judge(struct arena *a, const struct packed *p, enum security security,
+                      const struct packed **ret) MUST_CHECK;
+/* NULL when the arena is full. */
 const struct packed *packed_dup(struct arena *a, const struct packed *p) MUST_CHECK;
 /* Does the blob hold together? For blobs that crossed a trust boundary and for tests. */
 bool packed_ok(struct span blob);

@@ -1,0 +1,219 @@
+#include "core/reply.h"
+
+#include "base/assert.h"
+
+#define OPT_BYTES 11u            /* an OPT without options (RFC6891 6.1.2) */
+#define OPTION_BYTES 4u          /* code and length of an option */
+#define FLAGS_ECHOED (FLAG_RD | FLAG_CD)
+
+/* What of the answer is sent. */
+struct form {
+	const struct packed *p;
+	bool dnssec, truncated;
+	size_t end;                  /* of the records sent, in the blob */
+	uint16_t counts[3];
+	const struct ede *edes;
+	unsigned nedes;
+};
+
+struct life {
+	uint32_t age, ttl_cap;
+};
+
+#define NO_CAP UINT32_MAX
+
+static bool is_stream(const struct client *c)
+{
+	return c->proto == PROTO_TCP || c->proto == PROTO_DOT;
+}
+
+static bool is_private(const struct client *c)
+{
+	return c->proto == PROTO_DOT || c->proto == PROTO_DOH;
+}
+
+static size_t opt_size(const struct reply_conf *conf, const struct client *c, const struct form *f)
+{
+	if (!c->edns.present)
+		return 0;
+	size_t n = OPT_BYTES;
+	if (c->ncookie > 0)
+		n += OPTION_BYTES + c->ncookie;
+	if (c->edns.nsid && conf->nsid.n > 0)
+		n += OPTION_BYTES + conf->nsid.n;
+	if (c->edns.keepalive && conf->keepalive && is_stream(c))
+		n += OPTION_BYTES + 2;
+	for (unsigned i = 0; i < f->nedes; i++)
+		n += OPTION_BYTES + 2 + f->edes[i].text.n;
+	return n;
+}
+
+static void put_opt(const struct reply_conf *conf, const struct client *c, const struct form *f, unsigned rcode,
+                    struct buf *b)
+{
+	size_t at = edns_begin(b, conf->edns_size, (uint8_t)(rcode >> 4), c->edns.dnssec_ok);
+	if (c->ncookie > 0)
+		edns_option(b, OPTION_COOKIE, span_of(c->cookie, c->ncookie));
+	if (c->edns.nsid && conf->nsid.n > 0)
+		edns_option(b, OPTION_NSID, conf->nsid);
+	if (c->edns.keepalive && conf->keepalive && is_stream(c)) {
+		uint8_t idle[2];
+		put_u16(idle, conf->keepalive_100ms);
+		edns_option(b, OPTION_KEEPALIVE, span_of(idle, sizeof(idle)));
+	}
+	for (unsigned i = 0; i < f->nedes; i++)
+		edns_ede(b, &f->edes[i]);
+	size_t block = conf->pad_block;
+	bool fits = block > 0 && (b->n + OPTION_BYTES + block - 1) / block * block <= MIN(b->cap, (size_t)c->size_max);
+	if (conf->pad && c->edns.padding && is_private(c) && fits)
+		edns_pad(b, conf->pad_block);
+	edns_end(b, at);
+}
+
+static uint32_t aged(uint32_t ttl, struct life life)
+{
+	if (life.ttl_cap != NO_CAP)
+		return MIN(ttl, life.ttl_cap);
+	return ttl > life.age ? ttl - life.age : 0;
+}
+
+/* Records with their ranges left out, TTLs set and the first address chosen. */
+static void put_records(const struct form *f, struct life life, uint32_t first, uint8_t *to)
+{
+	const struct packed *p = f->p;
+	const uint8_t *records = packed_records(p);
+	const uint16_t *ttls = packed_ttls(p), *cuts = packed_cuts(p);
+	unsigned ncuts = f->dnssec ? 0 : p->ncuts, cut = 0;
+	size_t from = 0, gone = 0;
+	for (unsigned i = 0; i < ncuts && cuts[2 * i] < f->end; i++) {
+		memcpy(to + from - gone, records + from, cuts[2 * i] - from);
+		from = cuts[2 * i + 1];
+		gone += (size_t)cuts[2 * i + 1] - cuts[2 * i];
+	}
+	if (from < f->end)
+		memcpy(to + from - gone, records + from, f->end - from);
+	if (first > 0) {
+		size_t size = p->rotate_size, k = first * size, all = p->rotate_n * size;
+		memcpy(to + p->rotate_at, records + p->rotate_at + k, all - k);
+		memcpy(to + p->rotate_at + all - k, records + p->rotate_at, k);
+	}
+	gone = 0;
+	for (unsigned i = 0; i < p->nttls && ttls[i] < f->end; i++) {
+		for (; cut < ncuts && cuts[2 * cut + 1] <= ttls[i]; cut++)
+			gone += (size_t)cuts[2 * cut + 1] - cuts[2 * cut];
+		if (cut < ncuts && ttls[i] >= cuts[2 * cut])
+			continue;
+		put_u32(to + ttls[i] - gone, aged(get_u32(records + ttls[i]), life));
+	}
+}
+
+static size_t records_size(const struct form *f)
+{
+	const uint16_t *cuts = packed_cuts(f->p);
+	size_t n = f->end;
+	for (unsigned i = 0; !f->dnssec && i < f->p->ncuts && cuts[2 * i] < f->end; i++)
+		n -= (size_t)cuts[2 * i + 1] - cuts[2 * i];
+	return n;
+}
+
+/* What fits: all, without EDE, without the additional section too (RFC2181 9), the question alone. */
+static void form_choose(struct form *f, const struct reply_conf *conf, const struct client *c, size_t room)
+{
+	size_t fixed = MSG_HEADER + c->question.name.len + 4u;
+	memcpy(f->counts, f->dnssec ? f->p->counts : f->p->counts_plain, sizeof(f->counts));
+	f->end = f->p->records;
+	if (fixed + records_size(f) + opt_size(conf, c, f) <= room)
+		return;
+	f->nedes = 0;
+	if (fixed + records_size(f) + opt_size(conf, c, f) <= room)
+		return;
+	f->end = f->p->additional_at;
+	f->counts[2] = 0;
+	if (fixed + records_size(f) + opt_size(conf, c, f) <= room)
+		return;
+	f->end = 0;
+	memset(f->counts, 0, sizeof(f->counts));
+	f->truncated = true;
+}
+
+static uint16_t flags_for(const struct client *c, const struct packed *p, bool truncated)
+{
+	unsigned flags = FLAG_QR | (c->flags & FLAGS_ECHOED) | (p->flags & (FLAG_AA | FLAG_RA)) | (p->rcode & 15u);
+	if (truncated)
+		flags |= FLAG_TC;
+	if (p->security == SECURITY_SECURE && (client_wants_dnssec(c) || c->flags & FLAG_AD) && !(c->flags & FLAG_CD))
+		flags |= FLAG_AD;
+	return (uint16_t)flags;
+}
+
+static void put_header(uint8_t *to, uint16_t id, uint16_t flags, const uint16_t counts[4])
+{
+	put_u16(to, id);
+	put_u16(to + 2, flags);
+	for (unsigned i = 0; i < 4; i++)
+		put_u16(to + 4 + 2 * i, counts[i]);
+}
+
+static void put_question(uint8_t *to, const struct question *q)
+{
+	memcpy(to, q->name.wire, q->name.len);
+	put_u16(to + q->name.len, q->type);
+	put_u16(to + q->name.len + 2, q->class);
+}
+
+enum err reply_write(const struct reply_conf *conf, const struct client *c, const struct packed *p, uint32_t age,
+                     uint32_t ttl_cap, uint32_t rotate_by, struct buf *out)
+{
+	ASSERT(p->qname_len == c->question.name.len);
+	struct ede edes[PACKED_EDE_MAX];
+	struct form f = { .p = p, .dnssec = client_wants_dnssec(c), .edes = edes };
+	if (c->edns.present && (conf->ede || p->flags & PACKED_OWN))
+		for (; f.nedes < p->nede; f.nedes++)
+			edes[f.nedes] = packed_ede(p, f.nedes);
+	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
+	form_choose(&f, conf, c, MIN(b.cap, (size_t)c->size_max));
+	size_t question = c->question.name.len + 4u;
+	uint8_t *to = buf_room(&b, MSG_HEADER + question + records_size(&f));
+	if (to == NULL)
+		return ERR_SPACE;
+	uint16_t counts[4] = { 1, f.counts[0], f.counts[1], (uint16_t)(f.counts[2] + c->edns.present) };
+	put_header(to, c->id, flags_for(c, p, f.truncated), counts);
+	put_question(to + MSG_HEADER, &c->question);
+	uint32_t first = conf->rotate && p->rotate_n > 1 && f.end > 0 ? rotate_by % p->rotate_n : 0;
+	if (f.end > 0)
+		put_records(&f, (struct life){ age, ttl_cap }, first, to + MSG_HEADER + question);
+	if (c->edns.present)
+		put_opt(conf, c, &f, p->rcode, &b);
+	if (!buf_ok(&b))
+		return ERR_SPACE;
+	out->n += b.n;
+	return OK;
+}
+
+enum err reply_error(const struct reply_conf *conf, const struct client *c, unsigned rcode, int ede_code,
+                     const char *ede_text, struct buf *out)
+{
+	struct ede ede = { .code = (uint16_t)ede_code };
+	if (ede_text != NULL)
+		ede.text = span_of(ede_text, MIN(strlen(ede_text), EDE_TEXT_MAX));
+	struct form f = { .edes = &ede, .nedes = ede_code >= 0 };
+	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
+	bool asked = c->question.name.len > 0;
+	size_t question = asked ? c->question.name.len + 4u : 0;
+	if (MSG_HEADER + question + opt_size(conf, c, &f) > MIN(b.cap, (size_t)c->size_max))
+		f.nedes = 0;
+	uint8_t *to = buf_room(&b, MSG_HEADER + question);
+	if (to == NULL)
+		return ERR_SPACE;
+	uint16_t counts[4] = { asked, 0, 0, c->edns.present };
+	unsigned echoed = c->flags & (FLAGS_ECHOED | 0x7800u);
+	put_header(to, c->id, (uint16_t)(FLAG_QR | echoed | (rcode & 15u)), counts);
+	if (asked)
+		put_question(to + MSG_HEADER, &c->question);
+	if (c->edns.present)
+		put_opt(conf, c, &f, rcode, &b);
+	if (!buf_ok(&b))
+		return ERR_SPACE;
+	out->n += b.n;
+	return OK;
+}

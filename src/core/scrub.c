@@ -1,0 +1,376 @@
+#include "core/scrub.h"
+
+#define CHAIN_NAMES_MAX (2 * SCRUB_CNAMES_MAX + 2)   /* each hop may be a DNAME and its CNAME */
+#define SETS_MAX (CHAIN_NAMES_MAX + SCRUB_PROOFS_MAX + 4)
+
+/* An RRset that is kept, so that its signatures are known. type 0: all types at the owner (ANY). */
+struct set {
+	struct name owner;
+	uint16_t type, rrsigs;
+	uint8_t section;
+};
+
+struct scrub {
+	struct arena *arena;
+	const struct question *q;
+	struct name zone, final;
+	const struct msg *m;
+	bool *keep;                       /* one a record of m */
+	bool answered;
+	unsigned nnames, nsets, nmade;
+	struct name names[SCRUB_CNAMES_MAX + 1];
+	struct set sets[SETS_MAX];
+	struct rr made[SCRUB_CNAMES_MAX];  /* CNAMEs computed from DNAMEs, when the server left them out */
+};
+
+static void set_add(struct scrub *s, struct name owner, uint16_t type, uint8_t section)
+{
+	for (unsigned i = 0; i < s->nsets; i++)
+		if (s->sets[i].type == type && s->sets[i].section == section && name_eq(s->sets[i].owner, owner))
+			return;
+	if (s->nsets < SETS_MAX)
+		s->sets[s->nsets++] = (struct set){ .owner = owner, .type = type, .section = section };
+}
+
+/* Keep all records of a set of the answer. returns how many */
+static size_t keep_set(struct scrub *s, struct name owner, uint16_t type)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		bool wanted = type == RR_ANY ? !rrtype_is_meta(rr->type) : rr->type == type;
+		if (rr->section != SEC_ANSWER || !wanted || rr->class != s->q->class || !name_eq(rr->owner, owner))
+			continue;
+		s->keep[i] = true;
+		n++;
+	}
+	if (n > 0)
+		set_add(s, owner, type == RR_ANY ? 0 : type, SEC_ANSWER);
+	return n;
+}
+
+/* The CNAME at `owner`: OK and NULL when there is none, ERR_FORMAT when there are two that differ (RFC2181 10.1). */
+static enum err find_cname(struct scrub *s, struct name owner, const struct rr **ret)
+{
+	const struct rr *found = NULL;
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_ANSWER || rr->type != RR_CNAME || rr->class != s->q->class ||
+		    !name_eq(rr->owner, owner))
+			continue;
+		if (found != NULL && !span_eq(found->rdata, rr->rdata))
+			return ERR_FORMAT;
+		found = found != NULL ? found : rr;
+	}
+	*ret = found;
+	return OK;
+}
+
+/* The deepest DNAME of the zone above `name`. */
+static const struct rr *find_dname(const struct scrub *s, struct name name)
+{
+	const struct rr *found = NULL;
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section == SEC_ANSWER && rr->type == RR_DNAME && rr->class == s->q->class &&
+		    rr->owner.labels < name.labels && name_below(name, rr->owner) &&
+		    name_below(rr->owner, s->zone) && (found == NULL || found->owner.labels < rr->owner.labels))
+			found = rr;
+	}
+	return found;
+}
+
+/* Go from the final name to where its CNAME leads. */
+static enum err step_cname(struct scrub *s, const struct rr *cname)
+{
+	s->keep[cname - s->m->rrs] = true;
+	set_add(s, s->final, RR_CNAME, SEC_ANSWER);
+	return name_from_wire(cname->rdata, &s->final);
+}
+
+/* Go over a DNAME (RFC6672 3.1): the CNAME that goes with it is computed, and one that says otherwise is a lie.
+ * returns OK | ERR_FORMAT | ERR_LIMIT | ERR_NAME the target would be too long (YXDOMAIN) */
+static enum err step_dname(struct scrub *s, const struct rr *dname, const struct rr *cname)
+{
+	struct name target, to;
+	uint8_t *store = arena_alloc(s->arena, NAME_MAX_BYTES);
+	if (store == NULL)
+		return ERR_LIMIT;
+	TRY(name_from_wire(dname->rdata, &target));
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section == SEC_ANSWER && rr->type == RR_DNAME && rr->class == s->q->class && rr != dname &&
+		    name_eq(rr->owner, dname->owner) && !span_eq(rr->rdata, dname->rdata))
+			return ERR_FORMAT;
+	}
+	s->keep[dname - s->m->rrs] = true;
+	set_add(s, dname->owner, RR_DNAME, SEC_ANSWER);
+	TRY(name_join(s->final, s->final.labels - dname->owner.labels, target, store, &to));
+	if (cname == NULL) {
+		s->made[s->nmade++] = (struct rr){ .owner = s->final, .type = RR_CNAME, .class = s->q->class,
+			.ttl = dname->ttl, .rdata = span_of(to.wire, to.len), .section = SEC_ANSWER };
+		s->final = to;
+		return OK;
+	}
+	struct name said;
+	TRY(name_from_wire(cname->rdata, &said));
+	if (!name_eq(said, to))
+		return ERR_FORMAT;
+	return step_cname(s, cname);
+}
+
+/* Follow the chain from the question's name as far as it goes in this message. */
+static enum err walk_answer(struct scrub *s)
+{
+	uint16_t type = s->q->type;
+	s->names[s->nnames++] = s->final;
+	for (unsigned hop = 0;; hop++) {
+		if (!name_below(s->final, s->zone))
+			return OK;
+		s->answered = keep_set(s, s->final, type) > 0;
+		if (s->answered || hop == SCRUB_CNAMES_MAX)
+			return OK;
+		const struct rr *cname = NULL, *dname = find_dname(s, s->final);
+		TRY(find_cname(s, s->final, &cname));
+		if (cname == NULL && dname == NULL)
+			return OK;
+		enum err e = dname != NULL ? step_dname(s, dname, cname) : step_cname(s, cname);
+		if (e == ERR_NAME && dname != NULL && s->m->rcode == RCODE_YXDOMAIN)
+			return OK;
+		if (e != OK)
+			return e == ERR_LIMIT ? ERR_LIMIT : ERR_FORMAT;
+		for (unsigned i = 0; i < s->nnames; i++)
+			if (name_eq(s->names[i], s->final))
+				return ERR_FORMAT;
+		s->names[s->nnames++] = s->final;
+	}
+}
+
+/* The SOA that says no: at or above the final name, in the zone. */
+static const struct rr *keep_soa(struct scrub *s)
+{
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_AUTHORITY || rr->type != RR_SOA || rr->class != s->q->class ||
+		    !name_below(rr->owner, s->zone) || !name_below(s->final, rr->owner))
+			continue;
+		s->keep[i] = true;
+		set_add(s, rr->owner, RR_SOA, SEC_AUTHORITY);
+		return rr;
+	}
+	return NULL;
+}
+
+/* An NSEC3's zone is its owner without the hash; it must hold one of the chain's names (CVE-2026-10723). */
+static bool proves_chain(const struct scrub *s, const struct rr *rr)
+{
+	if (rr->owner.labels == 0)
+		return rr->type == RR_NSEC;
+	struct name top = rr->type == RR_NSEC3 ? name_up(rr->owner, 1) : s->zone;
+	if (!name_below(top, s->zone))
+		return false;
+	for (unsigned i = 0; i < s->nnames; i++)
+		if (name_below(s->names[i], top))
+			return true;
+	return false;
+}
+
+static void keep_proofs(struct scrub *s)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < s->m->nrrs && n < SCRUB_PROOFS_MAX; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_AUTHORITY || (rr->type != RR_NSEC && rr->type != RR_NSEC3) ||
+		    rr->class != s->q->class || !name_below(rr->owner, s->zone) || !proves_chain(s, rr))
+			continue;
+		s->keep[i] = true;
+		set_add(s, rr->owner, rr->type, SEC_AUTHORITY);
+		n++;
+	}
+}
+
+/* A delegation from the zone towards the final name: its NS and DS. returns whether there is one */
+static bool keep_delegation(struct scrub *s)
+{
+	const struct rr *first = NULL;
+	unsigned n = 0;
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_AUTHORITY || rr->class != s->q->class || rr->type != RR_NS ||
+		    rr->owner.labels <= s->zone.labels || !name_below(rr->owner, s->zone) ||
+		    !name_below(s->final, rr->owner) || (first != NULL && !name_eq(first->owner, rr->owner)))
+			continue;
+		first = first != NULL ? first : rr;
+		s->keep[i] = n++ < SCRUB_NS_MAX;
+	}
+	if (first == NULL)
+		return false;
+	set_add(s, first->owner, RR_NS, SEC_AUTHORITY);
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section == SEC_AUTHORITY && rr->class == s->q->class && rr->type == RR_DS &&
+		    name_eq(rr->owner, first->owner)) {
+			s->keep[i] = true;
+			set_add(s, rr->owner, RR_DS, SEC_AUTHORITY);
+		}
+	}
+	return true;
+}
+
+/* Does a kept MX, SRV or NS record name `owner`? */
+static bool is_target(const struct scrub *s, struct name owner)
+{
+	unsigned looked = 0;
+	for (size_t i = 0; i < s->m->nrrs && looked < SCRUB_EXTRA_MAX; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		struct name target;
+		if (!s->keep[i] || (rr->type != RR_MX && rr->type != RR_SRV && rr->type != RR_NS))
+			continue;
+		looked++;
+		int at = rdata_name_at(rr->type, rr->rdata, 0);
+		if (at >= 0 && name_from_wire(span_from(rr->rdata, (size_t)at), &target) == OK &&
+		    name_eq(target, owner))
+			return true;
+	}
+	return false;
+}
+
+static bool is_address(const struct rr *rr)
+{
+	return rr->type == RR_A || rr->type == RR_AAAA ||
+	       (rr->type == RR_RRSIG && rr->rdata.n >= 2 &&
+	        (get_u16(rr->rdata.p) == RR_A || get_u16(rr->rdata.p) == RR_AAAA));
+}
+
+/* Addresses of what is kept, with their signatures. */
+static void keep_additional(struct scrub *s)
+{
+	unsigned looked = 0, n = 0;
+	for (size_t i = 0; i < s->m->nrrs && looked < 2 * SCRUB_EXTRA_MAX && n < SCRUB_EXTRA_MAX; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_ADDITIONAL || rr->class != s->q->class || !is_address(rr))
+			continue;
+		looked++;
+		s->keep[i] = name_below(rr->owner, s->zone) && is_target(s, rr->owner);
+		n += s->keep[i];
+	}
+}
+
+/* Signatures over the sets kept in answer and authority. */
+static void keep_rrsigs(struct scrub *s)
+{
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->type != RR_RRSIG || rr->section == SEC_ADDITIONAL || rr->class != s->q->class ||
+		    rr->rdata.n < 2 || s->keep[i])
+			continue;
+		for (unsigned k = 0; k < s->nsets; k++) {
+			struct set *set = &s->sets[k];
+			if (set->section != rr->section || set->type != get_u16(rr->rdata.p) ||
+			    set->rrsigs >= SCRUB_RRSIGS_MAX || !name_eq(set->owner, rr->owner))
+				continue;
+			set->rrsigs++;
+			s->keep[i] = true;
+			break;
+		}
+	}
+}
+
+static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
+{
+	bool alias = s->nnames > 1;
+	if (s->m->rcode == RCODE_YXDOMAIN)
+		return s->nsets > 0 ? SCRUB_POSITIVE : SCRUB_LAME;
+	if (s->m->rcode != RCODE_NOERROR && s->m->rcode != RCODE_NXDOMAIN)
+		return SCRUB_LAME;
+	if (s->answered && s->m->rcode == RCODE_NXDOMAIN)
+		return SCRUB_LAME;
+	if (s->answered) {
+		keep_proofs(s);
+		return SCRUB_POSITIVE;
+	}
+	if (!name_below(s->final, s->zone) || s->nnames > SCRUB_CNAMES_MAX) {
+		/* What the server says of a name that is not its own counts for nothing. */
+		*rcode = RCODE_NOERROR;
+		keep_proofs(s);
+		return SCRUB_CNAME;
+	}
+	bool soa = keep_soa(s) != NULL;
+	if (s->m->rcode == RCODE_NXDOMAIN || soa) {
+		keep_proofs(s);
+		return s->m->rcode == RCODE_NXDOMAIN ? SCRUB_NXDOMAIN : SCRUB_NODATA;
+	}
+	if (!alias && keep_delegation(s)) {
+		keep_proofs(s);
+		return SCRUB_REFERRAL;
+	}
+	if (alias) {
+		keep_proofs(s);
+		return SCRUB_CNAME;
+	}
+	/* Empty: NODATA of the third kind (RFC2308 2.2), unless it points elsewhere or answers something else. */
+	for (size_t i = 0; i < s->m->nrrs; i++)
+		if (s->m->rrs[i].section != SEC_ADDITIONAL)
+			return SCRUB_LAME;
+	return SCRUB_NODATA;
+}
+
+/* The kept records in the order of their sections, computed CNAMEs behind the answer's. */
+static enum err gather(struct scrub *s, struct scrubbed *ret)
+{
+	const struct msg *m = s->m;
+	size_t n = s->nmade;
+	for (size_t i = 0; i < m->nrrs; i++)
+		n += s->keep[i];
+	struct rr *rrs = ARENA_ARRAY(s->arena, struct rr, n + 1);
+	if (rrs == NULL)
+		return ERR_LIMIT;
+	ret->dropped = m->nrrs + s->nmade - n;
+	ret->msg.rrs = rrs;
+	ret->msg.nrrs = n;
+	memset(ret->msg.counts + 1, 0, 3 * sizeof(ret->msg.counts[0]));
+	for (unsigned section = SEC_ANSWER; section <= SEC_ADDITIONAL; section++) {
+		for (size_t i = 0; i < m->nrrs; i++)
+			if (s->keep[i] && m->rrs[i].section == section) {
+				*rrs++ = m->rrs[i];
+				ret->msg.counts[1 + section]++;
+			}
+		for (unsigned i = 0; section == SEC_ANSWER && i < s->nmade; i++) {
+			*rrs++ = s->made[i];
+			ret->msg.counts[1 + section]++;
+		}
+	}
+	return OK;
+}
+
+enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
+                   struct scrubbed *ret)
+{
+	struct scrub s;
+	memset(&s, 0, offsetof(struct scrub, names));
+	s.arena = a;
+	s.q = q;
+	s.zone = zone;
+	s.final = q->name;
+	s.m = m;
+	if (m->nrrs > MSG_RRS_MAX)
+		return ERR_LIMIT;
+	s.keep = ARENA_ARRAY(a, bool, m->nrrs + 1);
+	if (s.keep == NULL)
+		return ERR_LIMIT;
+	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
+		TRY(walk_answer(&s));
+	struct scrubbed to = { .msg = *m };
+	to.kind = judge(&s, &to.msg.rcode);
+	to.final = s.final;
+	if (to.kind == SCRUB_LAME) {
+		memset(s.keep, 0, m->nrrs * sizeof(s.keep[0]));
+		s.nmade = 0;
+	} else {
+		keep_rrsigs(&s);
+		keep_additional(&s);
+	}
+	TRY(gather(&s, &to));
+	*ret = to;
+	return OK;
+}

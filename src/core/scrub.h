@@ -1,0 +1,42 @@
+/* scrub: of a message that answers a question, keep what belongs to it. Whoever sent it may speak for one zone alone
+ * ("." for a forwarder of everything), and of that zone only about the name asked for and where its aliases lead. What
+ * is left out here can poison nothing behind (attacks B1, B3, B4, B6).
+ *
+ * answer      records on the CNAME and DNAME chain from the question's name, in the zone; CNAMEs of DNAMEs as computed here
+ * authority   SOA at or above the final name; NSEC and NSEC3 of the zone; NS and DS of a delegation, in referrals alone
+ * additional  addresses of the MX, SRV and NS targets kept, in the zone
+ * everywhere  RRSIGs over what is kept; nothing of another class */
+#ifndef CORE_SCRUB_H
+#define CORE_SCRUB_H
+
+#include "wire/msg.h"
+
+#define SCRUB_CNAMES_MAX 11u     /* aliases followed in one message (as Unbound's iter-scrub-cname) */
+#define SCRUB_NS_MAX 20u         /* name servers of a delegation (as iter-scrub-ns; CVE-2020-12662, NXNSAttack) */
+#define SCRUB_RRSIGS_MAX 8u      /* signatures over one RRset (as iter-scrub-rrsig; CVE-2023-50387, KeyTrap) */
+#define SCRUB_PROOFS_MAX 24u     /* NSEC and NSEC3 records: three a denial, a chain may need several */
+#define SCRUB_EXTRA_MAX 64u      /* additional records kept */
+
+enum scrub_kind {
+	SCRUB_POSITIVE,     /* records of the type asked for, perhaps behind aliases */
+	SCRUB_CNAME,        /* aliases only: `final` is still to be asked for */
+	SCRUB_NODATA,       /* final exists without the type */
+	SCRUB_NXDOMAIN,     /* final does not exist */
+	SCRUB_REFERRAL,     /* a delegation below the zone */
+	SCRUB_LAME,         /* nothing of use: an error, an upward referral, a contradiction */
+};
+
+struct scrubbed {
+	struct msg msg;         /* as given, with the kept records in rrs; spans point where they did */
+	enum scrub_kind kind;
+	struct name final;      /* the last name of the chain; the question's without aliases */
+	size_t dropped;         /* records left out */
+};
+
+/* m answers q and was asked of a server for `zone`. New names come from a.
+ * returns OK | ERR_FORMAT a loop or a contradiction among aliases | ERR_LIMIT the arena is full
+ * cost    at most SCRUB_CNAMES_MAX + SCRUB_EXTRA_MAX looks at each record */
+enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
+                   struct scrubbed *ret) MUST_CHECK;
+
+#endif
