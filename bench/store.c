@@ -1,6 +1,7 @@
 /* What the store costs: a million names, two threads that look up, first alone and then while a writer commits 2,000
  * changes a second. Prints ns of a thread's own CPU time per lookup, bytes per node and per name, nodes copied per
- * change. Names are of two kinds: delegations of one zone, and the service records of a cluster.
+ * change, and what one random read of memory costs in the same minute, because shared machines drift. Names are of two
+ * kinds: delegations of one zone, and the service records of a cluster.
  *
  * usage: bench_store [NAMES [SECONDS]] */
 #include <pthread.h>
@@ -108,6 +109,23 @@ static void *reader_main(void *arg)
 	return NULL;
 }
 
+/* ns of one read that waits for the one before it, all over memory as large as the store. */
+static double read_ns(size_t bytes)
+{
+	uint32_t n = (uint32_t)(bytes / sizeof(uint32_t)), reads = 2000000, at = 0;
+	uint32_t *cells = heap_pages((size_t)n * sizeof(*cells));
+	struct rng r;
+	rng_seed_number(&r, 3);
+	for (uint32_t i = 0; i < n; i++)
+		cells[i] = rng_below(&r, n);
+	uint64_t from = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	for (uint32_t i = 0; i < reads; i++)
+		at = (cells[at] + i) % n;
+	double took = (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - from);
+	heap_pages_free(cells, (size_t)n * sizeof(*cells));
+	return (took + (at == n)) / reads;   /* at is never n; the loop must not be taken for useless */
+}
+
 /* One change, one commit: a value replaced, or a name taken out and put back by the next. */
 static void change(struct bench *b, struct rng *r, uint32_t *gone)
 {
@@ -190,6 +208,7 @@ static void run(bool cluster, uint32_t names, uint32_t seconds)
 	printf("  %.1f bytes per node (%.2f nodes a name), %.1f bytes per name, %.1f of them key and value\n",
 	       (double)st.bytes_nodes / (double)st.nodes, (double)st.nodes / names, (double)st.bytes / names,
 	       (double)key_bytes / names + 16);
+	printf("  one random read of %zu MB: %.0f ns\n", st.bytes >> 20, read_ns(st.bytes));
 	play(b, "idle", seconds, 0);
 	play(b, "while changing", seconds, CHANGES_PER_SECOND);
 	play(b, "idle again", seconds, 0);
