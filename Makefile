@@ -9,6 +9,7 @@ DESTDIR ?=
 N ?= 10000
 T ?= 60
 SEED ?= 1
+SLICES ?= store
 SIGNET = $(BUILD)/signet
 RUN = TALLY=$(BUILD)/tally $(PYTHON) tools/tally.py
 export PYTHONDONTWRITEBYTECODE = 1
@@ -78,8 +79,10 @@ peers: $(SIGNET)
 bench: $(SIGNET)
 	$(PYTHON) bench/run.py
 
-slices: $(SIGNET)
-	$(PYTHON) bench/slices.py
+# Parts measured alone: each prints its own figures.
+slices: release
+	ninja -C $(BUILD) $(SLICES:%=bench/bench_%)
+	for name in $(SLICES); do echo "== $$name"; $(BUILD)/bench/bench_$$name || exit 1; done
 
 sim: debug
 	test -x $(DEBUG)/test/sim/sim
