@@ -1,8 +1,8 @@
 #include "frames.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <err.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>

@@ -100,7 +100,8 @@ class Load:
     def __init__(self, tools, core, args):
         self.process = subprocess.Popen(
             [str(Path(tools) / "bench_load"), *map(str, args)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}))
 
     def line(self):
         if not select.select([self.process.stdout], [], [], READY_MAX_S)[0]:
@@ -121,6 +122,12 @@ class Load:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+        self.process.stderr.close()
+
+    def why(self):
+        """What it says about not getting ready."""
+        self.process.kill()
+        return self.process.stderr.read().decode(errors="replace").strip() or "not ready in time"
 
 
 def turn(server, tools, core, args):
@@ -132,7 +139,7 @@ def turn(server, tools, core, args):
     load = Load(tools, core, args)
     try:
         if load.line() != b"ready\n":
-            return {"failed": "the load did not get ready"}
+            return {"failed": load.why()}
         before = settle(server)
         load.go()
         counts = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", load.line().decode())}

@@ -36,6 +36,7 @@ dot-to-port-853=yes
 dont-query=
 socket-dir={dir}
 security-poll-suffix=
+client-tcp-timeout=30
 quiet=yes
 disable-syslog=yes
 daemon=no
@@ -45,9 +46,10 @@ DNSDIST = """setLocal("127.0.0.1:{port}")
 addTLSLocal("127.0.0.1:{dot}", "{work}/cert.pem", "{work}/key.pem", {{ provider="openssl" }})
 setMaxTCPClientThreads(1)
 setSecurityPollSuffix("")
+setTCPRecvTimeout(30)
 getPool(""):setCache(newPacketCache(100000, {{ maxTTL=86400 }}))
 newServer({{ address="1.1.1.1:853", tls="openssl", subjectName="cloudflare-dns.com",
-            caStore="{work}/ca.pem" }})
+            caStore="{work}/ca.pem", maxInFlight=100 }})
 """
 
 
@@ -118,7 +120,8 @@ def judged_server(name, binary, logs, work, index, users_file, version):
 
 
 def recursor(binary, work, index):
-    s = Server("pdns_recursor", output_of([binary, "--version"]), work, index)
+    found = re.search(r"PowerDNS Recursor [\d.]+", output_of([binary, "--version"]))
+    s = Server("pdns_recursor", found.group(0) if found else "", work, index)
     (s.dir / "recursor.conf").write_text(s.fill(RECURSOR))
     s.argv = [binary, f"--config-dir={s.dir}"]
     s.modes = ("udp", "tcp")  # it serves no DoT

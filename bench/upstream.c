@@ -104,8 +104,7 @@ static void sign(EVP_PKEY *key, const struct out *text, uint8_t *ret_sig)
 }
 
 /* One record and the root's signature over it (RFC 4034 3.1.8.1). */
-static struct rrset signed_rr(const struct zone *z, const struct out *owner, unsigned type,
-			      const struct out *rdata)
+static struct rrset signed_rr(const struct zone *z, const struct out *owner, unsigned type, const struct out *rdata)
 {
 	uint8_t text_data[512], sig_data[128], sig[SIG_LEN], labels = owner->len > 1;
 	struct out text = { text_data, 0, sizeof(text_data) };
@@ -146,8 +145,7 @@ static void anchor_write(const char *path, const uint8_t *key)
 	FILE *file = fopen(path, "w");
 
 	EVP_EncodeBlock(text, key, KEY_LEN);
-	if (file == NULL ||
-	    fprintf(file, ". %u IN DNSKEY 257 3 %d %s\n", TTL, ALGORITHM, (char *)text) < 0 ||
+	if (file == NULL || fprintf(file, ". %u IN DNSKEY 257 3 %d %s\n", TTL, ALGORITHM, (char *)text) < 0 ||
 	    fclose(file) != 0)
 		err(3, "%s", path);
 }
@@ -163,8 +161,8 @@ static void zone_init(struct zone *z, const char *anchor)
 	size_t len = 0;
 
 	z->key = EVP_EC_gen("P-256");
-	if (z->key == NULL || EVP_PKEY_get_octet_string_param(z->key, OSSL_PKEY_PARAM_PUB_KEY, point,
-							       sizeof(point), &len) != 1)
+	if (z->key == NULL ||
+	    EVP_PKEY_get_octet_string_param(z->key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &len) != 1)
 		errx(3, "cannot make a key");
 	put16(&key, 257);
 	put(&key, (uint8_t[]){ 3, ALGORITHM }, 2);
