@@ -4,7 +4,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#include "io/process.h"
+#include "io/holder.h"
 #include "io/sock.h"
 
 /* The FORCE forms need CAP_NET_ADMIN and pass rmem_max; else what the kernel grants. */
@@ -36,7 +36,7 @@ static void complain_bind(const struct listen_conf *c, int sock_type, int error,
 	if (error != EADDRINUSE)
 		return;
 	buf_text(why, "; held by ");
-	if (!process_port_holder(&c->addr, sock_type, why))
+	if (!holder_find(&c->addr, sock_type, why))
 		buf_text(why, "nobody that can be seen");
 }
 
@@ -71,4 +71,14 @@ enum err listen_bind(const struct listen_conf *c, int sock_type, int *ret_fd, st
 failed:
 	close(fd);
 	return ERR_WORLD;
+}
+
+enum err listen_alone(const struct listen_conf *c, int sock_type, struct buf *why)
+{
+	struct listen_conf probe = *c;
+	int fd;
+	probe.reuseport = false;
+	TRY(listen_bind(&probe, sock_type, &fd, why));
+	close(fd);
+	return OK;
 }

@@ -1,11 +1,10 @@
 /* process: what the program is to the machine it runs on: whose rights, how many cores, who supervises it. Called at start
- * by the main thread, save process_notify and process_port_holder. */
+ * by the main thread, save process_notify. */
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 
 #include <sys/types.h>
 
-#include "base/addr.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -43,10 +42,5 @@ enum process_state { PROCESS_READY, PROCESS_RELOADING, PROCESS_STOPPING };
 /* Tell the supervisor named by socket_path (NOTIFY_SOCKET's value; NULL, "": nobody); status is one line or NULL.
  * returns  false: it could not be told, harmless */
 bool process_notify(const char *socket_path, enum process_state state, const char *status);
-
-/* Append "unbound (pid 812)" for who holds that port, or what can be said of it when /proc shows no more. sock_type
- * SOCK_DGRAM or SOCK_STREAM.
- * returns  false: nobody does */
-bool process_port_holder(const struct addr *a, int sock_type, struct buf *to);
 
 #endif

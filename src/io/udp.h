@@ -1,14 +1,11 @@
-/* udp: datagrams in batches, and questions of our own from fresh sockets.
- * Serving: udp_in takes up to UDP_BATCH datagrams with one system call, udp_out sends as many. All memory of both is
- * one mapping each, made once and touched only where a datagram came to lie; slots start at different cache sets.
- * Asking: one connected socket a question, so that the kernel drops what does not come from the server's address and
- * port (attacks A1, A6), on a port drawn by our own generator. Fragments are never asked for and forged "fragmentation
- * needed" changes nothing: IP_PMTUDISC_OMIT (attacks A5). One thread each. */
+/* udp: clients' datagrams in batches. udp_recv takes up to UDP_BATCH datagrams with one system call, udp_flush sends as
+ * many. All memory of both is one mapping each, made once and touched only where a datagram came to lie; slots start at
+ * different cache sets. A forged "fragmentation needed" changes nothing: IP_PMTUDISC_OMIT (attacks A5). One thread
+ * each. */
 #ifndef IO_UDP_H
 #define IO_UDP_H
 
 #include "base/addr.h"
-#include "base/rng.h"
 #include "io/listen.h"
 
 #define UDP_BATCH 64u
@@ -55,34 +52,5 @@ void udp_put(struct udp_out *out, const struct udp_listener *l, const struct add
 unsigned udp_flush(struct udp_out *out);
 /* Datagrams not yet flushed. */
 unsigned udp_waiting(const struct udp_out *out);
-
-/* Ports that may be used for asking. */
-struct udp_ports {
-	const uint16_t *list;   /* borrowed; NULL: all from 1024 on */
-	uint32_t n;
-};
-
-struct udp_ask_conf {
-	struct addr local4, local6;   /* outgoing-interface; ADDR_NONE: the kernel chooses the address, never the port */
-	struct udp_ports ports;
-	uint8_t dscp;
-};
-
-#define UDP_BIND_TRIES 16u   /* draws of a port before giving up: with half of all ports taken 1 in 65,536 fails */
-
-/* A fresh connected socket to server, on a port drawn with rng.
- * returns  OK | ERR_WORLD no port, no descriptor, or no route (why holds one line) */
-enum err udp_ask_open(const struct addr *server, const struct udp_ask_conf *c, struct rng *rng, int *ret_fd,
-                      struct buf *why) MUST_CHECK;
-/* returns  OK | ERR_WORLD the network refused (or an earlier ICMP error is told now) */
-enum err udp_ask_send(int fd, struct span bytes) MUST_CHECK;
-
-enum udp_got { UDP_GOT, UDP_EMPTY, UDP_UNREACHABLE };
-
-/* One waiting datagram from server into `to` (cap bytes; a longer one is cut, so give 65,535). Call until it is
- * UDP_EMPTY or you have enough: a level-triggered loop tells again. What came from elsewhere before connect() took
- * hold is passed over. UDP_UNREACHABLE: ICMP said so; the socket still works. */
-enum udp_got udp_ask_recv(int fd, const struct addr *server, void *to, size_t cap, size_t *ret_n);
-void udp_ask_close(int fd);
 
 #endif
