@@ -16,6 +16,7 @@ The hot path copies the question's bytes and appends canned records; no message 
 import asyncio
 import base64
 import collections
+import contextlib
 import ctypes
 import json
 import os
@@ -31,6 +32,7 @@ import zlib
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from keys import TYPES, wire  # noqa: E402
 
+PORTS = {"udp": 53, "tcp": 53, "tls": 853}
 SEEN_MAX = 20000   # questions remembered one by one; counters go on
 QUESTION_MAX = 65535
 NAMES = {v: k for k, v in TYPES.items()}
@@ -396,10 +398,11 @@ class Host:
 
     def open(self):
         family = socket.AF_INET6 if ":" in self.addr else socket.AF_INET
-        self.udp = self.bound(family, socket.SOCK_DGRAM, 53)
+        ports = self.site.ports
+        self.udp = self.bound(family, socket.SOCK_DGRAM, ports["udp"])
         self.site.loop.add_reader(self.udp, self.on_udp)
-        for proto, port in (("tcp", 53), ("tls", 853)):
-            sock = self.bound(family, socket.SOCK_STREAM, port)
+        for proto in ("tcp", "tls"):
+            sock = self.bound(family, socket.SOCK_STREAM, ports[proto])
             sock.listen(512)
             self.site.loop.add_reader(sock, self.on_accept, sock, proto)
             self.listeners.append(sock)
@@ -411,7 +414,8 @@ class Host:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_DGRAM:
-            sock.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)   # SO_RCVBUFFORCE: a burst is not lost here
+            with contextlib.suppress(PermissionError):
+                sock.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)   # SO_RCVBUFFORCE: a burst is not lost here
         sock.bind((self.addr, port))
         return sock
 
@@ -511,7 +515,8 @@ class Site:
         self.folder = config["keys"]
         self.tally = Tally()
         self.zone = Zone(os.path.join(self.folder, "canned.json"))
-        self.sniffers = {port: Sniffer(port) for port in (53, 853)}
+        self.ports = config.get("ports", PORTS)
+        self.sniffers = {port: Sniffer(port) for port in (53, 853)} if config.get("sniff", True) else {}
         self.hosts = {addr: Host(self, addr, cert) for addr, cert in config["hosts"].items()}
         for host in self.hosts.values():
             host.open()

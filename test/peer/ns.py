@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -234,13 +235,20 @@ class World:
 
     # --- the hosts -------------------------------------------------------------------------------------------
 
+    def hosts_options(self):
+        """More words for the hosts' configuration."""
+        return {}
+
+    def outside_argv(self, args):
+        return ["nsenter", "-t", str(self.outside.pid), "-n", *args]
+
     def start_hosts(self, rules=()):
         path = str(self.dir / "control")
-        config = {"keys": str(self.keys), "control": path, "hosts": self.hosts_at}
+        config = {"keys": str(self.keys), "control": path, "hosts": self.hosts_at, **self.hosts_options()}
         out = open(self.dir / "hosts.log", "wb")
-        process = subprocess.Popen(["nsenter", "-t", str(self.outside.pid), "-n", "/usr/bin/python3",
-                                    str(HERE / "hosts.py"), json.dumps(config)], stdout=out, stderr=out,
-                                   stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(self.outside_argv([sys.executable, str(HERE / "hosts.py"), json.dumps(config)]),
+                                   stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
+        out.close()
         self.processes.append(process)
         self.control = socket.socket(socket.AF_UNIX)
 

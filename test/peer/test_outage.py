@@ -30,6 +30,7 @@ def recovered(world, prefix, seconds=RECOVERY_S):
     return time.monotonic() - start
 
 
+@needs("dig")
 @pytest.mark.ours("SERVFAIL comes without EDE, and later")
 @pytest.mark.parametrize("certs", [WRONG, UNKNOWN, SWAPPED], ids=["wrong-name", "unknown-ca", "swapped"])
 def test_a_false_host_is_refused(world, certs):
@@ -189,7 +190,7 @@ def test_start_before_the_network(keys):
         assert server.alive()
 
 
-@needs("dig")
+@pytest.mark.ours("sends twenty questions for one")
 def test_servfail_is_remembered(world, server):
     """RFC 9520: a failed question is not asked again at once."""
     world.rules({"name": "fail.com", "rcode": 2})
