@@ -330,7 +330,7 @@ enum err rdata_from_text(uint16_t type, struct span text, const struct name *ori
 		return OK;
 	if (!to->full)
 		to->n = start;
-	*ret_column = (size_t)(words.mark - text.p);
+	*ret_column = words_offset(&words);
 	return e;
 }
 
@@ -406,7 +406,7 @@ enum err rr_from_text(struct arena *a, struct span text, const struct name *orig
 	words_init(&words, text);
 	enum err e = rr_scan(&words, origin, &rr, &owner, &rdata);
 	if (e != OK) {
-		*ret_column = (size_t)(words.mark - text.p);
+		*ret_column = words_offset(&words);
 		return e;
 	}
 	rr.owner = name_dup(a, rr.owner);

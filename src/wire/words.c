@@ -13,7 +13,13 @@ void words_init(struct words *w, struct span text)
 {
 	if (text.n == 0)
 		text = span_text("");   /* no arithmetic on NULL */
-	*w = (struct words){ .at = text.p, .end = text.p + text.n, .mark = text.p, .line_start = text.p, .line = 1 };
+	*w = (struct words){ .start = text.p, .at = text.p, .end = text.p + text.n, .mark = text.p,
+	                     .line_start = text.p, .line = 1 };
+}
+
+size_t words_offset(const struct words *w)
+{
+	return (size_t)(w->mark - w->start);
 }
 
 uint32_t words_column(const struct words *w)

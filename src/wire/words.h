@@ -8,7 +8,7 @@
 #include "base/span.h"
 
 struct words {
-	const uint8_t *at, *end;
+	const uint8_t *start, *at, *end;
 	const uint8_t *mark;         /* where the latest word began, for error messages */
 	const uint8_t *line_start;
 	uint32_t line;               /* from 1 */
@@ -30,6 +30,8 @@ enum err word_next(struct words *w, struct word *ret) MUST_CHECK;
 enum err word_next_pair(struct words *w, struct word *ret) MUST_CHECK;
 /* Move behind the record's end, whatever still stands before it. */
 void words_skip(struct words *w);
+/* Of the mark: bytes from the start of the text; bytes from the start of its line, from 1. */
+size_t words_offset(const struct words *w);
 uint32_t words_column(const struct words *w);
 
 /* One character of s at *at, "\DDD" and "\X" undone; moves *at. */
