@@ -13,10 +13,11 @@
 struct listen {
 	struct addr addr;
 	bool tls;                  /* DNS over TLS on this port */
+	const char *name;          /* an interface instead of an address: addr has the port alone. NULL none */
 };
 
 /* unbound.conf's options about sockets and clients. */
-struct listen_conf {
+struct socket_conf {
 	struct listen *listens;
 	unsigned nlistens;
 	uint32_t port, tls_port;
@@ -61,17 +62,31 @@ struct process_conf {
 	bool do_tcp_upstream;
 };
 
+/* The settings of one owner as they were read: a table of src/conf, a plugin, or a plugin's part of one zone clause. */
+struct instance {
+	const struct settings *settings;
+	const struct plugin *plugin;          /* NULL: a table of src/conf */
+	void *self;
+	uint32_t clause_nr;                   /* of a clause that starts an object, else 0 */
+	const char *zone;                     /* its name: as written */
+	unsigned labels;                      /* of zone */
+	const struct directive **given;       /* for each row the last statement, or NULL */
+};
+
 struct model {
 	struct arena arena;
 	const char *file;                     /* as given on the command line */
 	const char **files;                   /* every file read, for reload by change */
 	unsigned nfiles;
-	struct listen_conf listen;
+	struct socket_conf listen;
 	struct process_conf process;
 	struct reply_conf reply;
 	struct chain chain;
 	const struct plugin *plugins[CHAIN_MAX];   /* of chain.links */
 	uint64_t generation;
+	const struct instance *instances;
+	unsigned ninstances;
+	const struct directive *statements;   /* all that were read, in order */
 };
 
 /* Read and lower a file and its includes. NULL on errors, which are in diag with file, line, column; warnings alone
@@ -80,6 +95,11 @@ struct model *model_load(const char *file, struct diag *diag);
 /* From bytes, for tests and fuzzers: `include` is answered by nothing (each is an error). */
 struct model *model_from_text(struct span text, struct diag *diag);
 void model_free(struct model *m);
+/* As model_load, under a borrowed name: errors in the words of unbound-checkconf. *ret_syntax counts those that a parser
+ * alone finds; when there are any, nothing else has been looked at. */
+struct model *model_load_as_unbound(const char *file, struct diag *diag, uint32_t *ret_syntax);
+/* One option's values as `unbound-checkconf -o` prints them, a line each. False: no option of that name can be printed. */
+bool model_option(const struct model *m, const char *name, struct buf *to);
 /* The model as canonical text: every option with its value, unbound.conf's dialect. */
 void model_dump(const struct model *m, struct buf *to);
 /* What is enforced, what is inert in this context, what leaks: one line each, for people. */

@@ -1,0 +1,220 @@
+#include "conf/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "conf/lower.h"
+#include "conf/tables.h"
+
+#define MODEL_BYTES_MAX ((size_t)1 << 30)   /* a blocklist of a million names takes a third of it */
+
+/* ---- the chain ---- */
+
+static bool is_zone(const struct instance *in)
+{
+	return in->clause_nr != 0;
+}
+
+static bool same_zone(const struct instance *a, const struct instance *b)
+{
+	uint8_t store_a[NAME_MAX_BYTES], store_b[NAME_MAX_BYTES];
+	struct name x, y;
+	if (a->settings != b->settings || a->labels != b->labels)
+		return false;
+	return name_from_text(span_text(a->zone), NULL, store_a, &x) == OK &&
+	       name_from_text(span_text(b->zone), NULL, store_b, &y) == OK && name_eq(x, y);
+}
+
+/* Is the zone given again further on? Then that one counts. */
+static bool replaced(const struct lowered *l, unsigned at, struct diag *diag)
+{
+	const struct instance *in = &l->instances[at];
+	for (unsigned i = at + 1; i < l->n; i++) {
+		const struct instance *later = &l->instances[i];
+		if (!is_zone(later) || !same_zone(in, later))
+			continue;
+		const struct directive *name = NULL;
+		for (size_t k = 0; k < later->settings->nopts && name == NULL; k++)
+			if (later->given[k] != NULL && strcmp(later->given[k]->word.text, "name") == 0)
+				name = later->given[k];
+		diag_warning(diag, name == NULL ? NULL : name->file, name == NULL ? 0 : name->word.line,
+		             name == NULL ? 0 : name->word.column, "duplicate %s %s ignored.; the last one counts",
+		             in->settings->clause, in->zone);
+		return true;
+	}
+	return false;
+}
+
+/* The most specific zone comes first whatever its kind; with equal names forward-zone comes before stub-zone. */
+static int zone_cmp(const void *x, const void *y)
+{
+	const struct instance *const *a = x, *const *b = y;
+	if ((*a)->labels != (*b)->labels)
+		return (*a)->labels > (*b)->labels ? -1 : 1;
+	int c = strcmp((*a)->settings->clause, (*b)->settings->clause);
+	return c != 0 ? c : (int)(*a)->clause_nr - (int)(*b)->clause_nr;
+}
+
+static void link_add(struct model *m, const struct instance *in, struct diag *diag)
+{
+	const struct plugin *p = in->plugin;
+	if (p->wanted != NULL && !p->wanted(in->self))
+		return;
+	if (m->chain.n == CHAIN_MAX) {
+		diag_error(diag, NULL, 0, 0, "too many zones; expected at most %u with all else", CHAIN_MAX);
+		return;
+	}
+	m->plugins[m->chain.n] = p;
+	m->chain.links[m->chain.n++] = (struct link){ .steps = &p->steps, .name = p->settings.name, .self = in->self };
+}
+
+/* Zones of plugins that stand side by side, from l->instances[at] on. returns the index behind them */
+static unsigned zones_add(struct model *m, const struct lowered *l, unsigned at, struct diag *diag)
+{
+	const struct instance *zones[CHAIN_MAX];
+	unsigned n = 0, i = at;
+	for (; i < l->n && is_zone(&l->instances[i]); i++) {
+		if (replaced(l, i, diag))
+			continue;
+		if (n == CHAIN_MAX) {
+			diag_error(diag, NULL, 0, 0, "too many zones; expected at most %u", CHAIN_MAX);
+			break;
+		}
+		zones[n++] = &l->instances[i];
+	}
+	while (i < l->n && is_zone(&l->instances[i]))
+		i++;
+	qsort(zones, n, sizeof(zones[0]), zone_cmp);
+	for (unsigned k = 0; k < n; k++)
+		link_add(m, zones[k], diag);
+	return i;
+}
+
+static void chain_make(struct model *m, const struct lowered *l, struct diag *diag)
+{
+	m->chain.instance = 1;
+	for (unsigned i = 0; i < l->n;) {
+		if (is_zone(&l->instances[i])) {
+			i = zones_add(m, l, i, diag);
+			continue;
+		}
+		if (l->instances[i].plugin != NULL)
+			link_add(m, &l->instances[i], diag);
+		i++;
+	}
+	for (unsigned i = 0; i < m->chain.n; i++)
+		if (m->plugins[i]->joined != NULL)
+			m->plugins[i]->joined((void *)m->chain.links[i].self, &m->chain, &m->arena, diag);
+}
+
+/* ---- the model ---- */
+
+static void tables_take(struct model *m, const struct lowered *l)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct instance *in = &l->instances[i];
+		if (in->settings == &listen_settings)
+			m->listen = ((struct listening *)in->self)->conf;
+		else if (in->settings == &process_settings)
+			m->process = ((struct processing *)in->self)->conf;
+		else if (in->settings == &reply_settings)
+			m->reply = ((struct replying *)in->self)->conf;
+		else if (in->settings == &upstreams_settings)
+			m->chain.conf = *(struct chain_conf *)in->self;
+	}
+	m->process.do_tcp_upstream = m->chain.conf.tcp_upstream;
+}
+
+/* Lines about the whole configuration name its file. */
+static void lines_name_file(struct diag *diag, const char *file)
+{
+	for (struct diag_line *l = diag->first; l != NULL; l = l->next)
+		if (l->line == 0 && strcmp(l->file, "-") == 0) {
+			const char *name = arena_text(diag->arena, span_text(file));
+			if (name != NULL)
+				l->file = name;
+		}
+}
+
+/* What a load is made from: a file, or text. */
+struct load {
+	const char *file;
+	struct span text;
+	enum voice voice;
+	uint32_t syntax_errors;
+};
+
+static enum err model_fill(struct model *m, struct load *load, struct diag *diag)
+{
+	struct vocabulary *words = ARENA_NEW(&m->arena, struct vocabulary);
+	struct statements statements;
+	struct lowered lowered;
+	if (words == NULL)
+		return ERR_LIMIT;
+	TRY(vocabulary_make(&m->arena, words));
+	struct reading r = { .source = { .arena = &m->arena, .files = load->file != NULL }, .words = words,
+	                     .voice = load->voice, .diag = diag };
+	m->file = load->file == NULL ? "-" : arena_text(&m->arena, span_text(load->file));
+	if (m->file == NULL)
+		return ERR_LIMIT;
+	if (load->file != NULL)
+		TRY(statements_read(&r, load->file, &statements));
+	else
+		TRY(statements_from_text(&r, load->text, &statements));
+	m->files = statements.files;
+	m->nfiles = statements.nfiles;
+	m->statements = statements.first;
+	TRY(lower(&r, &statements, &lowered));
+	load->syntax_errors = lowered.syntax_errors;
+	m->instances = lowered.instances;
+	m->ninstances = lowered.n;
+	if (diag->errors > 0)
+		return OK;
+	tables_take(m, &lowered);
+	chain_make(m, &lowered, diag);
+	return OK;
+}
+
+static struct model *load_model(struct load *load, struct diag *diag)
+{
+	struct model *m = heap_new(sizeof(*m));
+	uint32_t before = diag->errors;
+	*m = (struct model){ 0 };
+	arena_init(&m->arena, MODEL_BYTES_MAX);
+	enum err e = model_fill(m, load, diag);
+	if (e != OK && diag->errors == before)
+		diag_error(diag, NULL, 0, 0, "the configuration is too large; expected less than %zu MB",
+		           MODEL_BYTES_MAX >> 20);
+	lines_name_file(diag, load->file == NULL ? "-" : load->file);
+	if (diag->errors == before)
+		return m;
+	model_free(m);
+	return NULL;
+}
+
+struct model *model_load(const char *file, struct diag *diag)
+{
+	struct load load = { .file = file };
+	return load_model(&load, diag);
+}
+
+struct model *model_load_as_unbound(const char *file, struct diag *diag, uint32_t *ret_syntax)
+{
+	struct load load = { .file = file, .voice = VOICE_UNBOUND };
+	struct model *m = load_model(&load, diag);
+	*ret_syntax = load.syntax_errors;
+	return m;
+}
+
+struct model *model_from_text(struct span text, struct diag *diag)
+{
+	struct load load = { .text = text };
+	return load_model(&load, diag);
+}
+
+void model_free(struct model *m)
+{
+	arena_free(&m->arena);
+	heap_free(m);
+}
