@@ -174,7 +174,8 @@ class Demo:
 def run(world, port):
     """Start the program and go through the steps; the number that did not hold."""
     world.start_hosts()
-    world.write(f"{ns.CONF_DIR}/metrics.conf", f"signet:\n    metrics: 127.0.0.1@{METRICS_PORT}\n")
+    if ns.program().name != "unbound":      # the packaged program, as a check of the demo, knows no such clause
+        world.write(f"{ns.CONF_DIR}/metrics.conf", f"signet:\n    metrics: 127.0.0.1@{METRICS_PORT}\n")
     start = time.monotonic()
     server = Server(world, file="unbound.conf", folder="/etc/unbound", port=port)
     demo = Demo(world, server, port)

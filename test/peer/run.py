@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""Runs the folder's test files side by side, each in a pytest of its own: their worlds do not touch each other.
+
+  run.py [--junitxml=FILE] [--workers=N] [pytest's own words]
+
+Prints each file's output when it is done; writes one report of all. Exit status: 0 all passed or skipped, 1 not.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FIRST = ("test_outage.py", "test_load.py", "test_cache.py")      # the longest, so that none is left to the end
+FILE_S = 400
+
+
+def queue():
+    files = sorted(HERE.glob("test_*.py"))
+    return [f for f in files if f.name in FIRST] + [f for f in files if f.name not in FIRST]
+
+
+def play(files, lock, words, folder, results):
+    while True:
+        with lock:
+            if not files:
+                return
+            file = files.pop(0)
+        start = time.monotonic()
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={folder}/{file.stem}.xml",
+                   *words, str(file)]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=FILE_S, check=False)
+            status, text = done.returncode, done.stdout.decode(errors="replace")
+        except subprocess.TimeoutExpired as e:
+            status, text = 124, (e.stdout or b"").decode(errors="replace") + f"\nlonger than {FILE_S} s\n"
+        with lock:
+            results[file.name] = status
+            print(f"--- {file.name} ({time.monotonic() - start:.0f} s)\n{text}", end="", flush=True)
+
+
+def merge(folder, into, results):
+    """One report; a file that left none counts as one error."""
+    root = xml.Element("testsuites")
+    for name, status in sorted(results.items()):
+        report = Path(folder) / name.replace(".py", ".xml")
+        if report.exists():
+            root.extend(xml.parse(report).getroot().iter("testsuite"))
+        elif status:
+            root.append(xml.Element("testsuite", name=name, tests="1", errors="1", failures="0", skipped="0"))
+    xml.ElementTree(root).write(into)
+
+
+def main(words):
+    report = next((w.split("=", 1)[1] for w in words if w.startswith("--junitxml=")), None)
+    workers = next((int(w.split("=", 1)[1]) for w in words if w.startswith("--workers=")),
+                   max(2, len(os.sched_getaffinity(0))))
+    words = [w for w in words if not w.startswith(("--junitxml=", "--workers="))]
+    files, lock, results = queue(), threading.Lock(), {}
+    with tempfile.TemporaryDirectory(prefix="signet-peer-") as folder:
+        threads = [threading.Thread(target=play, args=(files, lock, words, folder, results)) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if report:
+            merge(folder, report, results)
+    bad = {name: status for name, status in results.items() if status not in (0, 5)}
+    print("all files passed" if not bad else f"failed: {', '.join(sorted(bad))}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
