@@ -1,6 +1,6 @@
-/* crypto_lib: an OpenSSL library context of one's own. Objects of different contexts share no lock, so each worker makes
- * its own; it reads no openssl.cnf and loads the default provider alone. Made and freed by one thread; everything made
- * from it goes first. */
+/* crypto_lib: an OpenSSL library context of one's own. Objects of different contexts share no lock, so each worker
+ * makes its own; it reads no openssl.cnf and loads the default provider alone. Made and freed by one thread; everything
+ * made from it goes first. */
 #ifndef CRYPTO_LIB_H
 #define CRYPTO_LIB_H
 

@@ -14,7 +14,7 @@ struct ask_ports {
 };
 
 struct ask_conf {
-	struct addr local4, local6;   /* outgoing-interface; ADDR_NONE: the kernel chooses the address, never the port */
+	struct addr local4, local6;   /* outgoing-interface; ADDR_NONE: the kernel chooses, but never the port */
 	struct ask_ports ports;
 	uint8_t dscp;
 };

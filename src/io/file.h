@@ -38,7 +38,8 @@ enum err file_log_reopen(struct file_log *l, struct buf *why) MUST_CHECK;
  * nparts   at most FILE_PARTS_MAX
  * returns  OK | ERR_WORLD something is lost, why holds one line */
 #define FILE_PARTS_MAX 64u
-enum err file_log_write(const struct file_log *l, const struct span *parts, unsigned nparts, struct buf *why) MUST_CHECK;
+enum err file_log_write(const struct file_log *l, const struct span *parts, unsigned nparts, struct buf *why)
+	MUST_CHECK;
 void file_log_close(struct file_log *l);
 
 #endif

@@ -1,5 +1,5 @@
-/* holder: who has a port that we want. /proc/net names the socket's inode, /proc/PID/fd who has it open. For error texts
- * at start and in `doctor`; slow. Any thread. */
+/* holder: who has a port that we want. /proc/net names the socket's inode, /proc/PID/fd who has it open. For error
+ * texts; slow. Any thread. */
 #ifndef IO_HOLDER_H
 #define IO_HOLDER_H
 

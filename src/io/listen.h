@@ -4,7 +4,7 @@
 
 #include "base/addr.h"
 
-#define LISTEN_RCVBUF (4u << 20)   /* bytes asked for by default: a burst of 5,000 datagrams overflows the kernel's 208 kB */
+#define LISTEN_RCVBUF (4u << 20)   /* bytes asked for by default: 5,000 datagrams at once overflow the kernel's 208 kB */
 #define LISTEN_SNDBUF (4u << 20)   /* so that one dead neighbour's queue does not fill it (attacks E17) */
 #define LISTEN_BACKLOG 4096        /* the kernel cuts it to net.core.somaxconn */
 

@@ -1,5 +1,5 @@
-/* process: what the program is to the machine it runs on: whose rights, how many cores, who supervises it. Called at start
- * by the main thread, save process_notify. */
+/* process: what the program is to the machine it runs on: whose rights, how many cores, who supervises it. Called at
+ * start by the main thread, save process_notify. */
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
 

@@ -45,7 +45,7 @@ static int on_verify(int good, X509_STORE_CTX *x)
 	return good;
 }
 
-/* --- the handshake --------------------------------------------------------------------------------------------------- */
+/* --- the handshake --- */
 
 /* OpenSSL says that it is over. */
 static void fail_openssl(struct tls *t, int error)
@@ -197,7 +197,7 @@ void tls_free(struct tls *t)
 	heap_free(t);
 }
 
-/* --- open ------------------------------------------------------------------------------------------------------------- */
+/* --- open --- */
 
 enum tls_state tls_state(const struct tls *t)
 {

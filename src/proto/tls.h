@@ -1,6 +1,6 @@
-/* tls: TLS 1.2 and 1.3 over OpenSSL, bytes in and bytes out. Knows no socket: the caller feeds what it read and sends what
- * tls_output shows. OpenSSL objects are made and freed here alone. Every buffer is bounded and given back when empty; a
- * connection at rest costs one SSL object (some 9 kB). No key, secret or message goes into a text.
+/* tls: TLS 1.2 and 1.3 over OpenSSL, bytes in and bytes out. Knows no socket: the caller feeds what it read and sends
+ * what tls_output shows. OpenSSL objects are made and freed here alone. Every buffer is bounded and given back when
+ * empty; a connection at rest costs one SSL object (some 9 kB). No key, secret or message goes into a text.
  * threads   a context and its connections belong to one thread; a store is shared by all
  * lifetime  a context counts its connections: tls_context_free lets it go with the last of them
  * source    RFC7858, RFC8310, RFC8446; attacks F6, F7
@@ -23,7 +23,7 @@
 #define TLS_SESSIONS_MAX 4u        /* tickets kept for one upstream: one a connection opened at once */
 #define TLS_TICKET_KEY 80u         /* bytes: name, AES key, HMAC key */
 
-/* --- CA certificates: parsed once (about 50 ms for a whole bundle), shared by all contexts --------------------- */
+/* --- CA certificates: parsed once (about 50 ms for a whole bundle), shared by all contexts --- */
 struct tls_store;
 
 /* The certificates of one PEM file. Any thread; slow.
@@ -36,7 +36,7 @@ unsigned tls_store_count(const struct tls_store *s);
 /* Contexts hold on to it; this gives up the caller's share. */
 void tls_store_free(struct tls_store *s);
 
-/* --- contexts ------------------------------------------------------------------------------------------------------ */
+/* --- contexts --- */
 struct tls_context;
 
 struct tls_client_conf {
@@ -51,7 +51,7 @@ struct tls_server_conf {
 	struct crypto_lib *lib;
 	struct span certificate;       /* PEM, leaf first, then the chain */
 	struct span key;               /* PEM; borrowed, and wiped by its owner after this call */
-	const char *alpn;              /* "dot": a client that offers others only is refused; one that offers none is not */
+	const char *alpn;              /* "dot": a client that offers only others is refused, one that offers none not */
 	struct span ticket_key;        /* TLS_TICKET_KEY random bytes the same for all workers; n 0: drawn, own */
 	const char *ciphers;           /* TLS 1.2 list, NULL: OpenSSL's default */
 	const char *ciphersuites;      /* TLS 1.3 list, NULL: OpenSSL's default */
@@ -69,7 +69,7 @@ void tls_context_rekey(struct tls_context *c, struct span ticket_key);
 /* No new connections; those there are go on, and the last of them frees it. */
 void tls_context_free(struct tls_context *c);
 
-/* --- sessions: tickets of one upstream, newest first, each used once (RFC8446 C.4) ------------------------------ */
+/* --- sessions: tickets of one upstream, newest first, each used once (RFC8446 C.4) --- */
 struct tls_sessions {
 	void *list[TLS_SESSIONS_MAX];  /* SSL_SESSION */
 	uint32_t n;
@@ -80,7 +80,7 @@ struct tls_sessions {
 void tls_sessions_init(struct tls_sessions *s);
 void tls_sessions_fini(struct tls_sessions *s);
 
-/* --- connections ------------------------------------------------------------------------------------------------------ */
+/* --- connections --- */
 struct tls;
 
 enum tls_state { TLS_HANDSHAKE, TLS_OPEN, TLS_CLOSED, TLS_FAILED };
