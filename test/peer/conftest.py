@@ -12,6 +12,8 @@ import keys as keys_of  # noqa: E402
 import ns  # noqa: E402
 from server import Server  # noqa: E402
 
+TAIL = 3000     # characters of each log that a failure shows
+
 
 @pytest.fixture(scope="session")
 def keys():
@@ -70,3 +72,15 @@ def pytest_collection_modifyitems(items):
         mark = item.get_closest_marker("ours")
         if mark:
             item.add_marker(pytest.mark.xfail(reason=f"unbound 1.17: {mark.args[0]}", strict=False))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the program and the hosts said."""
+    report = (yield).get_result()
+    world = next((w for w in (getattr(item, "funcargs", {}).get(k) for k in ("world", "shared")) if w), None)
+    if report.when != "call" or not report.failed or world is None or world.ended:
+        return
+    for path in (*sorted(world.dir.glob("stderr-*")), world.path("/var/log/unbound/unbound.log"), world.dir / "hosts.log"):
+        if path.is_file() and path.stat().st_size:
+            report.sections.append((f"end of {path.name}", path.read_text(errors="replace")[-TAIL:]))

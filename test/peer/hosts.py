@@ -45,7 +45,7 @@ def address_of(name: str) -> str:
 
 
 class Question:
-    __slots__ = ("id", "flags", "raw", "name", "starts", "qtype", "edns", "do", "size", "proto", "addr", "options")
+    __slots__ = ("id", "flags", "raw", "name", "starts", "qtype", "edns", "do", "size", "proto", "addr", "options", "length")
 
 
 def parse(data: bytes, proto: str, addr: str):
@@ -65,7 +65,7 @@ def parse(data: bytes, proto: str, addr: str):
     q.name = data[12:at + 1].lower()
     q.qtype = data[at + 1] << 8 | data[at + 2]
     q.raw = data[12:at + 5]
-    q.proto, q.addr = proto, addr
+    q.proto, q.addr, q.length = proto, addr, len(data)
     q.edns, q.do, q.size, q.options = False, False, 512, []
     at += 5
     if not an and not ns and ar and data[at:at + 3] == b"\0\0\x29" and at + 11 <= len(data):
@@ -568,7 +568,7 @@ class Site:
         suffix = wire(ask.get("name", ""))
         return [{"addr": q.addr, "proto": q.proto, "source": source, "id": q.id, "flags": q.flags,
                  "name": text(q.raw), "type": NAMES.get(q.qtype, f"TYPE{q.qtype}"), "edns": q.edns, "do": q.do,
-                 "size": q.size, "options": q.options, "at": at}
+                 "size": q.size, "length": q.length, "options": q.options, "at": at}
                 for q, source, at in self.tally.seen if q.name.endswith(suffix)]
 
     def do_cert(self, ask):

@@ -225,6 +225,20 @@ def test_dump_reads_as_itself(signet, tmp_path):
     assert second.returncode == 0 and second.stdout == first.stdout
 
 
+def test_ask_by_our_own_name(world, is_unbound):
+    if is_unbound:
+        pytest.skip("the packaged program has no such command")
+    from hosts import address_of
+    Server(world)
+    world.rules({"name": "none.com", "rcode": 3})
+    for words in (("ask", "www.site.com"), ("ask", "--server", "127.0.0.1", "www.site.com", "A"),
+                  ("ask", "--server", "1.1.1.1@853#cloudflare-dns.com", "www.site.com")):
+        done = world.run(program(), *words)
+        assert done.returncode == 0 and address_of("www.site.com") in done.stdout, done.stdout + done.stderr
+    assert world.run(program(), "ask", "--server", "9.9.9.9@853#cloudflare-dns.com", "x.com").returncode == 3
+    assert "www.site.com" in world.run(program(), "ask", "+trace", "www.site.com").stdout
+
+
 @pytest.mark.parametrize("args,status", [(("help",), 0), (("nonsense",), 2), (("check",), 2), (("check", "/nowhere"), 2)])
 def test_exit_statuses(signet, args, status):
     done = signet(*args)

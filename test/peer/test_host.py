@@ -137,6 +137,15 @@ def test_every_upstream_is_used_by_its_name_over_tls_only(shared):
     assert counts["packets"]["53"] == 0 and counts["packets"]["853"] > 0
 
 
+def test_questions_over_tls_are_padded(shared):
+    """RFC 8467: blocks of 128, so that sizes tell nothing."""
+    for name in ("a.pad.com", "a-much-longer-name-than-the-other-one.pad.com"):
+        ask(shared, name)
+    seen = shared.tell("seen", name="pad.com")
+    assert len(seen) >= 2
+    assert all(12 in q["options"] and q["length"] % 128 == 0 for q in seen), seen
+
+
 def test_questions_share_connections(shared):
     before = sum(shared.counts()["connects"].values())
     for i in range(30):

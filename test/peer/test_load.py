@@ -105,6 +105,32 @@ def test_a_reload_takes_the_new_file(world, server):
     wait_for(lambda: "198.51.100.1" in str(ask(world, "new.site.com", timeout=1) or ""), 5, "the new local-data")
 
 
+@pytest.mark.ours("starts anew with an empty cache")
+def test_a_reload_keeps_cache_and_connections(world, server):
+    for i in range(12):
+        ask(world, f"n{i}.kept.com")
+    before = world.counts()
+    log_lines = len(server.lines("."))
+    server.hup()
+    wait_for(lambda: len(server.lines(".")) > log_lines, 5, "a line about the reload")
+    for i in range(12):
+        assert rcode(ask(world, f"n{i}.kept.com")) == "NOERROR"
+    assert world.counts()["questions"] == before["questions"]
+    assert rcode(ask(world, "new.kept.com")) == "NOERROR"
+    assert world.counts()["connects"] == before["connects"]
+
+
+def test_idle_tcp_is_closed(world):
+    from ask import frames, stream
+    from ns import CONF_DIR
+    from server import Server
+    text = world.read(f"{CONF_DIR}/hardening.conf")
+    Server(world, conf=text.replace("forward-zone:", "    tcp-idle-timeout: 300\nforward-zone:", 1))
+    with stream(world, timeout=5) as sock:
+        start = time.monotonic()
+        assert frames(sock, 1) == [] and 0.1 < time.monotonic() - start < 3
+
+
 def test_many_tcp_clients(world, server):
     """More connections than the server keeps: those it takes are answered, none makes it unwell."""
     from ask import frames, packet, stream
