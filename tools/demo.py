@@ -205,6 +205,7 @@ def farewell(world):
 
 
 def main():
+    ns.become_root()
     keep = os.environ.get("KEEP") == "1"
     if not ns.program().exists():
         print(f"{ns.program()} is not there: run make first", file=sys.stderr)

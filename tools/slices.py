@@ -49,6 +49,7 @@ SLICES = (host,)
 
 
 def main(names):
+    ns.become_root()
     if not ns.program().exists():
         print(f"{ns.program()} is not there: run make first", file=sys.stderr)
         return 2

@@ -60,6 +60,14 @@ def refusal():
     return f"namespaces are refused: {done.stderr.strip()}" if done.returncode else None
 
 
+def become_root():
+    """Start the running script anew under sudo, where that needs no password; else go on as we are."""
+    if os.geteuid() and shutil.which("sudo") and not subprocess.run(["sudo", "-n", "true"], capture_output=True,
+                                                                    check=False).returncode:
+        kept = "KEEP,TALLY,PYTHONDONTWRITEBYTECODE,SIGNET_UNDER_TEST,SIGNET_SANITIZED,SIGNET_NO_NAMESPACES"
+        os.execvp("sudo", ["sudo", "-n", f"--preserve-env={kept}", sys.executable, *sys.argv])
+
+
 def wait_for(check, seconds, what="the condition"):
     """Poll until check() gives something true; its value, or AssertionError."""
     end = time.monotonic() + seconds

@@ -15,6 +15,9 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import ns  # noqa: E402
+
 FIRST = ("test_outage.py", "test_load.py", "test_cache.py")      # the longest, so that none is left to the end
 FILE_S = 400
 
@@ -56,6 +59,7 @@ def merge(folder, into, results):
 
 
 def main(words):
+    ns.become_root()
     report = next((w.split("=", 1)[1] for w in words if w.startswith("--junitxml=")), None)
     workers = next((int(w.split("=", 1)[1]) for w in words if w.startswith("--workers=")),
                    max(2, len(os.sched_getaffinity(0))))
