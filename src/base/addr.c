@@ -4,7 +4,7 @@
 
 #define V4_TEXT_MAX 15u
 
-/* Up to five digits; anything else is ERR_RANGE. */
+/* A number of one to nine digits, at most max. */
 static enum err number(struct span s, uint32_t max, uint32_t *ret)
 {
 	uint32_t v = 0;
@@ -31,7 +31,7 @@ enum err addr_parse(struct span text, uint16_t port, struct addr *ret)
 		text.n = (size_t)(percent - text.p);
 	}
 	char s[ADDR_TEXT_MAX];
-	if (text.n == 0 || text.n >= sizeof(s))
+	if (text.n == 0 || text.n >= sizeof(s) || memchr(text.p, 0, text.n) != NULL)
 		return ERR_SYNTAX;
 	memcpy(s, text.p, text.n);
 	s[text.n] = 0;

@@ -45,7 +45,7 @@ static void grow(struct arena *a, size_t n)
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-	if (n > a->cap)
+	if (n > a->cap || n > SIZE_MAX / 2)
 		return NULL;
 	n = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (n > a->cap - MIN(a->used, a->cap))
@@ -92,5 +92,6 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 
 struct span arena_span(struct arena *a, struct span s)
 {
-	return (struct span){ arena_dup(a, s.p, s.n), s.n };
+	struct span copy = { arena_dup(a, s.p, s.n), s.n };
+	return copy.p == NULL ? (struct span){ NULL, 0 } : copy;
 }

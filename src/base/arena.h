@@ -26,9 +26,16 @@ void *arena_dup(struct arena *a, const void *p, size_t n) MUST_CHECK;
 /* A copy as C string with NUL added. */
 char *arena_text(struct arena *a, struct span s) MUST_CHECK;
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
+/* p is NULL when the cap would be passed. */
 struct span arena_span(struct arena *a, struct span s) MUST_CHECK;
 
+/* NULL also where size * n is more than there can be. */
+static inline void *arena_array(struct arena *a, size_t size, size_t n)
+{
+	return n > SIZE_MAX / size ? NULL : arena_alloc(a, size * n);
+}
+
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
-#define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (n)))
+#define ARENA_ARRAY(a, T, n) ((T *)arena_array((a), sizeof(T), (n)))
 
 #endif

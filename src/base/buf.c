@@ -18,7 +18,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 		b->n += (size_t)n;
 		return;
 	}
-	b->n = b->cap;
+	b->n += room > 0 ? room - 1 : 0;
 	b->full = true;
 }
 

@@ -42,8 +42,8 @@ static inline uint8_t *buf_room(struct buf *b, size_t n)
 
 static inline void buf_put(struct buf *b, const void *p, size_t n)
 {
-	uint8_t *to = buf_room(b, n);
-	if (to != NULL && n > 0)
+	uint8_t *to = n == 0 ? NULL : buf_room(b, n);
+	if (to != NULL)
 		memcpy(to, p, n);
 }
 
@@ -76,7 +76,7 @@ static inline void buf_text(struct buf *b, const char *s)
 	buf_put(b, s, strlen(s));
 }
 
-/* Formatted text, without a terminating NUL. */
+/* Formatted text, cut where it does not fit; no terminating NUL is counted, but there must be room for one. */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 /* Decimal digits, for hot paths where buf_printf is too slow. */

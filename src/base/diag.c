@@ -12,10 +12,10 @@ void diag_init(struct diag *d, struct arena *arena)
 	d->last = &d->first;
 }
 
-static void add(struct diag *d, enum diag_level level, const char *file, uint32_t line, uint32_t column,
-                const char *fmt, va_list ap)
+/* `at` says what and where, its file still the caller's. */
+static void add(struct diag *d, struct diag_line at, const char *fmt, va_list ap)
 {
-	uint32_t *count = level == DIAG_ERROR ? &d->errors : &d->warnings;
+	uint32_t *count = at.level == DIAG_ERROR ? &d->errors : &d->warnings;
 	if ((*count)++ >= DIAG_LINES_MAX)
 		return;
 	char text[TEXT_MAX];
@@ -24,10 +24,8 @@ static void add(struct diag *d, enum diag_level level, const char *file, uint32_
 	struct diag_line *l = ARENA_NEW(d->arena, struct diag_line);
 	if (l == NULL)
 		return;
-	l->level = level;
-	l->file = file == NULL ? "-" : arena_text(d->arena, span_text(file));
-	l->line = line;
-	l->column = column;
+	*l = at;
+	l->file = at.file == NULL ? "-" : arena_text(d->arena, span_text(at.file));
 	l->text = arena_text(d->arena, span_text(buf_cstr(&b)));
 	if (l->file == NULL || l->text == NULL)
 		return;
@@ -39,7 +37,7 @@ void diag_error(struct diag *d, const char *file, uint32_t line, uint32_t column
 {
 	va_list ap;
 	va_start(ap, fmt);
-	add(d, DIAG_ERROR, file, line, column, fmt, ap);
+	add(d, (struct diag_line){ NULL, DIAG_ERROR, file, line, column, NULL }, fmt, ap);
 	va_end(ap);
 }
 
@@ -47,6 +45,6 @@ void diag_warning(struct diag *d, const char *file, uint32_t line, uint32_t colu
 {
 	va_list ap;
 	va_start(ap, fmt);
-	add(d, DIAG_WARNING, file, line, column, fmt, ap);
+	add(d, (struct diag_line){ NULL, DIAG_WARNING, file, line, column, NULL }, fmt, ap);
 	va_end(ap);
 }

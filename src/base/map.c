@@ -1,6 +1,5 @@
 #include "base/map.h"
 
-
 #include "base/assert.h"
 #include "base/heap.h"
 

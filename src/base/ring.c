@@ -36,6 +36,8 @@ void *ring_room(struct ring *r, size_t n)
 {
 	size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	size_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+	if (n > r->cap / 2 - sizeof(struct lead))
+		return NULL;
 	size_t size = (sizeof(struct lead) + n + 7) & ~(size_t)7;
 	size_t to_end = r->cap - (head & (r->cap - 1));
 	size_t need = size <= to_end ? size : to_end + size;

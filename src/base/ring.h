@@ -10,14 +10,17 @@
 struct ring {
 	uint8_t *bytes;
 	size_t cap;                          /* power of two */
-	_Alignas(64) _Atomic size_t head;    /* written up to */
+	uint8_t pad[64];                     /* each side's counter in a cache line of its own */
+	_Atomic size_t head;                 /* written up to */
 	size_t head_next;                    /* writer's own: end of the record being written */
-	_Alignas(64) _Atomic size_t tail;    /* read up to */
+	uint8_t pad_tail[64];
+	_Atomic size_t tail;                 /* read up to */
 };
 
 void ring_init(struct ring *r, size_t cap);
 void ring_fini(struct ring *r);
-/* Writer: room for a record of n bytes (aligned to 8), or NULL when full. */
+/* Writer: room for a record of n bytes (aligned to 8), or NULL when full. A record that takes more than half the ring
+ * with its lead of 8 bytes is never taken: in an empty ring it would fit or not by where the last one ended. */
 void *ring_room(struct ring *r, size_t n);
 /* Writer: publish the record last given by ring_room. */
 void ring_publish(struct ring *r);

@@ -56,5 +56,6 @@ uint64_t rng_u64(struct rng *r)
 uint32_t rng_below(struct rng *r, uint32_t bound)
 {
 	ASSERT(bound > 0);
-	return (uint32_t)(((rng_u64(r) >> 32) * bound) >> 32);
+	uint64_t v = rng_u64(r);
+	return (uint32_t)(((v >> 32) * bound + ((v & UINT32_MAX) * bound >> 32)) >> 32);
 }

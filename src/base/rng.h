@@ -20,7 +20,7 @@ void rng_seed(struct rng *r, const uint8_t seed[32]);
 void rng_seed_number(struct rng *r, uint64_t seed);
 void rng_fill(struct rng *r, void *to, size_t n);
 uint64_t rng_u64(struct rng *r);
-/* Uniform in [0, bound); bound > 0. */
+/* Uniform in [0, bound), to one part in 2^32; bound > 0. */
 uint32_t rng_below(struct rng *r, uint32_t bound);
 
 #endif

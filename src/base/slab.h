@@ -1,7 +1,7 @@
 /* slab: nodes of any size out of one mapping with a byte budget, table included. Pages of 4 KB hold nodes of one size
  * class each; a page whose last node is freed serves any class again, so a changing mix of sizes does not eat the
  * budget. Nodes above half a page take whole pages. A node is named by its place in units of 8 bytes, so a
- * reference takes 4 bytes. One thread allocates and frees; what nodes hold, and who may read it, is the owner's affair. */
+ * reference takes 4 bytes. One thread allocates and frees; what nodes hold, and who may read it, is its owner's. */
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 

@@ -35,6 +35,8 @@ static inline bool span_is(struct span a, const char *s)
 /* The part of s from `at` on; empty when at is past the end. */
 static inline struct span span_from(struct span s, size_t at)
 {
+	if (s.p == NULL)
+		return s;
 	return at >= s.n ? (struct span){ s.p + s.n, 0 } : (struct span){ s.p + at, s.n - at };
 }
 

@@ -28,11 +28,12 @@
 
 /* The first symbol of each byte. Bytes that share one are told apart by a second. Order is kept. */
 static const uint8_t symbols[256] = {
-	1, R40(2), R2(2), R2(2), 3, R2(4),                                                    /* NUL, 01-2c, '-', 2e-2f */
-	5, 6, 7, 8, 9, 10, 11, 12, 13, 14,                                                    /* digits */
-	R10(15), R10(15), R10(15), R5(15), R2(15), 16, 17,                                    /* 3a-5e, '_', 60 */
-	18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-	R40(44), R5(44), R40(45), R5(45), R40(46), R2(46), 46,                                /* 7b-a7, a8-d4, d5-ff */
+	1, R40(2), R2(2), R2(2), 3, R2(4),                        /* NUL, 01-2c, '-', 2e-2f */
+	5, 6, 7, 8, 9, 10, 11, 12, 13, 14,                        /* digits */
+	R10(15), R10(15), R10(15), R5(15), R2(15), 16, 17,        /* 3a-5e, '_', 60 */
+	18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,       /* a-m */
+	31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,       /* n-z */
+	R40(44), R5(44), R40(45), R5(45), R40(46), R2(46), 46,    /* 7b-a7, a8-d4, d5-ff */
 };
 
 /* By first symbol, one less than its lowest byte where several share it: the second symbol is counted from there and
@@ -62,7 +63,7 @@ struct retired_block {
 	uint32_t pad;
 	struct {
 		slab_ref ref;
-		uint32_t commit;   /* low bits; what is compared is never 2^31 commits apart, space would be out long before */
+		uint32_t commit;   /* low bits: space would be out long before two are 2^31 commits apart */
 	} rows[RETIRED_ROWS];
 };
 

@@ -334,7 +334,7 @@ static void full_and_empty_again(void **state)
 				more = store_after(store_view(&s), row.key, &row);
 			assert_int_equal(seen, n);
 			first = round == 0 ? n : first;
-			/* Nothing else was taken from the budget; what a batch retires depends on the reader's turns. */
+			/* Refilled to nearly as much: pages are not lost to the sizes of the round before. */
 			assert_true(n + 64 >= first || n * 20 >= first * 19);
 			for (uint32_t k = 0; k < n; k++) {
 				char key[16];
@@ -415,7 +415,7 @@ static void rfc4034_6_1_order(void **state)
 		assert_int_equal(value_of(row.value), i);
 		more = store_after(v, row.key, &row);
 	}
-	/* Closest encloser of x.y.a.example is a.example, of aa.example is example; what covers aa.example is zabc.a. */
+	/* The closest encloser of x.y.a.example is a.example, of aa.example is example; zABC.a is before aa. */
 	assert_true(store_closest(v, span_of("example\0a\0y\0x\0", 14), &row));
 	assert_int_equal(value_of(row.value), 1);
 	assert_true(store_closest(v, span_of("example\0aa\0", 11), &row));
