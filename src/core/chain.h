@@ -51,6 +51,7 @@ struct chain_conf {
 	bool no_localhost;            /* never ask a server on loopback */
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;
+	bool log_tag, log_destaddr;   /* log-tag-queryreply, log-destaddr: how lines look */
 };
 
 #define CHAIN_MAX 64u    /* plugins in one chain; a forward-zone is one */

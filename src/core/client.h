@@ -25,6 +25,16 @@ struct client {
 	uint8_t ncookie;
 };
 
+enum client_sort {
+	CLIENT_QUESTION,   /* go on */
+	CLIENT_ERROR,      /* answer with *ret_rcode */
+	CLIENT_DROP,       /* say nothing */
+};
+
+/* Read a client's packet into c, whose from, to, proto and conn are set. Nothing is copied.
+ * source  RFC1035 4.1.1, RFC6891, RFC9619 (one question) */
+enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_size_max, unsigned *ret_rcode);
+
 static inline bool client_wants_dnssec(const struct client *c)
 {
 	return c->edns.present && c->edns.dnssec_ok;

@@ -92,6 +92,7 @@ struct fast {
 	struct engine *engine;
 	const struct chain *chain;
 	const struct client *client;
+	const struct reply_conf *reply;
 	struct buf *out;          /* the reply */
 	unsigned place;           /* of the step at hand; where the slow path enters after SLOW */
 	uint8_t folded[NAME_MAX_BYTES];   /* the question's name in lower case */

@@ -274,12 +274,14 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 		judge_rcode(x, a, m);
 		return;
 	}
-	enum scrub_kind kind;
-	if (scrub(&q->arena, m, &q->question, x->zone, &kind) != OK || kind == SCRUB_REFERRAL || kind == SCRUB_USELESS) {
+	struct scrubbed kept;
+	enum err err = scrub_msg(&q->arena, &q->question, x->zone, m, &kept);
+	if (err != OK || kept.kind == SCRUB_REFERRAL || kept.kind == SCRUB_LAME) {
 		refuse(x, a, "nothing that answers the question");
 		x->hedge = q->engine->now.ms;
 		return;
 	}
+	*m = kept.msg;
 	x->answer = m;
 	x->over = true;
 }
@@ -359,6 +361,11 @@ void exchange_end(struct exchange *x)
 }
 
 /* ---- what comes in ---- */
+
+const struct addr *exchange_server(const struct attempt *a)
+{
+	return &pool_upstream(a->x->pool, a->server)->addr;
+}
 
 static void deliver(struct attempt *a, struct span bytes)
 {

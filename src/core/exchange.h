@@ -27,6 +27,10 @@ const char *exchange_cause(struct exchange *x);
 /* Close what it holds. */
 void exchange_end(struct exchange *x);
 
+/* Whom a question in engine->sockets was sent to. */
+struct attempt;
+const struct addr *exchange_server(const struct attempt *a);
+
 /* From the engine: a datagram event; from a pool: an answer or a loss on a stream. */
 void exchange_datagram(struct engine *e, const struct event *ev);
 void exchange_reply(struct engine *e, struct token token, struct span message);

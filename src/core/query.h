@@ -67,6 +67,7 @@ struct query {
 	uint8_t descents;
 	bool up, waiting;
 	bool dropped;              /* no answer is to be sent */
+	bool log_reply;            /* a reply line is wanted */
 	bool ended;                /* through; alive only for those who still read it or run on its budget */
 	bool checking_disabled;
 	struct question question;  /* in the arena */

@@ -23,7 +23,7 @@ struct record_ring {
 	_Atomic uint64_t lost, written;
 };
 
-#define RECORD_RING_BYTES (4u << 20)
+#define RECORD_RING_BYTES (1u << 20)
 #define RECORD_TEXT_MAX 512u
 
 /* A question arrived / a reply of `size` bytes left. Nothing is formatted here. */

@@ -1,0 +1,400 @@
+#include "app/conn.h"
+
+#include "base/heap.h"
+#include "proto/frame.h"
+
+#define LIMITS_MAX 64u   /* tcp-connection-limit statements looked at */
+
+struct client_conn {
+	int fd;
+	slot_id id;
+	bool dirty, ended, doomed;        /* ended: the peer sends no more; doomed: close at the end of the turn */
+	bool writing;                     /* the kernel did not take all: waits for LOOP_WRITE */
+	bool reading;                     /* watched for LOOP_READ */
+	struct tls *tls;
+	struct frame frame;
+	struct queue out;                 /* framed answers */
+	unsigned pending;
+	msec active;                      /* last question or answer */
+	msec slow;                        /* a message or handshake is incomplete since; 0: none */
+	struct addr from, to;
+	int limit;                        /* which tcp-connection-limit counts it, -1 none */
+};
+
+struct conns {
+	struct serving *s;
+	struct worker *w;
+	struct slots slots;
+	slot_id *dirty;                   /* connections with something to do at the end of the turn */
+	size_t ndirty, dirty_cap;
+	const struct socket_conf *conf;
+	struct tls_context *tls;
+	uint32_t limited[LIMITS_MAX];
+	uint8_t read[READ_MAX], plain[READ_MAX], reply[MSG_MAX];
+};
+
+struct conns *conns_new(struct serving *s)
+{
+	struct conns *c = heap_pages(sizeof(*c));   /* its buffers are touched when somebody connects */
+	c->s = s;
+	c->w = serving_worker(s);
+	slots_init(&c->slots, CLIENTS_CONN_MAX);
+	return c;
+}
+
+unsigned conns_count(const struct conns *c)
+{
+	return c->slots.used;
+}
+
+static void mark(struct conns *c, struct client_conn *k)
+{
+	if (k->dirty)
+		return;
+	k->dirty = true;
+	if (c->ndirty == c->dirty_cap) {
+		size_t cap = MAX(c->dirty_cap * 2, 64);
+		slot_id *ids = heap_new(sizeof(*ids) * cap);
+		if (c->ndirty > 0)
+			memcpy(ids, c->dirty, sizeof(*ids) * c->ndirty);
+		heap_free(c->dirty);
+		c->dirty = ids;
+		c->dirty_cap = cap;
+	}
+	c->dirty[c->ndirty++] = k->id;
+}
+
+static void doom(struct conns *c, struct client_conn *k)
+{
+	k->doomed = true;
+	mark(c, k);
+}
+
+static void conn_close(struct conns *c, struct client_conn *k)
+{
+	loop_remove(&c->w->loop, k->fd);
+	stream_close(k->fd);
+	slots_drop(&c->slots, k->id);
+	if (k->limit >= 0)
+		c->limited[k->limit]--;
+	if (k->tls != NULL)
+		tls_free(k->tls);
+	frame_fini(&k->frame);
+	queue_fini(&k->out);
+	heap_free(k);
+}
+
+void conns_free(struct conns *c)
+{
+	for (uint32_t i = 0; i < c->slots.cap; i++) {
+		if (c->slots.rows[i].what != NULL)
+			conn_close(c, c->slots.rows[i].what);
+	}
+	slots_fini(&c->slots);
+	if (c->tls != NULL)
+		tls_context_free(c->tls);
+	heap_free(c->dirty);
+	heap_pages_free(c, sizeof(*c));
+}
+
+void conns_enter(struct conns *c, const struct generation *g)
+{
+	if (c->conf != &g->model->listen)
+		memset(c->limited, 0, sizeof(c->limited));
+	c->conf = &g->model->listen;
+	for (uint32_t i = 0; i < c->slots.cap; i++) {
+		struct client_conn *k = c->slots.rows[i].what;
+		if (k != NULL)
+			k->limit = -1;
+	}
+	if (c->tls != NULL)
+		tls_context_free(c->tls);
+	c->tls = NULL;
+	if (g->tls_pem.n == 0)
+		return;
+	char text[TLS_TEXT_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	struct tls_server_conf conf = { .certificate = g->tls_pem, .key = g->tls_key, .alpn = "dot" };
+	c->tls = tls_server_context(&conf, &why);
+	ASSERT(c->tls != NULL);   /* main has made one of the same before */
+}
+
+/* ---- accepting ---- */
+
+/* Which limit counts this address: the longest prefix that holds it. */
+static int limit_of(const struct conns *c, const struct addr *from)
+{
+	int best = -1;
+	for (unsigned i = 0; i < MIN(c->conf->ntcp_limits, LIMITS_MAX); i++) {
+		const struct prefix *p = &c->conf->tcp_limits[i].net;
+		if (prefix_holds(p, from) && (best < 0 || p->bits > c->conf->tcp_limits[best].net.bits))
+			best = (int)i;
+	}
+	return best;
+}
+
+/* Full: the one that has been quiet for longest, and owes nothing, makes room. */
+static void make_room(struct conns *c)
+{
+	struct client_conn *quiet = NULL;
+	for (uint32_t i = 0; i < c->slots.cap; i++) {
+		struct client_conn *k = c->slots.rows[i].what;
+		if (k != NULL && k->pending == 0 && !k->dirty && (quiet == NULL || k->active < quiet->active))
+			quiet = k;
+	}
+	if (quiet != NULL)
+		conn_close(c, quiet);
+}
+
+static bool admit(struct conns *c, const struct addr *from, int *ret_limit)
+{
+	*ret_limit = limit_of(c, from);
+	if (*ret_limit >= 0 && c->limited[*ret_limit] >= c->conf->tcp_limits[*ret_limit].max)
+		return false;
+	if (c->slots.used >= c->conf->tcp_clients)
+		make_room(c);
+	return c->slots.used < c->conf->tcp_clients;
+}
+
+static void conn_add(struct conns *c, const struct listener *l, int fd, const struct addr *from, const struct addr *to)
+{
+	int limit;
+	if (!admit(c, from, &limit) || (l->what.tls && c->tls == NULL)) {
+		stream_abort(fd);
+		metrics_add(&c->w->metrics, M_DROPPED, 1);
+		return;
+	}
+	struct client_conn *k = heap_new(sizeof(*k));
+	k->fd = fd;
+	k->from = *from;
+	k->to = *to;
+	k->limit = limit;
+	k->active = k->slow = c->w->engine.now.ms;
+	k->reading = true;
+	frame_init(&k->frame);
+	queue_init(&k->out, CONN_OUT_MAX);
+	k->id = slots_add(&c->slots, k);
+	if (limit >= 0)
+		c->limited[limit]++;
+	if (l->what.tls)
+		k->tls = tls_server_new(c->tls);
+	if (k->id == 0 || loop_add(&c->w->loop, fd, LOOP_READ, KIND_CLIENT, k->id) != OK)
+		conn_close(c, k);
+}
+
+void conns_accept(struct conns *c, const struct listener *l)
+{
+	struct addr from, to;
+	int fd;
+	for (unsigned i = 0; i < STREAM_ACCEPTS_MAX; i++) {
+		if (stream_accept(&l->tcp[c->w->nr], &fd, &from, &to) != STREAM_ACCEPTED)
+			return;
+		conn_add(c, l, fd, &from, &to);
+	}
+}
+
+/* ---- questions ---- */
+
+static void question(struct conns *c, struct client_conn *k, struct span message)
+{
+	struct client cl = { .proto = k->tls != NULL ? PROTO_DOT : PROTO_TCP, .conn = k->id, .from = k->from,
+		             .to = k->to, .arrived = c->w->engine.now.ms };
+	struct buf out = conns_room(c);
+	uint32_t before = c->w->engine.clients;
+	if (serving_question(c->s, &cl, message, &out)) {
+		if (frame_put(&k->out, buf_span(&out)) != OK)
+			doom(c, k);
+	}
+	k->pending += c->w->engine.clients - before;
+	k->active = c->w->engine.now.ms;
+}
+
+/* All whole messages that are here, as long as not too many are under way. */
+static void questions(struct conns *c, struct client_conn *k)
+{
+	struct span message;
+	while (k->pending < CONN_PENDING_MAX && !k->doomed && frame_next(&k->frame, &message)) {
+		question(c, k, message);
+		worker_relieve(c->w);
+	}
+	mark(c, k);
+}
+
+static void fed(struct conns *c, struct client_conn *k, struct span bytes)
+{
+	if (frame_feed(&k->frame, bytes) != OK) {
+		doom(c, k);
+		return;
+	}
+	questions(c, k);
+	if (frame_keep(&k->frame) != OK)
+		doom(c, k);
+}
+
+static void fed_tls(struct conns *c, struct client_conn *k, struct span bytes)
+{
+	tls_feed(k->tls, bytes);
+	size_t n;
+	while (!k->doomed && k->pending < CONN_PENDING_MAX && (n = tls_read(k->tls, c->plain, sizeof(c->plain))) > 0)
+		fed(c, k, span_of(c->plain, n));
+	if (tls_keep(k->tls) != OK || tls_state(k->tls) == TLS_FAILED)
+		doom(c, k);
+	if (tls_state(k->tls) == TLS_CLOSED)
+		k->ended = true;
+	mark(c, k);
+}
+
+/* A message that has not come whole, or a handshake, may take CONN_SLOW_MS and no longer. */
+static void note_slow(struct conns *c, struct client_conn *k)
+{
+	bool partial = frame_partial(&k->frame) || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
+	if (!partial)
+		k->slow = 0;
+	else if (k->slow == 0)
+		k->slow = c->w->engine.now.ms;
+}
+
+static void readable(struct conns *c, struct client_conn *k)
+{
+	size_t n;
+	char text[128];
+	struct buf why = buf_on(text, sizeof(text));
+	enum stream_io io = stream_read(k->fd, c->read, sizeof(c->read), &n, &why);
+	if (io == STREAM_BROKEN) {
+		doom(c, k);
+		return;
+	}
+	if (io == STREAM_END) {
+		k->ended = true;
+		mark(c, k);
+		return;
+	}
+	if (io != STREAM_OK)
+		return;
+	if (k->tls != NULL)
+		fed_tls(c, k, span_of(c->read, n));
+	else
+		fed(c, k, span_of(c->read, n));
+	note_slow(c, k);
+}
+
+void conns_event(struct conns *c, const struct loop_event *ev)
+{
+	struct client_conn *k = slots_get(&c->slots, ev->id);
+	if (k == NULL)
+		return;
+	if (ev->writable)
+		mark(c, k);
+	if (ev->readable && k->reading)
+		readable(c, k);
+	else if (ev->broken)
+		doom(c, k);
+}
+
+/* ---- answers ---- */
+
+struct buf conns_room(struct conns *c)
+{
+	return buf_on(c->reply, sizeof(c->reply));
+}
+
+void conns_answered(struct conns *c, uint64_t conn, struct span reply)
+{
+	struct client_conn *k = slots_get(&c->slots, conn);
+	if (k == NULL)
+		return;
+	k->pending--;
+	k->active = c->w->engine.now.ms;
+	if (reply.n > 0 && frame_put(&k->out, reply) != OK)
+		doom(c, k);
+	mark(c, k);
+}
+
+/* Questions that waited because too many were under way. */
+static void resume(struct conns *c, struct client_conn *k)
+{
+	if (k->pending >= CONN_PENDING_MAX || k->doomed)
+		return;
+	if (frame_waits(&k->frame))
+		fed(c, k, (struct span){ 0 });
+	if (k->tls != NULL && tls_waits(k->tls))
+		fed_tls(c, k, (struct span){ 0 });
+}
+
+/* false: the connection is broken. *ret_left: bytes that the kernel did not take. */
+static bool write_all(struct client_conn *k, bool *ret_left)
+{
+	char text[128];
+	struct buf why = buf_on(text, sizeof(text));
+	if (k->tls != NULL && k->out.n > 0) {
+		if (tls_write(k->tls, queue_span(&k->out)) != OK)
+			return false;
+		queue_drop(&k->out, k->out.n);
+	}
+	struct span bytes = k->tls != NULL ? tls_output(k->tls) : queue_span(&k->out);
+	size_t n = 0;
+	if (bytes.n > 0) {
+		enum stream_io io = stream_write(k->fd, bytes, &n, &why);
+		if (io == STREAM_BROKEN)
+			return false;
+		if (io != STREAM_OK)
+			n = 0;
+	}
+	if (k->tls != NULL)
+		tls_sent(k->tls, n);
+	else
+		queue_drop(&k->out, n);
+	*ret_left = n < bytes.n;
+	return true;
+}
+
+/* Watch for what the connection can use now. */
+static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
+{
+	bool reading = !k->ended && k->pending < CONN_PENDING_MAX && !writing;
+	if (reading == k->reading && writing == k->writing)
+		return true;
+	k->reading = reading;
+	k->writing = writing;
+	unsigned want = (reading ? LOOP_READ : 0u) | (writing ? LOOP_WRITE : 0u);
+	return loop_change(&c->w->loop, k->fd, want, KIND_CLIENT, k->id) == OK;
+}
+
+static void flush(struct conns *c, struct client_conn *k)
+{
+	bool left = false;
+	resume(c, k);
+	bool good = write_all(k, &left) && !(k->doomed && k->tls == NULL);
+	if (!good || k->doomed || (k->ended && k->pending == 0 && !left) || !rewatch(c, k, left)) {
+		conn_close(c, k);
+		return;
+	}
+	queue_rest(&k->out);
+	if (k->tls != NULL)
+		tls_rest(k->tls);
+	k->dirty = false;
+}
+
+void conns_flush(struct conns *c)
+{
+	for (size_t i = 0; i < c->ndirty; i++) {
+		struct client_conn *k = slots_get(&c->slots, c->dirty[i]);
+		if (k != NULL)
+			flush(c, k);
+	}
+	c->ndirty = 0;
+}
+
+void conns_housekeeping(struct conns *c)
+{
+	msec now = c->w->engine.now.ms;
+	for (uint32_t i = 0; i < c->slots.cap; i++) {
+		struct client_conn *k = c->slots.rows[i].what;
+		if (k == NULL || k->dirty)
+			continue;
+		bool slow = k->slow != 0 && now - k->slow > CONN_SLOW_MS;
+		bool idle = k->pending == 0 && now - k->active > (msec)c->conf->tcp_idle_ms;
+		if (slow || idle)
+			conn_close(c, k);
+	}
+}

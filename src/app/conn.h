@@ -1,0 +1,32 @@
+/* conn: client connections of one worker, over TCP and TLS: read as much as there is, answer everything in it, write once
+ * a turn (RFC7766, RFC7858). Bounded in number, by address (tcp-connection-limit), in idle time, in questions under way
+ * and in bytes not yet read by the peer. */
+#ifndef APP_CONN_H
+#define APP_CONN_H
+
+#include "app/serve.h"
+
+#define CONN_PENDING_MAX 100u        /* questions under way on one connection; reading stops until some are answered */
+#define CONN_OUT_MAX (256u * 1024u)  /* bytes the peer has not read; beyond, the connection is closed (attacks F2) */
+#define CONN_SLOW_MS 5000            /* to send a whole message or to end a handshake (attacks F1) */
+
+struct conns;
+
+struct conns *conns_new(struct serving *s);
+void conns_free(struct conns *c);
+void conns_enter(struct conns *c, const struct generation *g);
+void conns_accept(struct conns *c, const struct listener *l);
+void conns_event(struct conns *c, const struct loop_event *ev);
+/* Room for one reply, until the next call. */
+struct buf conns_room(struct conns *c);
+/* A question of that connection is through; n == 0: without an answer. */
+void conns_answered(struct conns *c, uint64_t conn, struct span reply);
+void conns_flush(struct conns *c);
+void conns_housekeeping(struct conns *c);
+unsigned conns_count(const struct conns *c);
+
+/* From serve.c. */
+struct worker *serving_worker(const struct serving *s);
+bool serving_question(struct serving *s, struct client *c, struct span bytes, struct buf *out);
+
+#endif

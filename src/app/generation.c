@@ -1,0 +1,222 @@
+#include "app/generation.h"
+
+#include <sys/socket.h>
+
+#include "base/heap.h"
+#include "io/file.h"
+#include "io/process.h"
+
+#define PEM_MAX (1u << 20)   /* a certificate chain or key file */
+#define LIFE_TEXT_MAX 16384u
+
+/* ---- listeners ---- */
+
+static void listener_close(struct listener *l, unsigned workers)
+{
+	for (unsigned i = 0; i < workers; i++) {
+		if (l->has_udp && l->udp[i].fd >= 0)
+			udp_close(&l->udp[i]);
+		if (l->has_tcp && l->tcp[i].fd >= 0)
+			stream_listener_close(&l->tcp[i]);
+	}
+}
+
+static struct listen_conf bind_conf(const struct socket_conf *c, const struct listen *what)
+{
+	/* Addresses may come later than we do: the service starts before the network is up. */
+	return (struct listen_conf){ .addr = what->addr, .reuseport = true, .transparent = c->transparent,
+		                     .freebind = true, .rcvbuf = (uint32_t)c->rcvbuf,
+		                     .sndbuf = (uint32_t)c->sndbuf };
+}
+
+static enum err bind_all(struct listener *l, const struct socket_conf *c, unsigned workers, struct buf *why)
+{
+	struct listen_conf bc = bind_conf(c, &l->what);
+	l->has_udp = c->do_udp && !l->what.tls;
+	l->has_tcp = c->do_tcp || l->what.tls;
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		l->udp[i].fd = l->tcp[i].fd = -1;
+	if (l->has_udp)
+		TRY(listen_alone(&bc, SOCK_DGRAM, why));
+	if (l->has_tcp)
+		TRY(listen_alone(&bc, SOCK_STREAM, why));
+	for (unsigned i = 0; i < workers; i++) {
+		if (l->has_udp)
+			TRY(udp_listen(&bc, &l->udp[i], why));
+		if (l->has_tcp)
+			TRY(stream_listen(&bc, &l->tcp[i], why));
+	}
+	return OK;
+}
+
+static struct listener *listener_find(struct registry *r, const struct listen *what)
+{
+	for (struct listener *l = r->listeners; l != NULL; l = l->next) {
+		if (l->what.tls == what->tls && addr_eq(&l->what.addr, &what->addr))
+			return l;
+	}
+	return NULL;
+}
+
+static enum err listener_take(struct registry *r, struct generation *g, const struct listen *what, unsigned workers,
+                              struct buf *why)
+{
+	struct listener *l = listener_find(r, what);
+	if (l == NULL) {
+		l = heap_new(sizeof(*l));
+		l->what = *what;
+		l->nr = ++r->listener_nr;
+		enum err err = bind_all(l, &g->model->listen, workers, why);
+		if (err != OK) {
+			listener_close(l, workers);
+			heap_free(l);
+			return err;
+		}
+		l->next = r->listeners;
+		r->listeners = l;
+	}
+	l->uses++;
+	g->listeners[g->nlisteners++] = l;
+	return OK;
+}
+
+static void listener_drop(struct registry *r, struct listener *gone, unsigned workers)
+{
+	if (--gone->uses > 0)
+		return;
+	for (struct listener **at = &r->listeners; *at != NULL; at = &(*at)->next) {
+		if (*at == gone) {
+			*at = gone->next;
+			break;
+		}
+	}
+	listener_close(gone, workers);
+	heap_free(gone);
+}
+
+/* ---- lives ---- */
+
+static struct life *life_find(struct registry *r, const struct plugin *p, const char *text)
+{
+	for (struct life *l = r->lives; l != NULL; l = l->next) {
+		if (l->plugin == p && strcmp(l->text, text) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+static struct life *life_take(struct registry *r, const struct plugin *p, const void *self)
+{
+	char text[LIFE_TEXT_MAX];
+	struct buf b = buf_on(text, sizeof(text));
+	if (p->live_text != NULL)
+		p->live_text(self, &b);
+	struct life *l = life_find(r, p, buf_cstr(&b));
+	if (l == NULL) {
+		l = heap_new(sizeof(*l));
+		l->plugin = p;
+		size_t size = strlen(text) + 1;
+		l->text = memcpy(heap_new(size), text, size);
+		l->live = p->live_make(self, &r->env);
+		l->next = r->lives;
+		r->lives = l;
+	}
+	l->uses++;
+	return l;
+}
+
+static void life_drop(struct registry *r, struct life *gone)
+{
+	if (--gone->uses > 0)
+		return;
+	for (struct life **at = &r->lives; *at != NULL; at = &(*at)->next) {
+		if (*at == gone) {
+			*at = gone->next;
+			break;
+		}
+	}
+	gone->plugin->live_free(gone->live);
+	heap_free((void *)(uintptr_t)gone->text);
+	heap_free(gone);
+}
+
+static void lives_take(struct registry *r, struct generation *g)
+{
+	struct chain *c = &g->model->chain;
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct plugin *p = g->model->plugins[i];
+		if (p->live_make == NULL)
+			continue;
+		struct life *l = life_take(r, p, c->links[i].self);
+		c->links[i].live = l->live;
+		g->lives[g->nlives++] = l;
+	}
+}
+
+/* ---- generations ---- */
+
+static enum err read_tls(struct generation *g, struct buf *why)
+{
+	const struct socket_conf *c = &g->model->listen;
+	bool tls = false;
+	for (unsigned i = 0; i < c->nlistens; i++)
+		tls |= c->listens[i].tls;
+	if (!tls)
+		return OK;
+	if (c->tls_pem == NULL || c->tls_key == NULL || *c->tls_pem == 0 || *c->tls_key == 0) {
+		buf_text(why, "DNS over TLS is asked for but tls-service-pem or tls-service-key is not given");
+		return ERR_NOTFOUND;
+	}
+	TRY(file_read(c->tls_pem, PEM_MAX, &g->arena, &g->tls_pem, why));
+	return file_read(c->tls_key, PEM_MAX, &g->arena, &g->tls_key, why);
+}
+
+struct generation *generation_make(struct registry *r, struct model *model, unsigned workers, struct buf *why)
+{
+	struct generation *g = heap_new(sizeof(*g));
+	arena_init(&g->arena, 4 * PEM_MAX);
+	g->model = model;
+	g->number = model->generation;
+	g->chain = &model->chain;
+	model->chain.instance = 1;   /* one server: its answers stay good over a reload */
+	enum err err = read_tls(g, why);
+	for (unsigned i = 0; i < model->listen.nlistens && err == OK; i++)
+		err = listener_take(r, g, &model->listen.listens[i], workers, why);
+	if (err == OK) {
+		lives_take(r, g);
+		return g;
+	}
+	g->model = NULL;
+	generation_free(r, g, workers);
+	return NULL;
+}
+
+bool generation_has_life(const struct generation *g, const struct life *life)
+{
+	for (unsigned i = 0; i < g->nlives; i++) {
+		if (g->lives[i] == life)
+			return true;
+	}
+	return false;
+}
+
+bool generation_has_listener(const struct generation *g, const struct listener *l)
+{
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		if (g->listeners[i] == l)
+			return true;
+	}
+	return false;
+}
+
+void generation_free(struct registry *r, struct generation *g, unsigned workers)
+{
+	for (unsigned i = 0; i < g->nlisteners; i++)
+		listener_drop(r, g->listeners[i], workers);
+	for (unsigned i = 0; i < g->nlives; i++)
+		life_drop(r, g->lives[i]);
+	if (g->model != NULL)
+		model_free(g->model);
+	arena_free(&g->arena);
+	heap_free(g);
+}

@@ -1,0 +1,95 @@
+#include "app/httpd.h"
+
+#include <civetweb.h>
+
+#include "base/heap.h"
+
+#define PAGE_MAX 65536u
+
+struct httpd {
+	struct mg_context *context;
+	struct worker *workers;
+	uint32_t nworkers;
+};
+
+static uint64_t sum(const struct httpd *h, enum metric id)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < h->nworkers; i++) {
+		struct worker *w = &h->workers[i];
+		if (id == M_LOG_LOST)
+			n += atomic_load_explicit(&w->log.lost, memory_order_relaxed);
+		else if (id == M_LOG_WRITTEN)
+			n += atomic_load_explicit(&w->log.written, memory_order_relaxed);
+		else
+			n += atomic_load_explicit(&w->metrics.n[id], memory_order_relaxed);
+	}
+	return n;
+}
+
+static void page(const struct httpd *h, struct buf *to)
+{
+	buf_printf(to, "# HELP signet_info The program that runs.\n# TYPE signet_info gauge\n"
+	           "signet_info{version=\"%s\"} 1\n", SIGNET_VERSION);
+	for (unsigned i = 0; i < METRIC_COUNT; i++) {
+		const struct metric_row *row = &metric_rows[i];
+		if (row->help != NULL)
+			buf_printf(to, "# HELP %s %s\n# TYPE %s counter\n", row->name, row->help, row->name);
+		buf_text(to, row->name);
+		if (*row->labels != 0)
+			buf_printf(to, "{%s}", row->labels);
+		buf_printf(to, " %llu\n", (unsigned long long)sum(h, (enum metric)i));
+	}
+}
+
+static int metrics_request(struct mg_connection *c, void *arg)
+{
+	struct httpd *h = arg;
+	struct buf b = buf_on(heap_new(PAGE_MAX), PAGE_MAX);
+	page(h, &b);
+	mg_printf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+	          "Content-Length: %zu\r\nConnection: close\r\n\r\n", b.n);
+	mg_write(c, b.p, b.n);
+	heap_free(b.p);
+	return 200;
+}
+
+static void listen_text(const struct addr *addr, struct buf *to)
+{
+	if (addr->family == ADDR_6)
+		buf_u8(to, '[');
+	addr_text(addr, to);
+	if (addr->family == ADDR_6)
+		buf_u8(to, ']');
+	buf_printf(to, ":%u", addr->port);
+	buf_cstr(to);
+}
+
+struct httpd *httpd_start(const struct addr *addr, struct worker *workers, uint32_t nworkers, struct buf *why)
+{
+	char where[ADDR_TEXT_MAX + 16];
+	struct buf b = buf_on(where, sizeof(where));
+	listen_text(addr, &b);
+	const char *options[] = { "listening_ports", where, "num_threads", "2", "request_timeout_ms", "5000",
+		                  "keep_alive_timeout_ms", "0", NULL };
+	struct mg_callbacks callbacks = { 0 };
+	struct httpd *h = heap_new(sizeof(*h));
+	h->workers = workers;
+	h->nworkers = nworkers;
+	h->context = mg_start(&callbacks, NULL, options);
+	if (h->context == NULL) {
+		buf_printf(why, "metrics cannot listen on %s", where);
+		heap_free(h);
+		return NULL;
+	}
+	mg_set_request_handler(h->context, "/metrics$", metrics_request, h);
+	return h;
+}
+
+void httpd_stop(struct httpd *h)
+{
+	if (h == NULL)
+		return;
+	mg_stop(h->context);
+	heap_free(h);
+}

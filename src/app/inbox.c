@@ -1,0 +1,77 @@
+#include "app/inbox.h"
+
+#include <stdalign.h>
+
+/* What stands in the ring; a name or a packed answer follows. */
+struct mail {
+	bool ask;
+	union {
+		struct remote_ask ask_it;
+		struct remote_answer told;
+	};
+	alignas(8) uint8_t bytes[];
+};
+
+void inbox_init(struct inbox *b)
+{
+	ring_init(&b->ring, INBOX_BYTES);
+}
+
+void inbox_fini(struct inbox *b)
+{
+	ring_fini(&b->ring);
+}
+
+static struct mail *room(struct inbox *b, size_t n, bool *ret_empty)
+{
+	*ret_empty = ring_used(&b->ring) == 0;
+	return ring_room(&b->ring, sizeof(struct mail) + n);
+}
+
+bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from, bool *ret_empty)
+{
+	const struct query *q = fx->query;
+	struct mail *m = room(b, q->question.name.len, ret_empty);
+	if (m == NULL)
+		return false;
+	m->ask = true;
+	m->ask_it = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
+		                         .checking_disabled = q->checking_disabled, .question = q->question,
+		                         .share = fx->share, .worker = from, .remote = fx->remote,
+		                         .deadline = q->deadline };
+	memcpy(m->bytes, q->question.name.wire, q->question.name.len);
+	ring_publish(&b->ring);
+	return true;
+}
+
+bool inbox_tell(struct inbox *b, const struct effect *fx, bool *ret_empty)
+{
+	size_t n = fx->answer == NULL ? 0 : fx->answer->size;
+	struct mail *m = room(b, n, ret_empty);
+	if (m == NULL)
+		return false;
+	m->ask = false;
+	m->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others, .share = fx->share };
+	if (n > 0) {
+		memcpy(m->bytes, fx->answer, n);
+		m->told.answer = (const struct packed *)(const void *)m->bytes;
+	}
+	ring_publish(&b->ring);
+	return true;
+}
+
+bool inbox_take(struct inbox *b, struct engine *e)
+{
+	size_t n;
+	struct mail *m = ring_peek(&b->ring, &n);
+	if (m == NULL)
+		return false;
+	if (m->ask) {
+		m->ask_it.question.name.wire = m->bytes;
+		engine_ask(e, &m->ask_it);
+	} else {
+		engine_told(e, &m->told);
+	}
+	ring_done(&b->ring);
+	return true;
+}

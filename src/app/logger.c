@@ -1,0 +1,136 @@
+#include "app/logger.h"
+
+#include <stdio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/heap.h"
+#include "io/clock.h"
+
+#define OUT_BYTES (256u * 1024u)
+#define LINE_MAX 1600u            /* the longest line record_line makes */
+#define NAP_BUSY_NS 4000000       /* while records come */
+#define NAP_IDLE_NS 50000000
+#define NAPS_BUSY 50u             /* short naps after the last record */
+
+static void put_out(struct logger *l, struct buf *out)
+{
+	char text[256];
+	struct buf why = buf_on(text, sizeof(text));
+	struct span part = buf_span(out);
+	out->n = 0;
+	if (part.n == 0)
+		return;
+	if (l->file.fd >= 0 && file_log_write(&l->file, &part, 1, &why) == OK)
+		return;
+	if (fwrite(part.p, 1, part.n, stderr) != part.n)
+		return;
+	fflush(stderr);
+}
+
+static void put_syslog(struct buf *out)
+{
+	buf_cstr(out);
+	char *save = NULL;
+	for (char *line = strtok_r((char *)out->p, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		/* syslog writes time and ident itself. */
+		char *text = strstr(line, "] ");
+		char *pid = strstr(line, "] unbound");
+		if (pid != NULL)
+			text = strstr(pid + 2, "] ");
+		syslog(LOG_INFO, "%s", text == NULL ? line : text + 2);
+	}
+	out->n = 0;
+}
+
+static void flush(struct logger *l, struct buf *out)
+{
+	if (l->syslog && l->file.fd < 0 && out->n > 0)
+		put_syslog(out);
+	else
+		put_out(l, out);
+}
+
+/* All records of one worker; how many. */
+static uint64_t drain(struct logger *l, unsigned worker, struct buf *out)
+{
+	const struct record_style *style = atomic_load(&l->style);
+	struct record_ring *r = &l->workers[worker].log;
+	uint64_t n = 0;
+	size_t size;
+	for (struct record *rec; (rec = ring_peek(&r->ring, &size)) != NULL; n++) {
+		if (out->cap - out->n < LINE_MAX)
+			flush(l, out);
+		record_line(rec, style, worker, out);
+		ring_done(&r->ring);
+	}
+	if (n > 0)
+		atomic_fetch_add_explicit(&r->written, n, memory_order_relaxed);
+	return n;
+}
+
+static void reopen(struct logger *l)
+{
+	char text[512];
+	struct buf why = buf_on(text, sizeof(text));
+	if (l->file.fd < 0 || file_log_reopen(&l->file, &why) == OK)
+		return;
+	logger_say(l, "error", "could not reopen the log, writing on to the old file: %s", buf_cstr(&why));
+}
+
+static void *logger_run(void *arg)
+{
+	struct logger *l = arg;
+	struct buf out = buf_on(heap_pages(OUT_BYTES), OUT_BYTES - 1);
+	unsigned naps = NAPS_BUSY;
+	for (bool last = false; !last;) {
+		last = atomic_load(&l->stop);
+		uint64_t n = 0;
+		for (unsigned i = 0; i < l->nworkers; i++)
+			n += drain(l, i, &out);
+		flush(l, &out);
+		if (atomic_exchange(&l->reopen, false))
+			reopen(l);
+		naps = n > 0 ? 0 : naps + (naps < NAPS_BUSY);
+		struct timespec nap = { 0, naps < NAPS_BUSY ? NAP_BUSY_NS : NAP_IDLE_NS };
+		if (!last)
+			nanosleep(&nap, NULL);
+	}
+	heap_pages_free(out.p, OUT_BYTES);
+	return NULL;
+}
+
+void logger_start(struct logger *l)
+{
+	if (l->syslog)
+		openlog(atomic_load(&l->style)->ident, LOG_PID, LOG_DAEMON);
+	int rc = pthread_create(&l->thread, NULL, logger_run, l);
+	ASSERT(rc == 0);
+}
+
+void logger_stop(struct logger *l)
+{
+	atomic_store(&l->stop, true);
+	pthread_join(l->thread, NULL);
+	file_log_close(&l->file);
+}
+
+void logger_say(struct logger *l, const char *level, const char *fmt, ...)
+{
+	char text[1024], line[1200];
+	struct buf t = buf_on(text, sizeof(text)), out = buf_on(line, sizeof(line));
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vprintf(&t, fmt, ap);
+	va_end(ap);
+	struct now now;
+	clock_now(&now);
+	const struct record_style *style = atomic_load(&l->style);
+	buf_printf(&out, "[%lld] %s[%u:0] %s: %s\n", (long long)now.wall.sec,
+	           style == NULL ? l->ident : style->ident, (unsigned)getpid(), level, buf_cstr(&t));
+	if (l->syslog && l->file.fd < 0)
+		syslog(LOG_INFO, "%s: %s", level, text);
+	else
+		put_out(l, &out);
+}

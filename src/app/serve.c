@@ -1,0 +1,261 @@
+#include "app/serve.h"
+
+#include "app/conn.h"
+#include "base/heap.h"
+
+#define ROUNDS_MAX 8u   /* batches of one listener in one turn, so that the others get their time */
+
+struct serving {
+	struct worker *w;
+	struct udp_in *in;
+	struct udp_out *out;
+	struct conns *conns;
+	struct reply_conf reply;
+	uint16_t udp_size_max;
+};
+
+struct serving *serving_new(struct worker *w)
+{
+	struct serving *s = heap_new(sizeof(*s));
+	s->w = w;
+	s->in = udp_in_new();
+	s->out = udp_out_new();
+	s->conns = conns_new(s);
+	return s;
+}
+
+void serving_free(struct serving *s)
+{
+	conns_free(s->conns);
+	udp_in_free(s->in);
+	udp_out_free(s->out);
+	heap_free(s);
+}
+
+struct worker *serving_worker(const struct serving *s)
+{
+	return s->w;
+}
+
+unsigned serving_conns(const struct serving *s)
+{
+	return conns_count(s->conns);
+}
+
+/* ---- listeners ---- */
+
+static void watch(struct worker *w, const struct listener *l, bool on)
+{
+	int udp = l->has_udp ? l->udp[w->nr].fd : -1, tcp = l->has_tcp ? l->tcp[w->nr].fd : -1;
+	if (!on) {
+		if (udp >= 0)
+			loop_remove(&w->loop, udp);
+		if (tcp >= 0)
+			loop_remove(&w->loop, tcp);
+		return;
+	}
+	enum err err = OK;
+	if (udp >= 0)
+		err = loop_add(&w->loop, udp, LOOP_READ, KIND_UDP, l->nr);
+	if (tcp >= 0 && err == OK)
+		err = loop_add(&w->loop, tcp, LOOP_READ, KIND_TCP, l->nr);
+	ASSERT(err == OK);
+}
+
+void serving_enter(struct serving *s, const struct generation *g, const struct generation *before)
+{
+	struct worker *w = s->w;
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		if (before == NULL || !generation_has_listener(before, g->listeners[i]))
+			watch(w, g->listeners[i], true);
+	}
+	for (unsigned i = 0; before != NULL && i < before->nlisteners; i++) {
+		if (!generation_has_listener(g, before->listeners[i]))
+			watch(w, before->listeners[i], false);
+	}
+	s->reply = g->model->reply;
+	s->udp_size_max = (uint16_t)MIN(MIN(g->model->listen.max_udp_size, UDP_OUT_MAX), s->reply.edns_size);
+	s->udp_size_max = MAX(s->udp_size_max, 512);
+	w->engine.clients_max = g->model->listen.clients_max;
+	conns_enter(s->conns, g);
+}
+
+void serving_stop(struct serving *s, const struct generation *g)
+{
+	for (unsigned i = 0; i < g->nlisteners; i++)
+		watch(s->w, g->listeners[i], false);
+}
+
+static struct listener *listener_nr(const struct serving *s, uint32_t nr)
+{
+	const struct generation *g = s->w->generation;
+	for (unsigned i = 0; g != NULL && i < g->nlisteners; i++) {
+		if (g->listeners[i]->nr == nr)
+			return g->listeners[i];
+	}
+	return NULL;
+}
+
+/* ---- one question ---- */
+
+static void count_answer(struct metrics *m, unsigned rcode)
+{
+	static const enum metric by_rcode[] = { M_ANSWERS_NOERROR, M_ANSWERS_OTHER, M_ANSWERS_SERVFAIL, M_ANSWERS_NXDOMAIN,
+		                                M_ANSWERS_OTHER, M_ANSWERS_REFUSED };
+	metrics_add(m, rcode < COUNT(by_rcode) ? by_rcode[rcode] : M_ANSWERS_OTHER, 1);
+}
+
+static void cookie_step(struct serving *s, struct client *c, enum client_sort *sort, unsigned *rcode)
+{
+	const struct generation *g = s->w->generation;
+	if (!g->model->process.cookies || !c->edns.present || c->edns.cookie.n == 0 || *sort != CLIENT_QUESTION)
+		return;
+	if (c->edns.cookie.n != 8 && (c->edns.cookie.n < 16 || c->edns.cookie.n > COOKIE_MAX)) {
+		*sort = CLIENT_ERROR;
+		*rcode = RCODE_FORMERR;
+		return;
+	}
+	cookie_judge(&g->cookie, s->w->engine.now.wall, c);
+}
+
+/* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
+bool serving_question(struct serving *s, struct client *c, struct span bytes, struct buf *out)
+{
+	static const enum metric by_proto[] = { [PROTO_UDP] = M_QUERIES_UDP, [PROTO_TCP] = M_QUERIES_TCP,
+		                                [PROTO_DOT] = M_QUERIES_DOT };
+	struct worker *w = s->w;
+	unsigned rcode;
+	enum client_sort sort = client_read(c, bytes, s->udp_size_max, &rcode);
+	metrics_add(&w->metrics, by_proto[c->proto], 1);
+	cookie_step(s, c, &sort, &rcode);
+	if (sort != CLIENT_QUESTION) {
+		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
+		if (sort == CLIENT_DROP)
+			return false;
+		count_answer(&w->metrics, rcode);
+		return reply_error(&s->reply, c, rcode, -1, NULL, out) == OK;
+	}
+	struct fast f = { .engine = &w->engine, .chain = w->generation->chain, .client = c, .out = out };
+	f.reply = &s->reply;
+	enum verdict v = engine_fast(&f);
+	if (v == SLOW && engine_question(&w->engine, f.chain, f.place, c) == OK)
+		return false;
+	if (v != ANSWERED) {
+		metrics_add(&w->metrics, M_DROPPED, 1);
+		return false;
+	}
+	count_answer(&w->metrics, f.rcode);
+	if (f.log_reply) {
+		struct record_reply r = { f.rcode, f.cached, out->n, 0 };
+		record_reply(&w->log, w->engine.now.wall, c, &r);
+	}
+	return true;
+}
+
+/* ---- datagrams ---- */
+
+static void datagram(struct serving *s, const struct listener *l, unsigned i)
+{
+	struct client c = { .proto = PROTO_UDP, .conn = l->nr, .arrived = s->w->engine.now.ms };
+	if (!udp_from_to(s->in, i, &c.from, &c.to))
+		return;
+	struct buf out = udp_room(s->out);
+	if (serving_question(s, &c, udp_bytes(s->in, i), &out))
+		udp_answer(s->out, s->in, i, out.n);
+}
+
+void serving_datagrams(struct serving *s, uint32_t nr)
+{
+	struct listener *l = listener_nr(s, nr);
+	if (l == NULL || !l->has_udp)
+		return;
+	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+		unsigned n = udp_recv(s->in, &l->udp[s->w->nr]);
+		for (unsigned i = 0; i < n; i++)
+			datagram(s, l, i);
+		udp_flush(s->out);
+		if (n < UDP_BATCH)
+			return;
+		worker_relieve(s->w);
+	}
+}
+
+/* ---- answers that come later ---- */
+
+static uint32_t took_us(const struct serving *s, const struct client *c)
+{
+	msec ms = s->w->engine.now.ms - c->arrived;
+	return (uint32_t)MIN(ms, 4000000) * 1000;
+}
+
+static enum err write_reply(struct serving *s, const struct query *q, struct buf *out)
+{
+	if (q->answer == NULL)
+		return reply_error(&s->reply, q->client, RCODE_SERVFAIL, 0, err_text(q->err), out);
+	uint32_t turn = (uint32_t)rng_u64(&s->w->engine.rng);
+	return reply_write(&s->reply, q->client, q->answer, 0, UINT32_MAX, turn, out);
+}
+
+/* The reply's line, if the chain's log wants one. */
+static void log_reply(struct serving *s, const struct query *q, size_t size)
+{
+	if (!q->log_reply)
+		return;
+	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
+	struct record_reply r = { rcode, false, size, took_us(s, q->client) };
+	record_reply(&s->w->log, s->w->engine.now.wall, q->client, &r);
+}
+
+static void reply_datagram(struct serving *s, const struct query *q)
+{
+	struct listener *l = listener_nr(s, (uint32_t)q->client->conn);
+	struct buf out = udp_room(s->out);
+	if (l == NULL || write_reply(s, q, &out) != OK)
+		return;
+	udp_put(s->out, &l->udp[s->w->nr], &q->client->from, &q->client->to, out.n);
+	log_reply(s, q, out.n);
+}
+
+void serving_reply(struct serving *s, const struct query *q)
+{
+	const struct client *c = q->client;
+	if (q->dropped) {
+		metrics_add(&s->w->metrics, M_DROPPED, 1);
+		if (c->proto != PROTO_UDP)
+			conns_answered(s->conns, c->conn, (struct span){ 0 });
+		return;
+	}
+	count_answer(&s->w->metrics, q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode);
+	if (c->proto == PROTO_UDP) {
+		reply_datagram(s, q);
+		return;
+	}
+	struct buf out = conns_room(s->conns);
+	if (write_reply(s, q, &out) != OK)
+		out.n = 0;
+	conns_answered(s->conns, c->conn, buf_span(&out));
+	log_reply(s, q, out.n);
+}
+
+void serving_accept(struct serving *s, uint32_t nr)
+{
+	struct listener *l = listener_nr(s, nr);
+	if (l != NULL && l->has_tcp)
+		conns_accept(s->conns, l);
+}
+
+void serving_conn(struct serving *s, const struct loop_event *ev)
+{
+	conns_event(s->conns, ev);
+}
+
+void serving_flush(struct serving *s)
+{
+	udp_flush(s->out);
+	conns_flush(s->conns);
+}
+
+void serving_housekeeping(struct serving *s)
+{
+	conns_housekeeping(s->conns);
+}

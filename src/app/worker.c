@@ -1,0 +1,263 @@
+#include "app/worker.h"
+
+#include "app/serve.h"
+#include "app/upstreams.h"
+#include "base/heap.h"
+#include "io/clock.h"
+#include "io/process.h"
+
+#define DRAIN_MS 5000        /* after stop: what is under way may end, no longer */
+#define MAIL_MAX 1024u       /* taken from one inbox in one turn */
+
+void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct hash_key *key)
+{
+	uint8_t seed[32];
+	char text[256];
+	struct buf why = buf_on(text, sizeof(text));
+	w->nr = nr;
+	w->count = count;
+	process_random(seed);
+	engine_init(&w->engine, nr, count, key, seed);
+	explicit_bzero(seed, sizeof(seed));
+	arena_init(&w->scratch, SCRATCH_MAX);
+	w->fx.scratch = &w->scratch;
+	w->engine.fx = &w->fx;
+	w->engine.metrics = &w->metrics;
+	ring_init(&w->log.ring, RECORD_RING_BYTES);
+	w->engine.log = &w->log;
+	enum err err = loop_init(&w->loop, &why);
+	ASSERT(err == OK);
+	clock_now(&w->engine.now);
+	w->serving = serving_new(w);
+	w->asking = asking_new(w);
+}
+
+void worker_fini(struct worker *w)
+{
+	serving_free(w->serving);
+	asking_free(w->asking);
+	engine_fini(&w->engine);
+	arena_free(&w->scratch);
+	ring_fini(&w->log.ring);
+	loop_fini(&w->loop);
+}
+
+void worker_wake(struct worker *w)
+{
+	loop_wake(&w->loop);
+}
+
+void worker_give(struct worker *w, struct generation *g)
+{
+	atomic_store(&w->next, g);
+	loop_wake(&w->loop);
+}
+
+/* ---- effects ---- */
+
+static struct inbox *inbox_between(struct worker *w, uint32_t from, uint32_t to)
+{
+	return &w->inboxes[to * w->count + from];
+}
+
+static void hand_over(struct worker *w, const struct effect *fx)
+{
+	bool empty;
+	if (inbox_ask(inbox_between(w, w->nr, fx->worker), fx, w->nr, &empty)) {
+		w->woken |= UINT64_C(1) << fx->worker;
+		return;
+	}
+	struct remote_answer full = { .remote = fx->remote, .err = ERR_LIMIT, .share = fx->share };
+	engine_told(&w->engine, &full);
+}
+
+static void tell(struct worker *w, const struct effect *fx)
+{
+	bool empty;
+	if (inbox_tell(inbox_between(w, w->nr, fx->worker), fx, &empty))
+		w->woken |= UINT64_C(1) << fx->worker;
+}
+
+static void log_text(struct worker *w, struct span text)
+{
+	char line[RECORD_TEXT_MAX];
+	struct buf b = buf_on(line, sizeof(line));
+	buf_span_put(&b, text);
+	record_text(&w->log, RECORD_TEXT, w->engine.now.wall, NULL, buf_cstr(&b));
+}
+
+static void perform(struct worker *w, const struct effect *fx)
+{
+	switch (fx->kind) {
+	case FX_REPLY:
+		serving_reply(w->serving, fx->query);
+		break;
+	case FX_ASK:
+		hand_over(w, fx);
+		break;
+	case FX_TELL:
+		tell(w, fx);
+		break;
+	case FX_LOG:
+		log_text(w, fx->bytes);
+		break;
+	case FX_DATAGRAM:
+	case FX_SOCKET_END:
+	case FX_OPEN:
+	case FX_WRITE:
+	case FX_CLOSE:
+		asking_perform(w->asking, fx);
+		break;
+	}
+}
+
+/* Performing may write more effects: a full inbox or an unreachable network is an event at once. */
+void worker_perform(struct worker *w)
+{
+	for (unsigned i = 0; i < w->fx.n; i++) {
+		struct effect fx = w->fx.list[i];
+		perform(w, &fx);
+	}
+	w->fx.n = 0;
+	arena_free(&w->scratch);
+}
+
+void worker_relieve(struct worker *w)
+{
+	if (w->fx.n > EFFECTS_MAX / 2)
+		worker_perform(w);
+}
+
+/* ---- generations ---- */
+
+/* Let go of what only older configurations had, once no query stands in them. */
+static void leave_old(struct worker *w)
+{
+	struct generation *g = w->generation;
+	if (g == NULL || atomic_load(&w->left) == g->number)
+		return;
+	for (struct generation *old = g->next; old != NULL && old->number >= atomic_load(&w->left); old = old->next) {
+		if (engine_uses(&w->engine, old->chain))
+			return;
+	}
+	for (struct generation *old = g->next; old != NULL && old->number >= atomic_load(&w->left); old = old->next) {
+		for (unsigned i = 0; i < old->nlives; i++) {
+			struct life *l = old->lives[i];
+			if (!generation_has_life(g, l) && l->plugin->live_leave != NULL)
+				l->plugin->live_leave(l->live, &w->engine);
+			worker_relieve(w);
+		}
+	}
+	worker_perform(w);
+	asking_flush(w->asking);
+	atomic_store(&w->left, g->number);
+}
+
+static void enter_next(struct worker *w)
+{
+	struct generation *g = atomic_load(&w->next);
+	if (g == w->generation)
+		return;
+	serving_enter(w->serving, g, w->generation);
+	asking_enter(w->asking, g);
+	w->generation = g;
+}
+
+/* ---- turns ---- */
+
+static void dispatch(struct worker *w, const struct loop_event *ev)
+{
+	switch ((enum loop_kind)ev->kind) {
+	case KIND_WAKE:
+		break;
+	case KIND_UDP:
+		serving_datagrams(w->serving, (uint32_t)ev->id);
+		break;
+	case KIND_TCP:
+		serving_accept(w->serving, (uint32_t)ev->id);
+		break;
+	case KIND_CLIENT:
+		serving_conn(w->serving, ev);
+		break;
+	case KIND_ASK:
+	case KIND_STREAM:
+		asking_event(w->asking, ev);
+		break;
+	}
+	worker_relieve(w);
+}
+
+static void take_mail(struct worker *w)
+{
+	for (uint32_t from = 0; from < w->count; from++) {
+		struct inbox *b = inbox_between(w, from, w->nr);
+		for (unsigned i = 0; from != w->nr && i < MAIL_MAX && inbox_take(b, &w->engine); i++)
+			worker_relieve(w);
+	}
+}
+
+static void wake_peers(struct worker *w)
+{
+	for (uint32_t i = 0; w->woken != 0; i++, w->woken >>= 1) {
+		if (w->woken & 1)
+			loop_wake(&w->peers[i].loop);
+	}
+}
+
+static void housekeep(struct worker *w)
+{
+	if (w->engine.now.ms < w->housekeeping)
+		return;
+	w->housekeeping = w->engine.now.ms + SECOND;
+	serving_housekeeping(w->serving);
+	leave_old(w);
+}
+
+static msec sleep_ms(const struct worker *w)
+{
+	bool changing = w->generation != NULL && atomic_load(&w->left) != w->generation->number;
+	msec at = engine_deadline(&w->engine);
+	if (changing || serving_conns(w->serving) > 0)
+		at = MIN(at, w->housekeeping);
+	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
+}
+
+static void turn(struct worker *w)
+{
+	struct loop_event events[LOOP_EVENTS];
+	unsigned n = loop_wait(&w->loop, sleep_ms(w), events, LOOP_EVENTS);
+	clock_now(&w->engine.now);
+	enter_next(w);
+	if (atomic_load(&w->trust->ready))
+		asking_trusted(w->asking);
+	for (unsigned i = 0; i < n; i++)
+		dispatch(w, &events[i]);
+	take_mail(w);
+	bool more = true;
+	while (more) {
+		more = engine_turn(&w->engine);
+		worker_perform(w);
+	}
+	serving_flush(w->serving);
+	asking_flush(w->asking);
+	wake_peers(w);
+	housekeep(w);
+}
+
+/* Nothing new is taken; what is under way gets its answer. */
+static void drain(struct worker *w)
+{
+	msec until = w->engine.now.ms + DRAIN_MS;
+	serving_stop(w->serving, w->generation);
+	while (w->engine.clients > 0 && w->engine.now.ms < until)
+		turn(w);
+}
+
+void *worker_run(void *arg)
+{
+	struct worker *w = arg;
+	while (!atomic_load(&w->stop))
+		turn(w);
+	drain(w);
+	return NULL;
+}

@@ -1,0 +1,69 @@
+/* worker: one thread with its own sockets, loop and engine. It joins io to core: bytes become events, effects become
+ * bytes. Workers share the generation, lives, caches and rings, nothing else. */
+#ifndef APP_WORKER_H
+#define APP_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "app/generation.h"
+#include "app/inbox.h"
+#include "core/engine.h"
+#include "io/ask.h"
+#include "io/loop.h"
+#include "proto/tls.h"
+
+/* What an event of the loop is about. */
+enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KIND_ASK, KIND_STREAM };
+
+#define SCRATCH_MAX (32u << 20)      /* effects of one turn */
+#define READ_MAX 65536u
+#define CLIENTS_CONN_MAX 65536u
+
+struct client_conn;
+struct up_stream;
+struct tickets;
+
+/* The CA certificates, parsed beside the start; all workers and generations share them. */
+struct trust {
+	_Atomic(struct tls_store *) store;
+	_Atomic bool ready;          /* parsed, or known to be none */
+};
+
+struct worker {
+	pthread_t thread;
+	uint32_t nr, count;
+	struct engine engine;
+	struct effects fx;
+	struct arena scratch;
+	struct loop loop;
+	struct inbox *inboxes;               /* of all workers: [to * count + from] */
+	struct worker *peers;                /* all workers, by number */
+	uint64_t woken;                      /* peers that have mail of this turn, bit set */
+	struct metrics metrics;
+	struct record_ring log;
+	struct trust *trust;
+	struct serving *serving;             /* clients: app/serve.c */
+	struct asking *asking;               /* upstreams: app/upstreams.c */
+	_Atomic(struct generation *) next;   /* from main */
+	struct generation *generation;       /* in service here; older ones follow by .next until left */
+	_Atomic uint64_t left;               /* generations below this number are left */
+	_Atomic uint32_t answered_first;     /* for main: has begun */
+	_Atomic bool stop;
+	msec housekeeping;
+};
+
+void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct hash_key *key);
+void worker_fini(struct worker *w);
+/* The thread. Serves until stop is set and what is under way has ended (bounded). */
+void *worker_run(void *worker);
+/* From main: a configuration to go over to; from any thread: look up from sleep. */
+void worker_give(struct worker *w, struct generation *g);
+void worker_wake(struct worker *w);
+
+/* Perform all effects that have been written. */
+void worker_perform(struct worker *w);
+/* The same once half of the room is used. */
+void worker_relieve(struct worker *w);
+
+#endif
