@@ -20,7 +20,8 @@
 
 /* A log's positions count bytes since the start and never come back, so "the tail has not passed it" proves that what
  * a reader copied was whole. All memory that readers see is words: loads acquire, stores release. A reader that sees
- * a word of a later entry therefore also sees the tail that was moved before it was written. */
+ * a word of a later entry therefore also sees the tail that was moved before it was written. A slot never points behind its
+ * queue's tail: it is cleared or moved on before the tail is. */
 typedef _Atomic uint64_t word;
 
 enum { SMALL, MAIN, QUEUES };
@@ -41,6 +42,7 @@ struct shard {
 	_Atomic uint8_t *freqs;  /* one a slot */
 	uint32_t *ghosts;        /* fingerprints of what the small queue lost lately; sets of GHOST_WAYS, newest first */
 	uint32_t nsets, nghosts; /* sets of either */
+	word moves;              /* odd while an entry that goes on living has no slot */
 	uint64_t entries, inserted, evicted;
 };
 
@@ -242,8 +244,12 @@ size_t cache_get(struct cache *c, uint64_t hash, struct span key, void *to, size
 	struct shard *s = shard_of(c, hash);
 	for (unsigned try = 0; try < TRIES_MAX; try++) {
 		struct spot spot;
-		if (!find(s, hash, key, &spot))
-			return 0;
+		uint64_t moves = load(&s->moves);
+		if (!find(s, hash, key, &spot)) {
+			if (moves % 2 == 0 && load(&s->moves) == moves)
+				return 0;
+			continue;
+		}
 		size_t n = value_size(spot.sizes);
 		if (n > cap && load(&s->queues[spot.queue].tail) <= spot.at)
 			return 0;
@@ -379,17 +385,22 @@ static bool evict(struct shard *s, unsigned queue, bool chances)
 		store(&q->tail, tail + n);
 		return true;
 	}
+	bool again = queue == MAIN && chances && freq > 0;
+	store(&s->moves, load(&s->moves) + again);
+	store(&s->slots[slot], 0);
 	store(&q->tail, tail + n);
-	if (queue == MAIN && chances && freq > 0 && has_room(q, n)) {
+	bool moved = again && has_room(q, n);
+	if (moved) {
 		append_copy(s, at, n, slot, hash);
 		atomic_store_explicit(&s->freqs[slot], (uint8_t)(freq - 1), memory_order_relaxed);
-		return true;
+	} else {
+		s->entries--;
+		s->evicted++;
 	}
+	store(&s->moves, load(&s->moves) + again);
 	if (queue == SMALL)
 		ghost_add(s, hash);
-	slot_clear(s, slot);
-	s->evicted++;
-	return false;
+	return moved;
 }
 
 /* A free slot of the set, or that of its least asked entry. */

@@ -7,7 +7,7 @@
 struct set {
 	struct name owner;
 	uint16_t type, rrsigs;
-	uint8_t section;
+	uint8_t section, hop;
 };
 
 struct scrub {
@@ -15,12 +15,14 @@ struct scrub {
 	const struct question *q;
 	struct name zone, final;
 	const struct msg *m;
-	bool *keep;                       /* one a record of m */
+	uint8_t *keep;                    /* one a record of m: 0, or 1 + the hop of the chain it stands at */
+	uint8_t hop;                      /* 1 + the hop at hand */
 	bool answered;
 	unsigned nnames, nsets, nmade;
 	struct name names[SCRUB_CNAMES_MAX + 1];
 	struct set sets[SETS_MAX];
-	struct rr made[SCRUB_CNAMES_MAX];  /* CNAMEs computed from DNAMEs, when the server left them out */
+	struct rr made[SCRUB_CNAMES_MAX]; /* CNAMEs computed from DNAMEs, when the server left them out */
+	uint8_t made_hop[SCRUB_CNAMES_MAX];
 };
 
 static void set_add(struct scrub *s, struct name owner, uint16_t type, uint8_t section)
@@ -29,7 +31,8 @@ static void set_add(struct scrub *s, struct name owner, uint16_t type, uint8_t s
 		if (s->sets[i].type == type && s->sets[i].section == section && name_eq(s->sets[i].owner, owner))
 			return;
 	if (s->nsets < SETS_MAX)
-		s->sets[s->nsets++] = (struct set){ .owner = owner, .type = type, .section = section };
+		s->sets[s->nsets++] = (struct set){ .owner = owner, .type = type, .section = section,
+			                                   .hop = s->hop };
 }
 
 /* Keep all records of a set of the answer. returns how many */
@@ -41,7 +44,7 @@ static size_t keep_set(struct scrub *s, struct name owner, uint16_t type)
 		bool wanted = type == RR_ANY ? !rrtype_is_meta(rr->type) : rr->type == type;
 		if (rr->section != SEC_ANSWER || !wanted || rr->class != s->q->class || !name_eq(rr->owner, owner))
 			continue;
-		s->keep[i] = true;
+		s->keep[i] = s->hop;
 		n++;
 	}
 	if (n > 0)
@@ -83,7 +86,7 @@ static const struct rr *find_dname(const struct scrub *s, struct name name)
 /* Go from the final name to where its CNAME leads. */
 static enum err step_cname(struct scrub *s, const struct rr *cname)
 {
-	s->keep[cname - s->m->rrs] = true;
+	s->keep[cname - s->m->rrs] = s->hop;
 	set_add(s, s->final, RR_CNAME, SEC_ANSWER);
 	return name_from_wire(cname->rdata, &s->final);
 }
@@ -103,10 +106,11 @@ static enum err step_dname(struct scrub *s, const struct rr *dname, const struct
 		    name_eq(rr->owner, dname->owner) && !span_eq(rr->rdata, dname->rdata))
 			return ERR_FORMAT;
 	}
-	s->keep[dname - s->m->rrs] = true;
+	s->keep[dname - s->m->rrs] = s->hop;
 	set_add(s, dname->owner, RR_DNAME, SEC_ANSWER);
 	TRY(name_join(s->final, s->final.labels - dname->owner.labels, target, store, &to));
 	if (cname == NULL) {
+		s->made_hop[s->nmade] = s->hop;
 		s->made[s->nmade++] = (struct rr){ .owner = s->final, .type = RR_CNAME, .class = s->q->class,
 			.ttl = dname->ttl, .rdata = span_of(to.wire, to.len), .section = SEC_ANSWER };
 		s->final = to;
@@ -125,6 +129,7 @@ static enum err walk_answer(struct scrub *s)
 	uint16_t type = s->q->type;
 	s->names[s->nnames++] = s->final;
 	for (unsigned hop = 0;; hop++) {
+		s->hop = (uint8_t)(hop + 1);
 		if (!name_below(s->final, s->zone))
 			return OK;
 		s->answered = keep_set(s, s->final, type) > 0;
@@ -154,7 +159,7 @@ static const struct rr *keep_soa(struct scrub *s)
 		if (rr->section != SEC_AUTHORITY || rr->type != RR_SOA || rr->class != s->q->class ||
 		    !name_below(rr->owner, s->zone) || !name_below(s->final, rr->owner))
 			continue;
-		s->keep[i] = true;
+		s->keep[i] = s->hop;
 		set_add(s, rr->owner, RR_SOA, SEC_AUTHORITY);
 		return rr;
 	}
@@ -183,7 +188,7 @@ static void keep_proofs(struct scrub *s)
 		if (rr->section != SEC_AUTHORITY || (rr->type != RR_NSEC && rr->type != RR_NSEC3) ||
 		    rr->class != s->q->class || !name_below(rr->owner, s->zone) || !proves_chain(s, rr))
 			continue;
-		s->keep[i] = true;
+		s->keep[i] = s->hop;
 		set_add(s, rr->owner, rr->type, SEC_AUTHORITY);
 		n++;
 	}
@@ -201,7 +206,7 @@ static bool keep_delegation(struct scrub *s)
 		    !name_below(s->final, rr->owner) || (first != NULL && !name_eq(first->owner, rr->owner)))
 			continue;
 		first = first != NULL ? first : rr;
-		s->keep[i] = n++ < SCRUB_NS_MAX;
+		s->keep[i] = n++ < SCRUB_NS_MAX ? s->hop : 0;
 	}
 	if (first == NULL)
 		return false;
@@ -210,7 +215,7 @@ static bool keep_delegation(struct scrub *s)
 		const struct rr *rr = &s->m->rrs[i];
 		if (rr->section == SEC_AUTHORITY && rr->class == s->q->class && rr->type == RR_DS &&
 		    name_eq(rr->owner, first->owner)) {
-			s->keep[i] = true;
+			s->keep[i] = s->hop;
 			set_add(s, rr->owner, RR_DS, SEC_AUTHORITY);
 		}
 	}
@@ -251,8 +256,10 @@ static void keep_additional(struct scrub *s)
 		if (rr->section != SEC_ADDITIONAL || rr->class != s->q->class || !is_address(rr))
 			continue;
 		looked++;
-		s->keep[i] = name_below(rr->owner, s->zone) && is_target(s, rr->owner);
-		n += s->keep[i];
+		if (name_below(rr->owner, s->zone) && is_target(s, rr->owner)) {
+			s->keep[i] = s->hop;
+			n++;
+		}
 	}
 }
 
@@ -270,7 +277,7 @@ static void keep_rrsigs(struct scrub *s)
 			    set->rrsigs >= SCRUB_RRSIGS_MAX || !name_eq(set->owner, rr->owner))
 				continue;
 			set->rrsigs++;
-			s->keep[i] = true;
+			s->keep[i] = set->hop;
 			break;
 		}
 	}
@@ -315,31 +322,36 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 	return SCRUB_NODATA;
 }
 
-/* The kept records in the order of their sections, computed CNAMEs behind the answer's. */
+/* The kept records in the order of their sections, the answer in the order of its chain: many stub resolvers read it
+ * once from top to bottom. */
 static enum err gather(struct scrub *s, struct scrubbed *ret)
 {
 	const struct msg *m = s->m;
 	size_t n = s->nmade;
 	for (size_t i = 0; i < m->nrrs; i++)
-		n += s->keep[i];
-	struct rr *rrs = ARENA_ARRAY(s->arena, struct rr, n + 1);
+		n += s->keep[i] != 0;
+	struct rr *rrs = ARENA_ARRAY(s->arena, struct rr, n + 1), *at = rrs;
 	if (rrs == NULL)
 		return ERR_LIMIT;
+	for (unsigned hop = 1; hop <= s->hop; hop++) {
+		for (size_t i = 0; i < m->nrrs; i++)
+			if (s->keep[i] == hop && m->rrs[i].section == SEC_ANSWER)
+				*at++ = m->rrs[i];
+		for (unsigned i = 0; i < s->nmade; i++)
+			if (s->made_hop[i] == hop)
+				*at++ = s->made[i];
+	}
+	ret->msg.counts[1] = (uint16_t)(at - rrs);
+	for (unsigned section = SEC_AUTHORITY; section <= SEC_ADDITIONAL; section++) {
+		struct rr *first = at;
+		for (size_t i = 0; i < m->nrrs; i++)
+			if (s->keep[i] != 0 && m->rrs[i].section == section)
+				*at++ = m->rrs[i];
+		ret->msg.counts[1 + section] = (uint16_t)(at - first);
+	}
 	ret->dropped = m->nrrs + s->nmade - n;
 	ret->msg.rrs = rrs;
-	ret->msg.nrrs = n;
-	memset(ret->msg.counts + 1, 0, 3 * sizeof(ret->msg.counts[0]));
-	for (unsigned section = SEC_ANSWER; section <= SEC_ADDITIONAL; section++) {
-		for (size_t i = 0; i < m->nrrs; i++)
-			if (s->keep[i] && m->rrs[i].section == section) {
-				*rrs++ = m->rrs[i];
-				ret->msg.counts[1 + section]++;
-			}
-		for (unsigned i = 0; section == SEC_ANSWER && i < s->nmade; i++) {
-			*rrs++ = s->made[i];
-			ret->msg.counts[1 + section]++;
-		}
-	}
+	ret->msg.nrrs = (size_t)(at - rrs);
 	return OK;
 }
 
@@ -355,7 +367,8 @@ enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, 
 	s.m = m;
 	if (m->nrrs > MSG_RRS_MAX)
 		return ERR_LIMIT;
-	s.keep = ARENA_ARRAY(a, bool, m->nrrs + 1);
+	s.hop = 1;
+	s.keep = ARENA_ARRAY(a, uint8_t, m->nrrs + 1);
 	if (s.keep == NULL)
 		return ERR_LIMIT;
 	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)

@@ -1,0 +1,175 @@
+#include "core/scrub.h"
+
+#include "core/text_test.h"
+
+#define SIG(owner, type) owner " 300 IN RRSIG " type " 13 2 300 20300101000000 20200101000000 1 example. AAAA\n"
+
+static struct arena arena;
+
+/* zone asked, question, rcode, three sections; what is kept as text, the kind and the final name. */
+struct row {
+	const char *what, *zone, *qname;
+	uint16_t type, rcode;
+	const char *sections[3];
+	enum err err;
+	enum scrub_kind kind;
+	const char *kept, *final;
+};
+
+static const struct row rows[] = {
+	{ "an answer stays", ".", "www.example", RR_A, 0, { "www.example. 300 IN A 192.0.2.1\n" SIG("www.example.", "A"), "", "" },
+	  OK, SCRUB_POSITIVE, "0 A www.example. 0 RRSIG www.example. ", "www.example" },
+	{ "B1: other names go", ".", "www.example", RR_A, 0,
+	  { "www.example. 300 IN A 192.0.2.1\nwww.victim. 300 IN A 6.6.6.6\n" SIG("www.victim.", "A"),
+	    "victim. 300 IN NS ns.evil.\n", "www.victim. 300 IN A 6.6.6.6\n" },
+	  OK, SCRUB_POSITIVE, "0 A www.example. ", "www.example" },
+	{ "B3: NS of the same zone go from positive answers", "example", "www.example", RR_A, 0,
+	  { "www.example. 300 IN A 192.0.2.1\n", "example. 300 IN NS ns.evil.\n", "ns.evil. 300 IN A 6.6.6.6\n" },
+	  OK, SCRUB_POSITIVE, "0 A www.example. ", "www.example" },
+	{ "B4: MX in authority pulls nothing", "example", "sub.example", RR_A, 0,
+	  { "", "sub.example. 300 IN NS ns.sub.example.\nsub.example. 300 IN MX 1 ns.victim.\n",
+	    "ns.victim. 300 IN A 6.6.6.6\nns.sub.example. 300 IN A 192.0.2.1\n" },
+	  OK, SCRUB_REFERRAL, "1 NS sub.example. 2 A ns.sub.example. ", "sub.example" },
+	{ "B6: DNAME of another zone has no effect", "x.example", "www.x.example", RR_A, 0,
+	  { "victim. 300 IN DNAME evil.\nwww.x.example. 300 IN A 192.0.2.1\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 A www.x.example. ", "www.x.example" },
+	{ "B6: a DNAME above the zone asked is not the zone's to say", "x.example", "www.x.example", RR_A, 0,
+	  { "example. 300 IN DNAME evil.\nwww.x.example. 300 IN CNAME www.x.evil.\n", "", "" },
+	  OK, SCRUB_CNAME, "0 CNAME www.x.example. ", "www.x.evil" },
+	{ "DNAME with the CNAME it makes", ".", "a.b.example", RR_A, 0,
+	  { "b.example. 300 IN DNAME c.test.\na.b.example. 300 IN CNAME a.c.test.\na.c.test. 300 IN A 192.0.2.1\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 DNAME b.example. 0 CNAME a.b.example. 0 A a.c.test. ", "a.c.test" },
+	{ "DNAME without its CNAME", ".", "a.b.example", RR_A, 0,
+	  { "b.example. 300 IN DNAME c.test.\na.c.test. 300 IN A 192.0.2.1\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 DNAME b.example. 0 CNAME a.b.example. 0 A a.c.test. ", "a.c.test" },
+	{ "a chain told backwards is put in order", ".", "a.example", RR_A, 0,
+	  { "c.example. 300 IN A 192.0.2.1\nb.example. 300 IN CNAME c.example.\na.example. 300 IN CNAME b.example.\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 CNAME a.example. 0 CNAME b.example. 0 A c.example. ", "c.example" },
+	{ "DNAME with another CNAME", ".", "a.b.example", RR_A, 0,
+	  { "b.example. 300 IN DNAME c.test.\na.b.example. 300 IN CNAME a.evil.\n", "", "" },
+	  ERR_FORMAT, SCRUB_LAME, "", "" },
+	{ "two CNAMEs that differ (RFC2181 10.1)", ".", "a.example", RR_A, 0,
+	  { "a.example. 300 IN CNAME b.example.\na.example. 300 IN CNAME c.example.\n", "", "" },
+	  ERR_FORMAT, SCRUB_LAME, "", "" },
+	{ "a loop", ".", "a.example", RR_A, 0,
+	  { "a.example. 300 IN CNAME b.example.\nb.example. 300 IN CNAME A.example.\n", "", "" },
+	  ERR_FORMAT, SCRUB_LAME, "", "" },
+	{ "CNAME only", ".", "a.example", RR_A, 0, { "a.example. 300 IN CNAME b.test.\nc.test. 300 IN A 192.0.2.1\n", "", "" },
+	  OK, SCRUB_CNAME, "0 CNAME a.example. ", "b.test" },
+	{ "a chain that leaves the zone ends there", "example", "a.example", RR_A, RCODE_NXDOMAIN,
+	  { "a.example. 300 IN CNAME b.test.\nb.test. 300 IN A 6.6.6.6\n", "test. 300 IN SOA a. b. 1 2 3 4 5\n", "" },
+	  OK, SCRUB_CNAME, "0 CNAME a.example. ", "b.test" },
+	{ "a question for the CNAME itself", ".", "a.example", RR_CNAME, 0,
+	  { "a.example. 300 IN CNAME b.test.\nb.test. 300 IN CNAME c.test.\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 CNAME a.example. ", "a.example" },
+	{ "NODATA behind an alias", ".", "a.example", RR_A, 0,
+	  { "a.example. 300 IN CNAME b.test.\n", "test. 300 IN SOA a. b. 1 2 3 4 5\n", "" },
+	  OK, SCRUB_NODATA, "0 CNAME a.example. 1 SOA test. ", "b.test" },
+	{ "NXDOMAIN with proofs", ".", "a.example", RR_A, RCODE_NXDOMAIN,
+	  { "", "example. 300 IN SOA a. b. 1 2 3 4 5\n" SIG("example.", "SOA") "example. 300 IN NSEC b.example. A\n"
+	    SIG("example.", "NSEC") "victim. 300 IN SOA a. b. 1 2 3 4 5\n"
+	    "vtfg5g8c1mm6ojfbqkl4mo9pqh1e6pgv.victim. 300 IN NSEC3 1 0 0 - vtfg5g8c1mm6ojfbqkl4mo9pqh1e6pgv A\n", "" },
+	  OK, SCRUB_NXDOMAIN, "1 SOA example. 1 RRSIG example. 1 NSEC example. 1 RRSIG example. ", "a.example" },
+	{ "an SOA of another zone says nothing", "example", "a.example", RR_A, 0,
+	  { "", "victim. 300 IN SOA a. b. 1 2 3 4 5\n", "" }, OK, SCRUB_LAME, "", "a.example" },
+	{ "nothing at all is NODATA (RFC2308 2.2)", ".", "a.example", RR_A, 0, { "", "", "" }, OK, SCRUB_NODATA, "", "a.example" },
+	{ "an upward referral", "example", "a.example", RR_A, 0, { "", ". 300 IN NS a.root.\n", "" },
+	  OK, SCRUB_LAME, "", "a.example" },
+	{ "a sideways referral", "example", "a.example", RR_A, 0, { "", "b.example. 300 IN NS ns.example.\n", "" },
+	  OK, SCRUB_LAME, "", "a.example" },
+	{ "a signed delegation", "example", "www.a.example", RR_A, 0,
+	  { "", "a.example. 300 IN NS ns.a.example.\na.example. 300 IN DS 1 13 2 "
+	    "0000000000000000000000000000000000000000000000000000000000000000\n" SIG("a.example.", "DS"), "" },
+	  OK, SCRUB_REFERRAL, "1 NS a.example. 1 DS a.example. 1 RRSIG a.example. ", "www.a.example" },
+	{ "an error", ".", "a.example", RR_A, RCODE_SERVFAIL, { "a.example. 300 IN A 6.6.6.6\n", "", "" },
+	  OK, SCRUB_LAME, "", "a.example" },
+	{ "data and NXDOMAIN at once", ".", "a.example", RR_A, RCODE_NXDOMAIN, { "a.example. 300 IN A 6.6.6.6\n", "", "" },
+	  OK, SCRUB_LAME, "", "a.example" },
+	{ "addresses of the mail server", ".", "example", RR_MX, 0,
+	  { "example. 300 IN MX 1 mail.example.\n", "",
+	    "mail.example. 300 IN A 192.0.2.1\n" SIG("mail.example.", "A") "mail.example. 300 IN TXT x\nx.example. 300 IN A 6.6.6.6\n" },
+	  OK, SCRUB_POSITIVE, "0 MX example. 2 A mail.example. 2 RRSIG mail.example. ", "example" },
+	{ "another class", ".", "a.example", RR_A, 0, { "a.example. 300 CH A 6.6.6.6\na.example. 300 IN A 192.0.2.1\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 A a.example. ", "a.example" },
+	{ "ANY keeps the name's types", ".", "a.example", RR_ANY, 0,
+	  { "a.example. 300 IN A 192.0.2.1\na.example. 300 IN TXT x\nb.example. 300 IN A 6.6.6.6\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 A a.example. 0 TXT a.example. ", "a.example" },
+};
+
+static char *summary(const struct msg *m)
+{
+	uint8_t *p = arena_alloc(&arena, 4096);
+	struct buf b = buf_on(p, 4096);
+	for (size_t i = 0; i < m->nrrs; i++) {
+		buf_printf(&b, "%u ", m->rrs[i].section);
+		rrtype_text(m->rrs[i].type, &b);
+		buf_u8(&b, ' ');
+		name_text(m->rrs[i].owner, &b);
+		buf_u8(&b, ' ');
+	}
+	return buf_cstr(&b);
+}
+
+static void what_belongs_stays(void **state)
+{
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct row *row = &rows[i];
+		arena_init(&arena, 1u << 20);
+		struct question q = text_question(&arena, row->qname, row->type);
+		struct msg m = text_msg(&arena, &q, row->sections[0], row->sections[1]);
+		text_add(&arena, &m, SEC_ADDITIONAL, row->sections[2]);
+		m.rcode = row->rcode;
+		struct scrubbed s;
+		enum err e = scrub_msg(&arena, &q, text_name(&arena, row->zone), &m, &s);
+		if (e != row->err)
+			fail_msg("%s: %s", row->what, err_text(e));
+		if (e == OK) {
+			if (strcmp(summary(&s.msg), row->kept) != 0 || s.kind != row->kind)
+				fail_msg("%s: kind %d, kept %s", row->what, (int)s.kind, summary(&s.msg));
+			assert_true(name_eq(s.final, text_name(&arena, row->final)));
+			assert_int_equal(s.msg.counts[1] + s.msg.counts[2] + s.msg.counts[3], s.msg.nrrs);
+		}
+		arena_free(&arena);
+	}
+}
+
+static void long_chains_are_clipped(void **state)
+{
+	arena_init(&arena, 1u << 20);
+	struct question q = text_question(&arena, "n0.example", RR_A);
+	struct msg m = text_msg(&arena, &q, "", "");
+	for (unsigned i = 0; i < 20; i++)
+		text_add(&arena, &m, SEC_ANSWER,
+		         arena_printf(&arena, "n%u.example. 300 IN CNAME n%u.example.\n", i, i + 1));
+	text_add(&arena, &m, SEC_ANSWER, "n20.example. 300 IN A 192.0.2.1\n");
+	struct scrubbed s;
+	assert_int_equal(scrub_msg(&arena, &q, name_root, &m, &s), OK);
+	assert_int_equal(s.kind, SCRUB_CNAME);
+	assert_int_equal(s.msg.nrrs, SCRUB_CNAMES_MAX);
+	assert_true(name_eq(s.final, text_name(&arena, "n11.example")));
+	arena_free(&arena);
+}
+
+static void signatures_are_bounded(void **state)
+{
+	arena_init(&arena, 1u << 20);
+	struct question q = text_question(&arena, "a.example", RR_A);
+	struct msg m = text_msg(&arena, &q, "a.example. 300 IN A 192.0.2.1\n", "");
+	for (unsigned i = 0; i < 30; i++)
+		text_add(&arena, &m, SEC_ANSWER, SIG("a.example.", "A"));
+	struct scrubbed s;
+	assert_int_equal(scrub_msg(&arena, &q, name_root, &m, &s), OK);
+	assert_int_equal(s.msg.nrrs, 1 + SCRUB_RRSIGS_MAX);
+	assert_int_equal(s.dropped, 30 - SCRUB_RRSIGS_MAX);
+	arena_free(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_belongs_stays),
+		cmocka_unit_test(long_chains_are_clipped),
+		cmocka_unit_test(signatures_are_bounded),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
