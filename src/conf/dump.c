@@ -127,10 +127,15 @@ void model_dump(const struct model *m, struct buf *to)
 			if (!has_rows(in, clause) || (clause_rows[c].object && !in_chain(m, in)))
 				continue;
 			/* A clause's parts from several owners stand together; zones stand apart. */
+			size_t before = to->n, head;
 			if (!open || clause_rows[c].object)
 				buf_printf(to, "%s:\n", clause);
-			open = true;
+			head = to->n;
 			rows_put(m, in, clause, to);
+			if (to->n == head)
+				to->n = before;
+			else
+				open = true;
 		}
 	}
 }

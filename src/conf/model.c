@@ -2,11 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/heap.h"
 #include "conf/lower.h"
 #include "conf/tables.h"
+#include "plugin/chaos.h"
 
+#define HOST_MAX 256u                       /* of a host's name (POSIX), NUL included */
 #define MODEL_BYTES_MAX ((size_t)1 << 30)   /* a blocklist of a million names takes a third of it */
 
 /* ---- the chain ---- */
@@ -91,6 +94,18 @@ static unsigned zones_add(struct model *m, const struct lowered *l, unsigned at,
 	return i;
 }
 
+/* Plugins cannot ask the system for its name. */
+static void host_tell(struct model *m, const struct lowered *l)
+{
+	char host[HOST_MAX] = "";
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		return;
+	const char *kept = arena_text(&m->arena, span_text(host));
+	for (unsigned i = 0; i < l->n && kept != NULL; i++)
+		if (l->instances[i].plugin == &plugin_chaos)
+			chaos_host(l->instances[i].self, kept);
+}
+
 static void chain_make(struct model *m, const struct lowered *l, struct diag *diag)
 {
 	m->chain.instance = 1;
@@ -172,6 +187,7 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	if (diag->errors > 0)
 		return OK;
 	tables_take(m, &lowered);
+	host_tell(m, &lowered);
 	chain_make(m, &lowered, diag);
 	return OK;
 }

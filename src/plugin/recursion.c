@@ -1,0 +1,67 @@
+/* recursion: the border between local answers and those that must be asked for. It stands behind the plugins that answer
+ * from what the configuration says: a client that may have no more ends here, and so does a question that does not want
+ * recursion (RD clear, RFC1034 4.3.1), unless access-control lets the client read the cache so. */
+#include "plugin/access.h"
+
+static enum verdict judge(enum access access, uint16_t flags, unsigned *ret_ede, const char **ret_text)
+{
+	*ret_ede = 18;
+	*ret_text = "access-control lets this client have local data alone";
+	switch (access) {
+	case ACCESS_DENY:
+	case ACCESS_DENY_NON_LOCAL:
+		return DROP;
+	case ACCESS_REFUSE:
+	case ACCESS_REFUSE_NON_LOCAL:
+	case ACCESS_COUNT:
+		return ANSWERED;
+	case ACCESS_ALLOW_SETRD:
+	case ACCESS_ALLOW_SNOOP:
+		return PASS;
+	case ACCESS_ALLOW:
+	case ACCESS_ALLOW_COOKIE:
+		break;
+	}
+	*ret_ede = 20;
+	*ret_text = "not asked for recursion, and no local data holds the name";
+	return flags & FLAG_RD ? PASS : ANSWERED;
+}
+
+/* Nearly all questions want recursion of a server that gives it to all it does not refuse. */
+static inline bool plain(const struct access_table *t, uint16_t flags)
+{
+	return !t->some_local && (flags & FLAG_RD) != 0;
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	const struct access_table *t = l->self;
+	unsigned ede;
+	const char *text;
+	if (LIKELY(plain(t, f->client->flags)))
+		return PASS;
+	enum verdict v = judge(access_find(t, &f->client->from), f->client->flags, &ede, &text);
+	if (v != ANSWERED)
+		return v;
+	f->rcode = RCODE_REFUSED;
+	return reply_error(f->reply, f->client, RCODE_REFUSED, (int)ede, text, f->out) == OK ? ANSWERED : DROP;
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	const struct access_table *t = l->self;
+	unsigned ede;
+	const char *text;
+	if (q->client == NULL || plain(t, q->client->flags))
+		return PASS;
+	enum verdict v = judge(access_find(t, &q->client->from), q->client->flags, &ede, &text);
+	return v == ANSWERED ? query_fail(q, RCODE_REFUSED, (int)ede, text) : v;
+}
+
+static const struct opt opts[] = { ACCESS_OPT };
+
+const struct plugin plugin_recursion = {
+	.settings = { .name = "recursion", .doc = "which clients may have more than local data", .clause = "server",
+	              .size = sizeof(struct access_table), .opts = opts, .nopts = COUNT(opts), .ready = access_ready },
+	.steps = { .request = request, .fast = fast },
+};
