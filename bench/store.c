@@ -183,7 +183,7 @@ static void play(struct bench *b, const char *what, uint32_t seconds, uint32_t c
 	printf("  %-14s %6.0f ns per lookup, %.2f M lookups/s, %llu missed", what, (double)ns / (double)lookups,
 	       (double)lookups / took / 1e6, (unsigned long long)missing);
 	if (made > 0)
-		printf("; %.0f changes/s, %.2f nodes copied a change, %.1f us CPU each, at most %zu waiting", made / took,
+		printf("; %.0f changes/s, %.2f nodes copied and %.1f us CPU each, at most %zu waiting", made / took,
 		       (double)(store_stat(&b->store).copied - copied) / made, (double)cpu / made / 1e3, waiting);
 	printf("\n");
 	if (gone != UINT32_MAX)

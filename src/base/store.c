@@ -607,7 +607,8 @@ struct store_stat store_stat(const struct store *s)
 	const struct slab *slab = &s->slab;
 	return (struct store_stat){
 		.bytes_max = (size_t)slab->npages * SLAB_PAGE,
-		.bytes = (size_t)(slab->npages - slab->nfree) * SLAB_PAGE,
+		.bytes = (size_t)(slab->npages - slab->first - slab->nfree) * SLAB_PAGE +
+		         slab->top * sizeof(*slab->pages),
 		.bytes_nodes = slab->bytes,
 		.nodes = slab->nodes,
 		.keys = s->keys,

@@ -37,7 +37,7 @@ struct store_retired {
 };
 
 struct store_stat {
-	size_t bytes_max, bytes;     /* the budget, bytes of pages in use */
+	size_t bytes_max, bytes;     /* the budget; pages in use and the part of their table touched so far */
 	size_t bytes_nodes, nodes;   /* in the tree, waiting to be reused, or lists of those */
 	size_t keys, retired;        /* keys in the tree; nodes waiting for readers */
 	uint64_t commits, copied;    /* since the start; copied: branches written again because of a change below */
