@@ -4,12 +4,12 @@
 
 #include "base/addr.h"
 
-#define LISTEN_RCVBUF (4u << 20)   /* bytes asked for by default: 5,000 datagrams at once overflow the kernel's 208 kB */
+#define LISTEN_RCVBUF (4u << 20)   /* bytes asked for: 5,000 datagrams at once overflow the kernel's 208 kB */
 #define LISTEN_SNDBUF (4u << 20)   /* so that one dead neighbour's queue does not fill it (attacks E17) */
 #define LISTEN_BACKLOG 4096        /* the kernel cuts it to net.core.somaxconn */
 
 struct listen_conf {
-	struct addr addr;       /* with port; 0.0.0.0 and :: are wildcards */
+	struct addr addr;       /* 0.0.0.0 and :: are wildcards; port 0: the kernel chooses, the listener says which */
 	bool reuseport;         /* one socket a worker at the same address */
 	bool transparent;       /* IP_TRANSPARENT; needs CAP_NET_ADMIN */
 	bool freebind;          /* bind addresses that are not there yet */

@@ -84,3 +84,12 @@ void sock_dscp(int fd, const struct addr *a, uint8_t dscp)
 	else
 		sock_set(fd, IPPROTO_IPV6, IPV6_TCLASS, dscp << 2);
 }
+
+void sock_port_chosen(int fd, struct addr *a)
+{
+	union sock_addr sa;
+	struct addr own;
+	socklen_t len = sizeof(sa);
+	if (a->port == 0 && getsockname(fd, &sa.any, &len) == 0 && sock_to_addr(&sa, &own))
+		a->port = own.port;
+}

@@ -26,6 +26,8 @@ bool sock_is_wildcard(const struct addr *a);
 bool sock_set(int fd, int level, int name, int value);
 /* "WHAT ADDR@PORT: text of error". */
 void sock_complain(struct buf *why, const char *what, const struct addr *a, int error);
+/* If a's port is 0, put the one that the kernel chose. */
+void sock_port_chosen(int fd, struct addr *a);
 /* Traffic class of what is sent. */
 void sock_dscp(int fd, const struct addr *a, uint8_t dscp);
 

@@ -19,6 +19,7 @@ enum err stream_listen(const struct listen_conf *c, struct stream_listener *ret,
 		return ERR_WORLD;
 	}
 	*ret = (struct stream_listener){ .fd = fd, .addr = c->addr, .wildcard = sock_is_wildcard(&c->addr) };
+	sock_port_chosen(fd, &ret->addr);
 	return OK;
 }
 

@@ -58,6 +58,7 @@ enum err udp_listen(const struct listen_conf *c, struct udp_listener *ret, struc
 		if (l.wildcard)
 			sock_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	}
+	sock_port_chosen(fd, &l.addr);
 	int granted = 0;
 	socklen_t len = sizeof(granted);
 	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) == 0 && granted > 0)

@@ -51,7 +51,7 @@ struct tls_server_conf {
 	struct crypto_lib *lib;
 	struct span certificate;       /* PEM, leaf first, then the chain */
 	struct span key;               /* PEM; borrowed, and wiped by its owner after this call */
-	const char *alpn;              /* "dot": a client that offers only others is refused, one that offers none not */
+	const char *alpn;              /* "dot": a client that offers only others is refused */
 	struct span ticket_key;        /* TLS_TICKET_KEY random bytes the same for all workers; n 0: drawn, own */
 	const char *ciphers;           /* TLS 1.2 list, NULL: OpenSSL's default */
 	const char *ciphersuites;      /* TLS 1.3 list, NULL: OpenSSL's default */
@@ -73,7 +73,7 @@ void tls_context_free(struct tls_context *c);
 struct tls_sessions {
 	void *list[TLS_SESSIONS_MAX];  /* SSL_SESSION */
 	uint32_t n;
-	char name[TLS_NAME_MAX];       /* what the peer had proved when they were given; no other may use them (attacks F7) */
+	char name[TLS_NAME_MAX];       /* what the peer had proved then; no other may use them (attacks F7) */
 	bool proved;
 };
 

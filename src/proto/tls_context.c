@@ -131,7 +131,8 @@ static bool set_alpn(struct tls_context *c, const char *name)
 }
 
 /* What both sides have in common. NULL: why has the text. */
-static struct tls_context *context_new(struct crypto_lib *lib, const SSL_METHOD *method, bool only_13, struct buf *why)
+static struct tls_context *context_new(struct crypto_lib *lib, const SSL_METHOD *method, bool only_13,
+                                       struct buf *why)
 {
 	struct tls_context *c = heap_new(sizeof(*c));
 	ERR_clear_error();
@@ -147,8 +148,8 @@ static struct tls_context *context_new(struct crypto_lib *lib, const SSL_METHOD 
 	SSL_CTX_set_security_level(c->ssl, SECURITY_LEVEL);
 	SSL_CTX_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* Records that carry no data come back to tls_read, which counts them: without read-ahead only, which would save
-	 * a copy of five bytes here, not a system call. */
+	/* Records that carry no data come back to tls_read, which counts them: without read-ahead only, which would
+	 * save a copy of five bytes here, not a system call. */
 	SSL_CTX_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_read_ahead(c->ssl, 0);
 	return c;

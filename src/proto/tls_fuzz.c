@@ -1,5 +1,5 @@
-/* Bytes of nobody in particular into a client and a server: at the start, and in the middle of a real handshake, where a
- * byte of it is changed. */
+/* Bytes of nobody in particular into a client and a server: at the start, and behind a real handshake of which one byte
+ * was changed. */
 #include <stdlib.h>
 
 #include "proto/tls.h"

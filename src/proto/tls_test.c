@@ -126,11 +126,12 @@ static const struct meeting meetings[] = {
 	{ "partial wildcard", false, "DNS:o*.dns.example", -60, YEAR, true, "one.dns.example", TLS_FAULT_AUTH,
 	  "certificate verify failed: hostname mismatch; certificate is for o*.dns.example, expected one.dns.example" },
 	{ "wrong name", false, "DNS:two.example,IP:192.0.2.7", -60, YEAR, true, "one.example", TLS_FAULT_AUTH,
-	  "certificate verify failed: hostname mismatch; certificate is for two.example, 192.0.2.7, expected one.example" },
+	  "certificate verify failed: hostname mismatch; certificate is for two.example, 192.0.2.7, "
+	  "expected one.example" },
 	{ "many wrong names", false, "DNS:a.example,DNS:b.example,DNS:c.example,DNS:d.example", -60, YEAR, true,
 	  "one.example", TLS_FAULT_AUTH,
-	  "certificate verify failed: hostname mismatch; certificate is for a.example, b.example, c.example and 1 more, "
-	  "expected one.example" },
+	  "certificate verify failed: hostname mismatch; certificate is for a.example, b.example, c.example and 1 "
+	  "more, expected one.example" },
 	{ "the subject counts only without SAN", false, "DNS:two.example", -60, YEAR, true, "leaf.test", TLS_FAULT_AUTH,
 	  "certificate verify failed: hostname mismatch" },
 	{ "no SAN at all", false, NULL, -60, YEAR, true, "leaf.test", TLS_FAULT_NONE, "" },

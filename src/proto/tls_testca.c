@@ -19,7 +19,8 @@ static X509 *make(EVP_PKEY *key, const char *name, long from, long until)
 	must(x != NULL && X509_set_version(x, 2) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x), serial++));
 	X509_gmtime_adj(X509_getm_notBefore(x), from);
 	X509_gmtime_adj(X509_getm_notAfter(x), until);
-	must(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0));
+	must(X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName, MBSTRING_ASC,
+	                                (const uint8_t *)name, -1, -1, 0));
 	must(X509_set_pubkey(x, key));
 	return x;
 }

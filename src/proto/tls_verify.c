@@ -88,7 +88,8 @@ void tls_verify_text(X509_STORE_CTX *x, const char *name, struct buf *to)
 		put_names(to, certificate);
 		buf_printf(to, ", expected %s", name != NULL ? name : "none");
 	} else if (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-	           error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE) {
+	           error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+	           error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE) {
 		buf_text(to, "unknown CA; issued by ");
 		put_common_name(to, X509_get_issuer_name(certificate));
 	} else if (error == X509_V_ERR_CERT_HAS_EXPIRED) {
