@@ -293,8 +293,13 @@ enum err rdata_scan(uint16_t type, struct scan *s, const struct field **ret_bad)
 	struct words behind = *s->words;
 	struct word word;
 	const struct field *f = rrtype_fields(type);
+	*ret_bad = f;
+	enum err first = word_next(&behind, &word);
+	if (first != OK) {
+		*s->words = behind;
+		return first;
+	}
 	*ret_bad = NULL;
-	TRY(word_next(&behind, &word));
 	if (!word.quoted && span_is(word.text, "\\#")) {
 		*s->words = behind;
 		TRY(scan_generic(type, s));
@@ -349,6 +354,12 @@ enum err rr_text(const struct rr *rr, struct buf *to)
 	return rdata_text(rr->type, rr->rdata, to);
 }
 
+/* NONE and ANY are for questions and UPDATE; in a record the word is a type. */
+static bool class_of_data(struct span text, uint16_t *ret)
+{
+	return class_from_text(text, ret) == OK && *ret != CLASS_NONE && *ret != CLASS_ANY;
+}
+
 enum err rr_head_scan(struct words *w, struct rr_head *ret)
 {
 	struct rr_head head = { 0 };
@@ -360,7 +371,7 @@ enum err rr_head_scan(struct words *w, struct rr_head *ret)
 		if (!head.ttl_given && word.text.p[0] >= '0' && word.text.p[0] <= '9') {
 			TRY(ttl_from_text(word.text, &head.ttl));
 			head.ttl_given = true;
-		} else if (!head.class_given && class_from_text(word.text, &head.class) == OK) {
+		} else if (!head.class_given && class_of_data(word.text, &head.class)) {
 			head.class_given = true;
 		} else if (rrtype_from_text(word.text, &head.type) != OK) {
 			return ERR_NOTFOUND;
