@@ -8,15 +8,18 @@
 #define PATIENCE_UNKNOWN 250    /* ms */
 #define PATIENCE_MIN 30
 #define PATIENCE_MAX 400
+#define PATIENCE_ALONE 300      /* where there is no other server, asking early only doubles the load */
 #define HANDSHAKE_TRIPS 3       /* round trips to an answer over a connection yet to be opened */
 #define OPEN_MS_MAX 3000        /* a connection not open by then is given up */
 #define STALL_MS_MAX 3000       /* questions out and not a byte back */
 #define IDLE_MS_MAX 30000       /* an unused connection is closed (RFC7766 6.2.3) */
-#define LATE_MAX 3u             /* unanswered questions in a row that open the breaker */
+#define LATE_MAX 3u             /* unanswered questions in a row that open the breaker, */
+#define SILENT_MS 1000          /* if it has said nothing at all for so long */
 #define BREAKER_FIRST 500       /* ms until it is tried again; doubles */
 #define BREAKER_MAX 4000
 #define PROBE_DEMAND_MS 60000   /* a failed server is probed while its group was used this recently */
 #define PIPELINE_GOOD 64u       /* a second connection is opened beyond */
+#define SERVER_TURN_EFFECTS 16u /* streams to close, one to open, lines to say */
 
 struct sent {
 	struct token token;
@@ -31,6 +34,8 @@ struct stream {
 	slot_id id;
 	bool open;
 	msec since, heard, last_sent;   /* connecting since; last byte in; last question out */
+	msec silent;                    /* the first question out after the last byte in; NEVER: none */
+	bool useful;                    /* it has answered something */
 	unsigned pending;
 	uint8_t next_slot;
 	struct sent sent[PIPELINE_MAX];
@@ -41,6 +46,7 @@ struct stream {
 struct server {
 	struct upstream conf;
 	msec srtt, var;                 /* 0: unknown */
+	msec heard;                     /* last answer */
 	unsigned late, fails;
 	msec broken_until;              /* 0: good */
 	bool auth;                      /* it failed to prove its name */
@@ -54,6 +60,7 @@ struct pool {
 	bool linked;
 	unsigned n;
 	msec due, used;
+	unsigned turn;                  /* the server whose turn is next when a turn had no room for all */
 	struct engine *engine;
 	struct server servers[];
 };
@@ -196,23 +203,8 @@ void pool_answered(struct pool *p, unsigned server, msec rtt)
 	s->var = s->srtt == 0 ? rtt / 2 : (3 * s->var + off) / 4;
 	s->srtt = s->srtt == 0 ? rtt : (7 * s->srtt + rtt) / 8;
 	s->srtt = MAX(s->srtt, 1);
+	s->heard = p->engine->now.ms;
 	server_good(s, p->engine);
-}
-
-void pool_late(struct pool *p, unsigned server)
-{
-	ASSERT(server < p->n);
-	struct server *s = &p->servers[server];
-	s->srtt = MIN(MAX(s->srtt, RTT_UNKNOWN) * 2, RTT_MAX);
-	metrics_add(p->engine->metrics, M_UPSTREAM_TIMEOUT, 1);
-	if (++s->late >= LATE_MAX)
-		server_failed(p, s, "no answer in time", false);
-}
-
-void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *why)
-{
-	ASSERT(server < p->n && e == p->engine);
-	server_failed(p, &p->servers[server], why, false);
 }
 
 static struct stream *open_stream(const struct server *s)
@@ -224,6 +216,25 @@ static struct stream *open_stream(const struct server *s)
 	return NULL;
 }
 
+void pool_late(struct pool *p, unsigned server)
+{
+	ASSERT(server < p->n);
+	struct server *s = &p->servers[server];
+	s->srtt = MIN(MAX(s->srtt, RTT_UNKNOWN) * 2, RTT_MAX);
+	metrics_add(p->engine->metrics, M_UPSTREAM_TIMEOUT, 1);
+	/* Whether a connection that opens comes to be is not its questions' to judge. */
+	if (s->streams[0] != NULL && open_stream(s) == NULL)
+		return;
+	if (++s->late >= LATE_MAX && p->engine->now.ms - s->heard > SILENT_MS)
+		server_failed(p, s, "no answer in time", false);
+}
+
+void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *why)
+{
+	ASSERT(server < p->n && e == p->engine);
+	server_failed(p, &p->servers[server], why, false);
+}
+
 msec pool_patience(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
@@ -231,7 +242,8 @@ msec pool_patience(const struct pool *p, unsigned server)
 	if (s->srtt == 0)
 		return PATIENCE_UNKNOWN;
 	msec trips = s->streamed && open_stream(s) == NULL ? HANDSHAKE_TRIPS : 1;
-	return MIN(MAX((2 * s->srtt + 4 * s->var) * trips, PATIENCE_MIN), PATIENCE_MAX);
+	msec least = p->n == 1 ? PATIENCE_ALONE : PATIENCE_MIN;
+	return MIN(MAX((2 * s->srtt + 4 * s->var) * trips, least), PATIENCE_MAX);
 }
 
 /* Expected ms to an answer: what decides who is asked. */
@@ -255,13 +267,18 @@ static void link_pool(struct pool *p, struct engine *e)
 	e->pools = p;
 }
 
+static bool usable(const struct server *s, msec now, bool broken_too)
+{
+	return s->broken_until <= now || (broken_too && !s->auth);
+}
+
 int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 {
 	link_pool(p, e);
 	msec best = NEVER;
 	for (unsigned i = 0; i < p->n; i++) {
 		struct server *s = &p->servers[i];
-		if (tried >> i & 1 || (s->broken_until > e->now.ms && !broken_too))
+		if (tried >> i & 1 || !usable(s, e->now.ms, broken_too))
 			continue;
 		best = MIN(best, score(p, s));
 	}
@@ -271,7 +288,7 @@ int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 	uint32_t equals = 0;
 	for (unsigned i = 0; i < p->n; i++) {
 		struct server *s = &p->servers[i];
-		if (tried >> i & 1 || (s->broken_until > e->now.ms && !broken_too))
+		if (tried >> i & 1 || !usable(s, e->now.ms, broken_too))
 			continue;
 		if (score(p, s) <= best + best / 4 + 2 && rng_below(&e->rng, ++equals) == 0)
 			found = (int)i;
@@ -297,6 +314,7 @@ static struct stream *stream_open(struct pool *p, unsigned server)
 	st->engine = e;
 	st->server = server;
 	st->since = st->heard = st->last_sent = e->now.ms;
+	st->silent = NEVER;
 	st->id = slots_add(&e->streams, st);
 	if (st->id == 0) {
 		heap_free(st);
@@ -427,11 +445,27 @@ enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, str
 		return ERR_LIMIT;
 	sent->used = true;
 	sent->token = token;
-	if (st->pending++ == 0)
-		st->heard = e->now.ms;
+	st->pending++;
 	st->last_sent = e->now.ms;
+	st->silent = MIN(st->silent, e->now.ms);
 	p->due = MIN(p->due, e->now.ms + STALL_MS_MAX);
 	return OK;
+}
+
+void pool_stream_forget(struct pool *p, unsigned server, struct token token)
+{
+	ASSERT(server < p->n);
+	struct server *s = &p->servers[server];
+	for (unsigned k = 0; k < STREAMS_MAX && s->streams[k] != NULL; k++) {
+		for (unsigned i = 0; i < PIPELINE_MAX; i++) {
+			struct sent *sent = &s->streams[k]->sent[i];
+			if (!sent->used || sent->token.query != token.query || sent->token.attempt != token.attempt)
+				continue;
+			sent->used = false;
+			s->streams[k]->pending--;
+			return;
+		}
+	}
 }
 
 static void stream_opened(struct stream *st, const struct event *ev)
@@ -440,6 +474,7 @@ static void stream_opened(struct stream *st, const struct event *ev)
 	struct server *s = &st->pool->servers[st->server];
 	st->open = true;
 	st->heard = e->now.ms;
+	st->silent = st->pending > 0 ? e->now.ms : NEVER;
 	if (ev->resumed)
 		metrics_add(e->metrics, M_UPSTREAM_RESUMED, 1);
 	if (s->broken_until != 0)
@@ -461,15 +496,16 @@ static void stream_message(struct stream *st, struct span bytes)
 {
 	struct engine *e = st->engine;
 	st->heard = e->now.ms;
+	st->silent = NEVER;
 	uint16_t id = bytes.n < MSG_HEADER ? 0 : get_u16(bytes.p);
 	struct sent *s = &st->sent[id & 0xff];
-	if (bytes.n < MSG_HEADER || !s->used || s->id != id) {
+	if (bytes.n < MSG_HEADER || !s->used || s->id != id || !exchange_reply(e, s->token, bytes)) {
 		metrics_add(e->metrics, M_UPSTREAM_STRAY, 1);
 		return;
 	}
+	st->useful = true;
 	s->used = false;
 	st->pending--;
-	exchange_reply(e, s->token, bytes);
 }
 
 static void stream_closed(struct stream *st, const struct event *ev)
@@ -480,8 +516,9 @@ static void stream_closed(struct stream *st, const struct event *ev)
 	bool auth = ev->why == CLOSED_AUTH;
 	if (auth)
 		metrics_add(e->metrics, M_UPSTREAM_AUTH, 1);
-	/* A peer may close an idle connection at any time (RFC7766 6.2.3): no failure. */
-	if (s->streamed && (!st->open || ev->why == CLOSED_TLS))
+	/* A peer may close an idle connection at any time (RFC7766 6.2.3): no failure, unless it takes questions and
+	 * never answers one. */
+	if (s->streamed && (!st->open || ev->why == CLOSED_TLS || (st->pending > 0 && !st->useful)))
 		server_failed(p, s, ev->text == NULL ? "connection refused" : ev->text, auth);
 	stream_drop(st);
 }
@@ -506,8 +543,8 @@ static const char *stream_overdue(const struct stream *st, msec now, msec *ret_d
 		*ret_due = st->since + OPEN_MS_MAX;
 		return now >= *ret_due ? "connection not open after 3 s" : NULL;
 	}
-	if (st->pending > 0) {
-		*ret_due = MAX(st->heard, st->since) + STALL_MS_MAX;
+	if (st->silent != NEVER) {
+		*ret_due = st->silent + STALL_MS_MAX;
 		return now >= *ret_due ? "connection stalled for 3 s" : NULL;
 	}
 	*ret_due = MAX(st->heard, st->last_sent) + IDLE_MS_MAX;
@@ -543,8 +580,17 @@ static void server_turn(struct pool *p, unsigned server)
 void pool_turn(struct pool *p)
 {
 	p->due = NEVER;
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = p->turn; i < p->n; i++) {
+		if (effects_room(p->engine->fx) < SERVER_TURN_EFFECTS) {
+			p->turn = i;
+			p->due = p->engine->now.ms;
+			return;
+		}
 		server_turn(p, i);
+	}
+	if (p->turn > 0)
+		p->due = p->engine->now.ms;   /* those before have lost their deadlines to the first line */
+	p->turn = 0;
 }
 
 void pool_close(struct pool *p, struct engine *e)
