@@ -35,17 +35,22 @@ struct record_reply {
 	uint32_t took_us;
 };
 void record_reply(struct record_ring *r, struct wall at, const struct client *c, const struct record_reply *reply);
-/* A line about a question, or about none (c NULL). */
+/* A line about a question, or about none (c NULL). text is cut at RECORD_TEXT_MAX; in a RECORD_LOCAL_ACTION it is the
+ * zone and its type, in a RECORD_SERVFAIL the reason, in a RECORD_TEXT all of the line: "LEVEL: MESSAGE" or a message
+ * of level info. */
 void record_text(struct record_ring *r, enum record_kind kind, struct wall at, const struct client *c, const char *text);
 
-/* How lines look (facts: unbound.conf's log-* options). */
+/* How lines look (unbound.conf's log-* options). */
 struct record_style {
 	const char *ident;        /* "unbound" */
 	uint32_t pid;
+	int32_t utc_offset;       /* seconds east, for time_ascii and time_iso */
 	bool tag, time_ascii, time_iso, destaddr, thread_id;
 };
 
-/* One line with newline; `worker` is printed as thread. Fast: no stdio. */
+#define RECORD_LINE_MAX 1500u     /* names 255 bytes, texts RECORD_TEXT_MAX, the rest less than 500 */
+
+/* One line with newline, as Unbound writes it; `worker` is printed as thread. Fast: no stdio. */
 void record_line(const struct record *rec, const struct record_style *style, unsigned worker, struct buf *to);
 
 #endif
