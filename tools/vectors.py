@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Make src/wire/vectors.txt: for each record type text, wire form and canonical form, as other programs see them.
 
-The wire form is what at least two of dnspython, ldns and BIND make of the text. The canonical form (RFC4034 6.2) is what
-both dnspython and ldns make of it; where dnspython does not know the type or is alone with its wire form, BIND decides:
-the row stands if ldns, with its canonical form, verifies BIND's signature over the record. What they differ about is
-printed, and left out when nothing is settled.
+The wire form is what at least two of dnspython, ldns and BIND make of the text. The canonical form (RFC4034 6.2) is
+what both dnspython and ldns make of it; where dnspython does not know the type or is alone with its wire form, BIND
+decides: the row stands if ldns, with its canonical form, verifies BIND's signature over the record. What they differ
+about is printed, and left out when nothing is settled.
 Without arguments the file is written; with --check it is compared."""
 import os
 import re
@@ -125,14 +125,15 @@ def bind(kind, text, number):
 def signed(kind, text):
     """Does ldns verify what BIND signs? Then they have the same canonical form of this record."""
     with tempfile.TemporaryDirectory() as d:
-        key = run(['dnssec-keygen', '-q', '-K', d, '-a', 'ECDSAP256SHA256', '-f', 'KSK', 'x.example'], '').stdout.strip()
+        argv = ['dnssec-keygen', '-q', '-K', d, '-a', 'ECDSAP256SHA256', '-f', 'KSK', 'x.example']
+        key = run(argv, '').stdout.strip()
         with open(os.path.join(d, key + '.key')) as f:
             dnskey = f.read()
         plain, done = os.path.join(d, 'plain'), os.path.join(d, 'signed')
         with open(plain, 'w') as f:
             f.write('x.example. 3600 IN SOA a. b. 1 2 3 4 5\nx.example. 3600 IN NS a.\n'
                     'r.x.example. 3600 IN %s %s\n%s' % (kind, text, dnskey))
-        if run(['dnssec-signzone', '-z', '-K', d, '-o', 'x.example', '-f', done, plain], '').returncode != 0:
+        if run(['dnssec-signzone', '-z', '-d', d, '-K', d, '-o', 'x.example', '-f', done, plain], '').returncode != 0:
             return False
         return run(['ldns-verify-zone', done], '').returncode == 0
 
@@ -190,8 +191,8 @@ def make():
             remarks.append('%s %s: LEFT OUT' % (kind, text))
             continue
         out.append('VECTOR("%s", %s, "%s", "%s")\n' % (kind, quote(text), wire, canon))
-    head = ('/* type, text, wire form, canonical form (RFC4034 6.2). Made by tools/vectors.py from what dnspython, ldns and'
-            '\n * BIND agree about; not written by hand. */\n')
+    head = ('/* type, text, wire form, canonical form (RFC4034 6.2). Made by tools/vectors.py from what '
+            'dnspython,\n * ldns and BIND agree about; not written by hand. */\n')
     return head + ''.join(out), remarks
 
 

@@ -1,12 +1,14 @@
-/* edns: the OPT record (RFC6891) and the options we speak: NSID 5001, cookies 7873/9018, keepalive 7828, padding 7830,
- * EDE 8914. */
+/* edns: the OPT record (RFC6891) and the options we speak: NSID 5001, cookies 7873/9018, keepalive 7828,
+ * padding 7830, EDE 8914. */
 #ifndef WIRE_EDNS_H
 #define WIRE_EDNS_H
 
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { OPTION_NSID = 3, OPTION_ECS = 8, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11, OPTION_PADDING = 12, OPTION_EDE = 15 };
+enum {
+	OPTION_NSID = 3, OPTION_ECS = 8, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11, OPTION_PADDING = 12, OPTION_EDE = 15
+};
 
 #define EDNS_OPTIONS_MAX 100u  /* options looked at in one OPT (attacks D9) */
 #define EDE_MAX 4u             /* kept from one message */
@@ -44,8 +46,9 @@ enum err edns_parse(uint16_t class, uint32_t ttl, struct span rdata, struct edns
 size_t edns_begin(struct buf *b, uint16_t udp_size, uint8_t rcode_high, bool dnssec_ok);
 void edns_option(struct buf *b, uint16_t code, struct span data);
 void edns_ede(struct buf *b, const struct ede *ede);
-/* Pad so that the whole message, which starts at b->p, becomes a multiple of `block` (RFC8467 4). */
-void edns_pad(struct buf *b, uint16_t block);   /* the last option; as much as fits when there is less room */
+/* Pad so that the whole message, which starts at b->p, becomes a multiple of `block` (RFC8467 4); as far as there is
+ * room. The last option. */
+void edns_pad(struct buf *b, uint16_t block);
 void edns_end(struct buf *b, size_t at);
 
 /* "DNSSEC Bogus"; NULL for codes without a name. */

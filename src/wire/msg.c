@@ -83,7 +83,7 @@ static enum err parse_rr(struct arena *a, struct msg *m, size_t *at, enum sectio
 	/* UPDATE's deletions and prerequisites have no rdata (RFC2136 2.4, 2.5) */
 	bool bare = rr.rdata.n == 0 && (rr.class == CLASS_ANY || rr.class == CLASS_NONE);
 	if (!bare)
-		TRY(rdata_parse(a, m->wire, (size_t)(rr.rdata.p - m->wire.p), rr.rdata.n, rr.type, &rr.rdata));
+		TRY(rdata_parse(a, span_of(m->wire.p, *at), *at - rr.rdata.n, rr.type, &rr.rdata));
 	m->rrs[m->nrrs++] = rr;
 	return OK;
 }

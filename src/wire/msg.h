@@ -43,10 +43,12 @@ struct msg {
 	struct edns edns;
 };
 
-/* Header and question only; *ret_at is the offset behind the question (behind the header unless there is exactly one). For fast paths and for judging strays. The
- * question's name is borrowed from wire (a compressed question name is ERR_POINTER). */
+/* Header and question only; *ret_at is the offset behind the question, or behind the header unless there is exactly
+ * one. For fast paths and for judging strays. The question's name is borrowed from wire (a compressed question name is
+ * ERR_POINTER). */
 enum err msg_peek(struct span wire, struct msg *ret, size_t *ret_at) MUST_CHECK;
-/* The whole message. Trailing bytes are ERR_TRAILING, more than one question is ERR_FORMAT (RFC9619). cost linear in its size (attacks D7). */
+/* The whole message. Trailing bytes are ERR_TRAILING, more than one question is ERR_FORMAT (RFC9619). cost linear in
+ * its size (attacks D7). */
 enum err msg_parse(struct arena *a, struct span wire, struct msg *ret) MUST_CHECK;
 /* Records of a section; consecutive in msg.rrs. */
 struct rr *msg_section(const struct msg *m, enum section s, size_t *ret_n);

@@ -32,7 +32,7 @@ static struct rr record(const char *text)
 {
 	struct rr rr = { 0 };
 	size_t column;
-	if (rr_from_text(&arena, span_text(text), NULL, 60, &rr, &column) != OK)
+	if (rr_from_text(&arena, span_text(text), &(struct rr_defaults){ NULL, 60 }, &rr, &column) != OK)
 		fail_msg("not a record: %s", text);
 	return rr;
 }
@@ -147,8 +147,8 @@ static void malformed(void **state)
 	struct arena small;
 	struct msg m;
 	arena_init(&small, 16);
-	assert_int_equal(msg_parse(&small, S(HEAD("\1", "\0", "\1", "\0") QUESTION "\300\14\0\1\0\377\0\0\0\0\0\0"), &m),
-	                 ERR_LIMIT);
+	struct span update = S(HEAD("\1", "\0", "\1", "\0") QUESTION "\300\14\0\1\0\377\0\0\0\0\0\0");
+	assert_int_equal(msg_parse(&small, update, &m), ERR_LIMIT);
 	arena_free(&small);
 }
 
@@ -160,7 +160,8 @@ static void write_and_compress(void **state)
 	struct msg_writer w;
 	struct msg m;
 	struct rr a = record("WWW.example. 60 A 1.2.3.4"), mx = record("example. MX 1 mail.www.example."),
-	          srv = record("example. SRV 1 2 3 www.example."), soa = record("example. SOA ns.example. h.ns.example. 1 2 3 4 5");
+	          srv = record("example. SRV 1 2 3 www.example."),
+	          soa = record("example. SOA ns.example. h.ns.example. 1 2 3 4 5");
 	struct question q = { record("www.example. A 0.0.0.0").owner, RR_A, CLASS_IN };
 	msg_begin(&w, &b, 7, FLAG_QR | FLAG_RD);
 	msg_question(&w, &q);

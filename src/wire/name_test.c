@@ -26,7 +26,8 @@ static void text_both_ways(void **state)
 	} rows[] = {
 		{ ".", ".", 0 }, { "a", "a.", 1 }, { "A.b.", "A.b.", 2 }, { "a\\.b.c", "a\\.b.c.", 2 },
 		{ "\\097\\000\\255.", "a\\000\\255.", 1 }, { "\\@.x", "\\@.x.", 2 }, { "a b", "a\\032b.", 1 },
-		{ "*.x.", "*.x.", 2 }, { "\\\"\\;\\(\\)\\$\\\\", "\\\"\\;\\(\\)\\$\\\\.", 1 }, { "_a-b.1", "_a-b.1.", 2 },
+		{ "*.x.", "*.x.", 2 }, { "\\\"\\;\\(\\)\\$\\\\", "\\\"\\;\\(\\)\\$\\\\.", 1 },
+		{ "_a-b.1", "_a-b.1.", 2 },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		uint8_t store[NAME_MAX_BYTES], text[NAME_TEXT_MAX];
@@ -118,10 +119,12 @@ static void hostile(void **state)
 		size_t n, at;
 		enum err err;
 	} rows[] = {
-		{ "\300\0", 2, 0, ERR_POINTER }, { "\1a\300\0", 4, 0, ERR_POINTER }, { "\0\300\3\0", 4, 1, ERR_POINTER },
+		{ "\300\0", 2, 0, ERR_POINTER }, { "\1a\300\0", 4, 0, ERR_POINTER },
+		{ "\0\300\3\0", 4, 1, ERR_POINTER },
 		{ "\300\2\300\0", 4, 2, ERR_POINTER }, { "\1a\300\0\300\2", 6, 4, ERR_POINTER },
 		{ "\100a", 2, 0, ERR_NAME }, { "\200a", 2, 0, ERR_NAME },
-		{ "", 0, 0, ERR_SHORT }, { "\3ab", 3, 0, ERR_SHORT }, { "\1a", 2, 0, ERR_SHORT }, { "\0\300", 2, 1, ERR_SHORT },
+		{ "", 0, 0, ERR_SHORT }, { "\3ab", 3, 0, ERR_SHORT }, { "\1a", 2, 0, ERR_SHORT },
+		{ "\0\300", 2, 1, ERR_SHORT },
 		{ "\0", 1, 9, ERR_SHORT },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -163,17 +163,17 @@ static enum err expand(struct arena *a, const struct field *f, struct cursor *c,
 	return OK;
 }
 
-enum err rdata_parse(struct arena *a, struct span msg, size_t at, size_t n, uint16_t type, struct span *ret)
+enum err rdata_parse(struct arena *a, struct span msg, size_t at, uint16_t type, struct span *ret)
 {
-	if (at > msg.n || msg.n - at < n)
+	if (at > msg.n)
 		return ERR_SHORT;
 	const struct row *row = row_of(type);
 	if (row == NULL) {
-		*ret = span_of(msg.p + at, n);
+		*ret = span_from(msg, at);
 		return OK;
 	}
 	struct cursor c;
-	cursor_init(&c, span_of(msg.p, at + n), at);
+	cursor_init(&c, msg, at);
 	size_t expanded = 0;
 	bool compressed = false;
 	for (const struct field *f = row->fields; f->shape != NULL; f++) {
@@ -182,10 +182,10 @@ enum err rdata_parse(struct arena *a, struct span msg, size_t at, size_t n, uint
 		expanded += f->shape == &shape_name ? c.name.len : where.n;
 		compressed |= is_compressed(f, &c, where);
 	}
-	if (c.at != at + n)
+	if (c.at != msg.n)
 		return ERR_FORMAT;
 	if (!compressed) {
-		*ret = span_of(msg.p + at, n);
+		*ret = span_from(msg, at);
 		return OK;
 	}
 	if ((row->flags & (RR_COMPRESS | RR_EXPAND)) == 0)
@@ -407,15 +407,15 @@ static enum err rr_scan(struct words *w, const struct name *origin, struct rr *r
 	return w->at == w->end ? OK : ERR_TRAILING;
 }
 
-enum err rr_from_text(struct arena *a, struct span text, const struct name *origin, uint32_t ttl_default,
-                      struct rr *ret, size_t *ret_column)
+enum err rr_from_text(struct arena *a, struct span text, const struct rr_defaults *defaults, struct rr *ret,
+                      size_t *ret_column)
 {
 	uint8_t owner_bytes[NAME_MAX_BYTES], rdata_bytes[RDATA_MAX];
 	struct buf owner = buf_on(owner_bytes, sizeof(owner_bytes)), rdata = buf_on(rdata_bytes, sizeof(rdata_bytes));
-	struct rr rr = { .class = CLASS_IN, .ttl = ttl_default };
+	struct rr rr = { .class = CLASS_IN, .ttl = defaults->ttl };
 	struct words words;
 	words_init(&words, text);
-	enum err e = rr_scan(&words, origin, &rr, &owner, &rdata);
+	enum err e = rr_scan(&words, defaults->origin, &rr, &owner, &rdata);
 	if (e != OK) {
 		*ret_column = words_offset(&words);
 		return e;

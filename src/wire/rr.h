@@ -33,9 +33,10 @@ enum err class_from_text(struct span text, uint16_t *ret) MUST_CHECK;
 /* Query types and meta types, which are never data (RFC6895 3.1). */
 bool rrtype_is_meta(uint16_t type);
 
-/* Check rdata at msg[at, at+n) against its type's fields and give it uncompressed: borrowed when it was, else written
- * into `a`. returns OK | ERR_SHORT | ERR_FORMAT | ERR_NAME | ERR_POINTER | ERR_LIMIT */
-enum err rdata_parse(struct arena *a, struct span msg, size_t at, size_t n, uint16_t type, struct span *ret) MUST_CHECK;
+/* Check rdata at msg[at, msg.n) against its type's fields and give it uncompressed: borrowed when it was, else written
+ * into `a`. msg begins where the message does, as names may point back, and ends with the rdata.
+ * returns OK | ERR_SHORT | ERR_FORMAT | ERR_NAME | ERR_POINTER | ERR_LIMIT */
+enum err rdata_parse(struct arena *a, struct span msg, size_t at, uint16_t type, struct span *ret) MUST_CHECK;
 /* Presentation form of uncompressed rdata (RFC1035 5.1; \# form for types without a row). */
 enum err rdata_text(uint16_t type, struct span rdata, struct buf *to) MUST_CHECK;
 /* From presentation form; `text` holds all fields of one record on one line (a zone file's parentheses and comments
@@ -46,10 +47,16 @@ enum err rdata_from_text(uint16_t type, struct span text, const struct name *ori
 enum err rdata_canonical(uint16_t type, struct span rdata, struct buf *to) MUST_CHECK;
 /* "owner TTL CLASS TYPE rdata" without newline. */
 enum err rr_text(const struct rr *rr, struct buf *to) MUST_CHECK;
-/* One record in presentation form "owner [ttl] [class] type rdata"; ttl_default where absent. Names and rdata are
- * allocated from a. */
-enum err rr_from_text(struct arena *a, struct span text, const struct name *origin, uint32_t ttl_default,
-                      struct rr *ret, size_t *ret_column) MUST_CHECK;
+/* What a record says nothing about. */
+struct rr_defaults {
+	const struct name *origin;   /* NULL: the root */
+	uint32_t ttl;
+};
+
+/* One record in presentation form "owner [ttl] [class] type rdata"; class IN where absent. Names and rdata are
+ * allocated from a. *ret_column is the offset of the word that is wrong. */
+enum err rr_from_text(struct arena *a, struct span text, const struct rr_defaults *defaults, struct rr *ret,
+                      size_t *ret_column) MUST_CHECK;
 
 /* May names in this type's rdata be compressed when sent (RFC3597 4)? */
 bool rrtype_compresses(uint16_t type);

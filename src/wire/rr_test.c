@@ -112,14 +112,14 @@ static void vectors_cut_short(void **state)
 		uint8_t wire[1024];
 		uint16_t type = type_of(vectors[i].type);
 		struct span rdata = unhex(vectors[i].wire, wire, sizeof(wire)), got;
-		assert_int_equal(rdata_parse(&a, rdata, 0, rdata.n, type, &got), OK);
+		assert_int_equal(rdata_parse(&a, rdata, 0, type, &got), OK);
 		assert_ptr_equal(got.p, rdata.p);
 		for (size_t n = 0; n < rdata.n; n++) {
 			uint8_t *exact = malloc(n + 1), text[4096], canon[1024];   /* so that a sanitizer sees n */
 			memcpy(exact + 1, wire, n);
 			struct span cut = span_of(exact + 1, n);
 			struct buf t = buf_on(text, sizeof(text)), c = buf_on(canon, sizeof(canon));
-			enum err e = rdata_parse(&a, cut, 0, n, type, &got);
+			enum err e = rdata_parse(&a, cut, 0, type, &got);
 			assert_int_equal(rdata_text(type, cut, &t) == OK, e == OK);
 			(void)!rdata_canonical(type, cut, &c);
 			free(exact);
@@ -136,19 +136,19 @@ static void compressed_names_are_expanded(void **state)
 	struct arena a;
 	struct span got;
 	arena_init(&a, 1 << 16);
-	assert_int_equal(rdata_parse(&a, span_of(msg, 18), 9, 9, RR_MX, &got), OK);
+	assert_int_equal(rdata_parse(&a, span_of(msg, 18), 9, RR_MX, &got), OK);
 	assert_span(got, span_of("\0\12\4mail\7example\0", 16));
 	/* SRV may come compressed too, DNAME may not (RFC3597 4) */
 	static const uint8_t srv[] = "\7example\0\0\1\0\2\0\3\300\0";
-	assert_int_equal(rdata_parse(&a, span_of(srv, 17), 9, 8, RR_SRV, &got), OK);
+	assert_int_equal(rdata_parse(&a, span_of(srv, 17), 9, RR_SRV, &got), OK);
 	assert_int_equal(got.n, 15);
-	assert_int_equal(rdata_parse(&a, span_of("\7example\0\300\0", 11), 9, 2, RR_DNAME, &got), ERR_POINTER);
+	assert_int_equal(rdata_parse(&a, span_of("\7example\0\300\0", 11), 9, RR_DNAME, &got), ERR_POINTER);
 	/* bytes behind the last field, and an arena that is full */
-	assert_int_equal(rdata_parse(&a, span_of(msg, 18), 9, 8, RR_MX, &got), ERR_SHORT);
-	assert_int_equal(rdata_parse(&a, span_of("\1\2\3\4\5", 5), 0, 5, RR_A, &got), ERR_FORMAT);
+	assert_int_equal(rdata_parse(&a, span_of(msg, 17), 9, RR_MX, &got), ERR_SHORT);
+	assert_int_equal(rdata_parse(&a, span_of("\1\2\3\4\5", 5), 0, RR_A, &got), ERR_FORMAT);
 	arena_free(&a);
 	arena_init(&a, 8);
-	assert_int_equal(rdata_parse(&a, span_of(msg, 18), 9, 9, RR_MX, &got), ERR_LIMIT);
+	assert_int_equal(rdata_parse(&a, span_of(msg, 18), 9, RR_MX, &got), ERR_LIMIT);
 	arena_free(&a);
 }
 
@@ -163,12 +163,16 @@ static void wrong_text_is_refused_at_its_place(void **state)
 		{ RR_A, "1.2.3", 0 }, { RR_A, "", 0 }, { RR_A, "1.2.3.4 x", 8 }, { RR_AAAA, "fe80::1%1", 0 },
 		{ RR_A, "::1", 0 }, { RR_MX, "10", 2 }, { RR_MX, "65536 a.", 0 }, { RR_MX, "10 a..b", 3 },
 		{ RR_TXT, "", 0 }, { RR_TXT, "\"open", 0 }, { RR_TXT, "a\\300", 0 }, { RR_TXT, "(a", 0 },
-		{ RR_DS, "1 8 2 ABC", 9 }, { RR_DS, "1 8 2", 5 }, { RR_DS, "1 NONE 2 AB", 2 }, { RR_DNSKEY, "0 3 8 A===", 6 },
+		{ RR_DS, "1 8 2 ABC", 9 }, { RR_DS, "1 8 2", 5 }, { RR_DS, "1 NONE 2 AB", 2 },
+		{ RR_DNSKEY, "0 3 8 A===", 6 },
 		{ RR_NSEC, "a. NOTYPE", 3 }, { RR_NSEC3, "1 0 0 - - A", 8 }, { RR_CAA, "0 is-sue x", 2 },
 		{ RR_SOA, "a. b. 1 2 3 4", 13 }, { RR_SOA, "a. b. 1 2 3 4 5x", 14 },
-		{ RR_RRSIG, "A 8 1 1 20260231000000x 0 1 . AA==", 8 }, { RR_RRSIG, "A 8 1 1 20261301000000 0 1 . AA==", 8 },
-		{ RR_SVCB, "1 . port=1 port=2", 17 }, { RR_SVCB, "1 . alpn=", 9 }, { RR_SVCB, "1 . mandatory=alpn", 18 },
-		{ RR_SVCB, "1 . mandatory=mandatory", 23 }, { RR_SVCB, "1 . ipv4hint=::1", 16 }, { RR_SVCB, "1 . key65535=a", 4 },
+		{ RR_RRSIG, "A 8 1 1 20260231000000x 0 1 . AA==", 8 },
+		{ RR_RRSIG, "A 8 1 1 20261301000000 0 1 . AA==", 8 },
+		{ RR_SVCB, "1 . port=1 port=2", 17 }, { RR_SVCB, "1 . alpn=", 9 },
+		{ RR_SVCB, "1 . mandatory=alpn", 18 },
+		{ RR_SVCB, "1 . mandatory=mandatory", 23 }, { RR_SVCB, "1 . ipv4hint=::1", 16 },
+		{ RR_SVCB, "1 . key65535=a", 4 },
 		{ RR_SVCB, "1 . no-default-alpn=x", 21 }, { RR_A, "\\# 3 010203", 11 }, { RR_A, "\\# 5 01020304", 13 },
 		{ RR_NULL, "abc", 0 }, { 65280, "abc", 0 }, { RR_NS, "\\# 2 C000", 9 },
 	};
@@ -195,6 +199,7 @@ static void records_and_their_text(void **state)
 	size_t column = 0;
 	arena_init(&a, 1 << 20);
 	assert_int_equal(name_from_text(span_text("Example."), NULL, store, &origin), OK);
+	const struct rr_defaults defaults = { &origin, 7 };
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
@@ -206,14 +211,14 @@ static void records_and_their_text(void **state)
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buf b = buf_on(text, sizeof(text));
-		assert_int_equal(rr_from_text(&a, span_text(rows[i].in), &origin, 7, &rr, &column), OK);
+		assert_int_equal(rr_from_text(&a, span_text(rows[i].in), &defaults, &rr, &column), OK);
 		assert_int_equal(rr_text(&rr, &b), OK);
 		assert_string_equal(buf_cstr(&b), rows[i].out);
 	}
 	static const char *const wrong[] = { "", "a.", "a. A", "a. IN", "a. ANY x", "a. 1 2 A 1.2.3.4", "a. FOO 1",
 	                                     "a. A 1.2.3.4\nb. A 1.2.3.4", "a. 2147483648 A 1.2.3.4" };
 	for (size_t i = 0; i < COUNT(wrong); i++)
-		assert_int_not_equal(rr_from_text(&a, span_text(wrong[i]), NULL, 7, &rr, &column), OK);
+		assert_int_not_equal(rr_from_text(&a, span_text(wrong[i]), &defaults, &rr, &column), OK);
 	arena_free(&a);
 }
 

@@ -315,7 +315,7 @@ static void generate_next(struct zonefile *z, struct zonefile_item *ret)
 	if (e == OK)
 		e = scan_data(z, &g->head, &data, &ret->rr);
 	if (e != OK) {
-		fail(z, ret, e, "$GENERATE gives no record for number %u (%s); expected a name and data that fit the type",
+		fail(z, ret, e, "$GENERATE gives no record for number %u (%s); expected a name and data",
 		     (unsigned)g->at, err_text(e));
 		g->at = g->stop + 1;
 	} else {
@@ -332,7 +332,8 @@ static void scan_directive(struct zonefile *z, struct span name, struct zonefile
 		const char *name;
 		void (*scan)(struct zonefile *z, struct zonefile_item *ret);
 	} directives[] = {
-		{ "$ORIGIN", scan_origin }, { "$TTL", scan_ttl }, { "$INCLUDE", scan_include }, { "$GENERATE", scan_generate },
+		{ "$ORIGIN", scan_origin }, { "$TTL", scan_ttl }, { "$INCLUDE", scan_include },
+		{ "$GENERATE", scan_generate },
 	};
 	char word[4 * QUOTE_MAX + 1];
 	for (size_t i = 0; i < COUNT(directives); i++)

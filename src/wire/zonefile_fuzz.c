@@ -16,7 +16,7 @@ static void check_rr(struct arena *a, const struct rr *rr)
 	ASSERT(rr_text(rr, &b) == OK);
 	if (!buf_ok(&b))
 		return;
-	ASSERT(rr_from_text(a, buf_span(&b), NULL, 0, &again, &column) == OK);
+	ASSERT(rr_from_text(a, buf_span(&b), &(struct rr_defaults){ NULL, 0 }, &again, &column) == OK);
 	ASSERT(name_eq(rr->owner, again.owner) && rr->type == again.type && rr->ttl == again.ttl);
 	ASSERT(rr->class == again.class && span_eq(rr->rdata, again.rdata));
 }

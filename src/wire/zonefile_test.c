@@ -168,9 +168,9 @@ static void generate(void **state)
 	             "2:11 range '0-65536' is too long; expected at most 65536 records\n"
 	             "3:11 wrong $GENERATE at '2-1'; expected START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA\n"
 	             "4:11 wrong $GENERATE at '1-2/0'; expected START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA\n"
-	             "5:1 $GENERATE gives no record for number 1 (syntax error); expected a name and data that fit the type\n"
-	             "6:1 $GENERATE gives no record for number 1 (out of range); expected a name and data that fit the type\n"
-	             "7:1 $GENERATE gives no record for number 1 (syntax error); expected a name and data that fit the type\n"
+	             "5:1 $GENERATE gives no record for number 1 (syntax error); expected a name and data\n"
+	             "6:1 $GENERATE gives no record for number 1 (out of range); expected a name and data\n"
+	             "7:1 $GENERATE gives no record for number 1 (syntax error); expected a name and data\n"
 	             "8:18 unknown record type 'FOO'; expected a type such as A or AAAA\n"
 	             "9:19 wrong $GENERATE at ''; expected START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA\n");
 }
