@@ -212,9 +212,16 @@ bool model_option(const struct model *m, const char *name, struct buf *to)
 	if (dflt == NULL)
 		return false;
 	const struct directive *d = last_of(m, name);
-	if (d != NULL && vocabulary_is_list(name))
+	if (d != NULL && vocabulary_is_list(name)) {
 		list_put(m, name, NULL, to);
+		return true;
+	}
+	uint64_t size;
+	const struct option *o = d == NULL ? NULL : vocabulary_other(d->clause, name);
+	if (o != NULL && o->type == OPT_SIZE && size_read(d->args[0].text, &size))
+		buf_uint(to, size);
 	else
-		buf_printf(to, "%s\n", d == NULL ? dflt : d->args[0].text);
+		buf_text(to, d == NULL ? dflt : d->args[0].text);
+	buf_u8(to, '\n');
 	return true;
 }

@@ -173,6 +173,14 @@ static const struct option *other_find(const char *name)
 	return NULL;
 }
 
+const struct option *vocabulary_other(const char *clause, const char *name)
+{
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (strcmp(others[i].name, name) == 0 && strcmp(others[i].clause, clause) == 0)
+			return &others[i];
+	return NULL;
+}
+
 const char *vocabulary_other_default(const char *name)
 {
 	const struct option *o = other_find(name);

@@ -49,6 +49,8 @@ const char *vocabulary_name(const char *word);
 unsigned vocabulary_args(const struct vocabulary *v, const char *word);
 /* Options of that clause and name, consecutive; rows come first. NULL: none. */
 const struct option *vocabulary_find(const struct vocabulary *v, const char *clause, const char *name, unsigned *ret_n);
+/* The row of an option that nobody has (unbound_inert.def, unbound_refused.def); NULL none. */
+const struct option *vocabulary_other(const char *clause, const char *name);
 /* Of an option that nobody has: its default, "" for a list; NULL: there is none of that name. */
 const char *vocabulary_other_default(const char *name);
 /* Does each statement of it add? */

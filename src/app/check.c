@@ -1,0 +1,131 @@
+/* check: read a configuration and say what is wrong with it, what it comes to, or what every option is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/commands.h"
+#include "base/heap.h"
+#include "conf/model.h"
+
+#define DIAG_BYTES_MAX (4u << 20)
+#define TEXT_FIRST (1u << 20)
+#define TEXT_MAX ((size_t)1 << 30)
+
+enum show { SHOW_NOTHING, SHOW_DUMP, SHOW_POSTURE, SHOW_JSON };
+
+static int usage(FILE *to)
+{
+	fputs("usage: signet check FILE [--dump|--posture|--json]\n"
+	      "  Reads a configuration and says what is wrong with it. Exit status 0: it can be served; 2: it cannot.\n"
+	      "  --dump     every option with its value\n"
+	      "  --posture  what is enforced, what is inert, what leaks\n"
+	      "  --json     errors and warnings as JSON\n"
+	      "  example: signet check --posture /etc/unbound/unbound.conf\n", to);
+	return to == stdout ? 0 : 2;
+}
+
+static void line_print(const struct diag_line *l)
+{
+	const char *level = l->level == DIAG_WARNING ? "warning: " : "";
+	if (l->line == 0)
+		fprintf(stderr, "%s: %s%s\n", l->file, level, l->text);
+	else
+		fprintf(stderr, "%s:%u:%u: %s%s\n", l->file, l->line, l->column, level, l->text);
+}
+
+/* A JSON string (RFC8259 7). Bytes that are no ASCII are names of files or values; they go out as they came in when they
+ * are UTF-8 of a kind, which a reader of JSON will tell. */
+static void json_text(const char *text)
+{
+	putchar('"');
+	for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++) {
+		if (*p == '"' || *p == '\\')
+			printf("\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			printf("\\u%04x", *p);
+		else
+			putchar(*p);
+	}
+	putchar('"');
+}
+
+static void json_print(const char *file, const struct diag *d)
+{
+	fputs("{\"file\":", stdout);
+	json_text(file);
+	printf(",\"ok\":%s,\"errors\":%u,\"warnings\":%u,\"lines\":[", d->errors == 0 ? "true" : "false", d->errors,
+	       d->warnings);
+	for (const struct diag_line *l = d->first; l != NULL; l = l->next) {
+		printf("%s{\"level\":\"%s\",\"file\":", l == d->first ? "" : ",",
+		       l->level == DIAG_WARNING ? "warning" : "error");
+		json_text(l->file);
+		printf(",\"line\":%u,\"column\":%u,\"text\":", l->line, l->column);
+		json_text(l->text);
+		putchar('}');
+	}
+	puts("]}");
+}
+
+/* The size of a text about a configuration is known when it is written. */
+static void model_print(const struct model *m, void (*write)(const struct model *, struct buf *))
+{
+	for (size_t cap = TEXT_FIRST; cap <= TEXT_MAX; cap *= 4) {
+		struct buf b = buf_on(heap_new(cap), cap);
+		write(m, &b);
+		if (buf_ok(&b))
+			fwrite(b.p, 1, b.n, stdout);
+		heap_free(b.p);
+		if (buf_ok(&b))
+			return;
+	}
+}
+
+static int check(const char *file, enum show show)
+{
+	struct arena a;
+	struct diag d;
+	arena_init(&a, DIAG_BYTES_MAX);
+	diag_init(&d, &a);
+	struct model *m = model_load(file, &d);
+	if (show == SHOW_JSON)
+		json_print(file, &d);
+	else
+		for (const struct diag_line *l = d.first; l != NULL; l = l->next)
+			line_print(l);
+	if (m != NULL && show == SHOW_DUMP)
+		model_print(m, model_dump);
+	else if (m != NULL && show == SHOW_POSTURE)
+		model_print(m, model_posture);
+	else if (show == SHOW_NOTHING)
+		printf("%s: %u error%s, %u warning%s\n", file, d.errors, d.errors == 1 ? "" : "s", d.warnings,
+		       d.warnings == 1 ? "" : "s");
+	if (m != NULL)
+		model_free(m);
+	arena_free(&a);
+	return m != NULL && fflush(stdout) == 0 ? 0 : 2;
+}
+
+int command_check(int argc, char **argv)
+{
+	static const struct {
+		const char *flag;
+		enum show show;
+	} flags[] = { { "--dump", SHOW_DUMP }, { "--posture", SHOW_POSTURE }, { "--json", SHOW_JSON } };
+	const char *file = NULL;
+	enum show show = SHOW_NOTHING;
+	for (int i = 1; i < argc; i++) {
+		bool known = false;
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return usage(stdout);
+		for (unsigned k = 0; k < COUNT(flags); k++)
+			if (strcmp(flags[k].flag, argv[i]) == 0) {
+				known = true;
+				show = flags[k].show;
+			}
+		if (known)
+			continue;
+		if (argv[i][0] == '-' || file != NULL)
+			return usage(stderr);
+		file = argv[i];
+	}
+	return file == NULL ? usage(stderr) : check(file, show);
+}

@@ -1,0 +1,297 @@
+/* unbound-checkconf: the command of that name, with its flags, texts and exit status, over our own reading. What only the
+ * machine can tell (users, directories, key files) is looked at here as that program does. */
+#include <errno.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "base/heap.h"
+#include "conf/model.h"
+
+#define DEFAULT_FILE "/etc/unbound/unbound.conf"
+#define DIAG_BYTES_MAX (4u << 20)
+#define OPTION_BYTES_MAX (16u << 20)
+
+struct checkconf {
+	const char *file, *option;
+	bool full, quiet;
+	struct arena *arena;
+	const struct model *model;
+};
+
+static int usage(void)
+{
+	printf("Usage:\tunbound-checkconf [file]\n"
+	       "\tReads an unbound configuration file and reports errors in it.\n"
+	       "file\tif omitted " DEFAULT_FILE " is used.\n"
+	       "-o option\tprint the value of the option to stdout.\n"
+	       "-f\t\tprint the full pathname, chroot applied, with -o pidfile.\n"
+	       "-q\t\tquiet, say nothing when all is well.\n"
+	       "-h\t\tthis text.\n"
+	       "Version signet %s\n", SIGNET_VERSION);
+	return 1;
+}
+
+static void say(const char *level, const char *text)
+{
+	fprintf(stderr, "[%lld] unbound-checkconf[%d:0] %s: %s\n", (long long)time(NULL), (int)getpid(), level, text);
+}
+
+static int fatal(const char *text)
+{
+	say("fatal error", text == NULL ? "out of memory" : text);
+	return 1;
+}
+
+/* A line without what was expected, which the borrowed words do not have. */
+static const char *text_of(struct arena *a, const struct diag_line *l)
+{
+	const char *end = strstr(l->text, "; expected");
+	size_t n = end == NULL ? strlen(l->text) : (size_t)(end - l->text);
+	const char *text = arena_text(a, span_of(l->text, n));
+	return text == NULL ? l->text : text;
+}
+
+/* ---- errors of the file ---- */
+
+struct place {
+	const struct diag_line *line;
+	unsigned nr;
+};
+
+static int place_cmp(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+	if (strcmp(a->line->file, b->line->file) == 0 && a->line->line != b->line->line)
+		return a->line->line < b->line->line ? -1 : 1;
+	return (int)a->nr - (int)b->nr;
+}
+
+static int parse_errors(struct checkconf *c, const struct diag *d, unsigned n)
+{
+	struct place *places = ARENA_ARRAY(c->arena, struct place, n);
+	unsigned k = 0;
+	for (const struct diag_line *l = d->first; l != NULL && places != NULL && k < n; l = l->next)
+		if (l->level == DIAG_ERROR) {
+			places[k] = (struct place){ l, k };
+			k++;
+		}
+	if (k > 0)
+		qsort(places, k, sizeof(places[0]), place_cmp);
+	for (unsigned i = 0; i < k; i++) {
+		const struct diag_line *l = places[i].line;
+		fprintf(stderr, "%s:%u: error: %s\n", l->file, l->line, text_of(c->arena, l));
+	}
+	fprintf(stderr, "read %s failed: %u errors in configuration file\n", c->file, d->errors);
+	return 1;
+}
+
+/* What is wrong with the meaning ends the check at once; some of it is said in two lines. */
+static int meaning_error(struct checkconf *c, const struct diag *d)
+{
+	static const struct {
+		const char *begins, *fatal;
+	} rows[] = {
+		{ "cannot parse forward", "Could not set forward zones" },
+		{ "cannot parse stub", "Could not set stub zones" },
+		{ "error parsing local-data", "failed local-zone, local-data configuration" },
+		{ "Bad local-data", "failed local-zone, local-data configuration" },
+		{ "Could not open", NULL },
+	};
+	const struct diag_line *l = d->first;
+	while (l != NULL && l->level != DIAG_ERROR)
+		l = l->next;
+	if (l == NULL)
+		return fatal("bad configuration");
+	const char *text = text_of(c->arena, l);
+	for (unsigned i = 0; i < COUNT(rows); i++)
+		if (strncmp(text, rows[i].begins, strlen(rows[i].begins)) == 0) {
+			say("error", text);
+			return rows[i].fatal == NULL ? 1 : fatal(rows[i].fatal);
+		}
+	return fatal(text);
+}
+
+/* ---- what the machine says ---- */
+
+/* A file's name as the program sees it before it changes its root. */
+static const char *full_name(struct checkconf *c, const char *name)
+{
+	const struct process_conf *p = &c->model->process;
+	const char *directory = p->directory == NULL ? "" : p->directory;
+	size_t n = strlen(p->chroot);
+	if (name[0] == 0)
+		return name;
+	if (n > 0 && strncmp(name, p->chroot, n) == 0)
+		return name;
+	if (name[0] == '/' || directory[0] == 0)
+		return arena_printf(c->arena, "%s%s", name[0] == '/' ? p->chroot : "", name);
+	bool rooted = n > 0 && strncmp(directory, p->chroot, n) == 0;
+	return arena_printf(c->arena, "%s%s/%s", rooted ? "" : p->chroot, directory, name);
+}
+
+static bool is_there(const char *path, bool directory)
+{
+	struct stat st;
+	if (path == NULL)
+		return false;
+	if (stat(path, &st) != 0) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return false;
+	}
+	return !directory || S_ISDIR(st.st_mode);
+}
+
+static bool has_directory(struct checkconf *c, const char *file)
+{
+	const char *path = full_name(c, file), *slash = path == NULL ? NULL : strrchr(path, '/');
+	if (slash == NULL || slash == path)
+		return true;
+	return is_there(arena_text(c->arena, span_of(path, (size_t)(slash - path))), true);
+}
+
+static int check_interfaces(struct checkconf *c)
+{
+	for (unsigned i = 0; i < c->model->listen.nlistens; i++) {
+		const char *name = c->model->listen.listens[i].name, *percent;
+		if (name == NULL)
+			continue;
+		percent = strchr(name, '%');
+		if (if_nametoindex(percent == NULL ? name : percent + 1) == 0)
+			return fatal(arena_printf(c->arena, "cannot parse interface specified as '%s'", name));
+	}
+	return 0;
+}
+
+/* Every file that an option of this name names must be there. */
+static int check_files(struct checkconf *c, const char *option)
+{
+	for (const struct directive *d = c->model->statements; d != NULL; d = d->next) {
+		if (strcmp(d->word.text, option) != 0 || d->args[0].text[0] == 0)
+			continue;
+		const char *name = full_name(c, d->args[0].text);
+		if (!is_there(name, false))
+			return fatal(arena_printf(c->arena, "%s: \"%s\" does not exist", option, name == NULL ? "" : name));
+	}
+	return 0;
+}
+
+static int check_machine(struct checkconf *c)
+{
+	static const char *const files[] = { "auto-trust-anchor-file", "trust-anchor-file", "trusted-keys-file",
+	                                     "root-hints" };
+	const struct process_conf *p = &c->model->process;
+	if (check_interfaces(c) != 0)
+		return 1;
+	if (p->chroot[0] != 0 && !is_there(p->chroot, true))
+		return fatal("bad chroot directory");
+	const char *directory = p->directory == NULL ? "" : full_name(c, p->directory);
+	if (directory == NULL || (directory[0] != 0 && !is_there(directory, true)))
+		return fatal("bad chdir directory");
+	for (unsigned i = 0; i < COUNT(files); i++)
+		if (check_files(c, files[i]) != 0)
+			return 1;
+	if (p->logfile[0] != 0 && !has_directory(c, p->logfile))
+		return fatal("logfile directory does not exist");
+	if (p->pidfile != NULL && p->pidfile[0] != 0 && !has_directory(c, p->pidfile))
+		return fatal("pidfile directory does not exist");
+	if (p->username != NULL && p->username[0] != 0 && getpwnam(p->username) == NULL)
+		return fatal(arena_printf(c->arena, "user '%s' does not exist.", p->username));
+	return 0;
+}
+
+/* ---- -o ---- */
+
+/* Where our default is a choice made at start, the value that the other program starts from. */
+static const char *chosen_default(const struct model *m, const char *option)
+{
+	const struct process_conf *p = &m->process;
+	if (strcmp(option, "num-threads") == 0 && p->threads == 0)
+		return "1";
+	if (strcmp(option, "username") == 0 && p->username == NULL)
+		return "unbound";
+	if (strcmp(option, "directory") == 0 && p->directory == NULL)
+		return "/etc/unbound";
+	if (strcmp(option, "pidfile") == 0 && p->pidfile == NULL)
+		return "/run/unbound.pid";
+	return NULL;
+}
+
+static int option_print(struct checkconf *c)
+{
+	const char *chosen = chosen_default(c->model, c->option);
+	struct buf b = buf_on(heap_new(OPTION_BYTES_MAX), OPTION_BYTES_MAX);
+	int status = 0;
+	if (chosen != NULL)
+		buf_printf(&b, "%s\n", chosen);
+	else if (!model_option(c->model, c->option, &b))
+		status = fatal(arena_printf(c->arena, "cannot print option '%s'", c->option));
+	bool path = strcmp(c->option, "pidfile") == 0 || strcmp(c->option, "auto-trust-anchor-file") == 0;
+	char *text = buf_cstr(&b), *rest = NULL;
+	if (status == 0 && c->full && path)
+		for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+			puts(full_name(c, line));
+	else if (status == 0)
+		fputs(text, stdout);
+	heap_free(b.p);
+	return status;
+}
+
+/* ---- the story ---- */
+
+static int check(struct checkconf *c)
+{
+	struct diag d;
+	uint32_t syntax = 0;
+	diag_init(&d, c->arena);
+	struct model *m = model_load_as_unbound(c->file, &d, &syntax);
+	if (m == NULL)
+		return syntax > 0 ? parse_errors(c, &d, syntax) : meaning_error(c, &d);
+	for (const struct diag_line *l = d.first; l != NULL && !c->quiet; l = l->next)
+		say("warning", text_of(c->arena, l));
+	c->model = m;
+	int status = check_machine(c);
+	if (status == 0 && c->option != NULL)
+		status = option_print(c);
+	else if (status == 0 && !c->quiet)
+		printf("unbound-checkconf: no errors in %s\n", c->file);
+	model_free(m);
+	return status;
+}
+
+int command_unbound_checkconf(int argc, char **argv)
+{
+	struct checkconf c = { .file = DEFAULT_FILE };
+	struct arena a;
+	int flag;
+	while ((flag = getopt(argc, argv, "fhqo:")) != -1) {
+		switch (flag) {
+		case 'f':
+			c.full = true;
+			break;
+		case 'q':
+			c.quiet = true;
+			break;
+		case 'o':
+			c.option = optarg;
+			break;
+		default:
+			return usage();
+		}
+	}
+	if (argc - optind > 1)
+		return usage();
+	if (argc - optind == 1)
+		c.file = argv[optind];
+	arena_init(&a, DIAG_BYTES_MAX);
+	c.arena = &a;
+	int status = check(&c);
+	arena_free(&a);
+	return fflush(stdout) == 0 ? status : 1;
+}

@@ -1,0 +1,14 @@
+/* commands: one function each, in a file of its own; main.c has the table. argv[0] is the command's name.
+ * returns exit status: 0 yes, 1 the answer is no, 2 usage or configuration, 3 the world failed; under a borrowed name that
+ * program's */
+#ifndef APP_COMMANDS_H
+#define APP_COMMANDS_H
+
+/* signet check FILE [--dump|--posture|--json] */
+int command_check(int argc, char **argv);
+/* signet ask [@SERVER] NAME [TYPE] */
+int command_ask(int argc, char **argv);
+/* unbound-checkconf [-hfq] [-o option] [FILE] */
+int command_unbound_checkconf(int argc, char **argv);
+
+#endif
