@@ -5,6 +5,7 @@
 
 #define RTT_UNKNOWN 80          /* ms; between a near server and a far one, so that all get tried */
 #define RTT_MAX 2000
+#define RTT_EQUAL 5             /* ms: no difference worth choosing by */
 #define PATIENCE_UNKNOWN 250    /* ms */
 #define PATIENCE_MIN 30
 #define PATIENCE_MAX 400
@@ -223,7 +224,7 @@ void pool_late(struct pool *p, unsigned server)
 	s->srtt = MIN(MAX(s->srtt, RTT_UNKNOWN) * 2, RTT_MAX);
 	metrics_add(p->engine->metrics, M_UPSTREAM_TIMEOUT, 1);
 	/* Whether a connection that opens comes to be is not its questions' to judge. */
-	if (s->streams[0] != NULL && open_stream(s) == NULL)
+	if (s->streamed && s->streams[0] != NULL && open_stream(s) == NULL)
 		return;
 	if (++s->late >= LATE_MAX && p->engine->now.ms - s->heard > SILENT_MS)
 		server_failed(p, s, "no answer in time", false);
@@ -249,6 +250,8 @@ msec pool_patience(const struct pool *p, unsigned server)
 /* Expected ms to an answer: what decides who is asked. */
 static msec score(const struct pool *p, const struct server *s)
 {
+	if (s->srtt == 0 && s->streams[0] == NULL)
+		return 0;   /* each gets its chance once */
 	msec rtt = s->srtt == 0 ? RTT_UNKNOWN : s->srtt;
 	if (!s->streamed || open_stream(s) != NULL)
 		return rtt;
@@ -290,7 +293,7 @@ int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 		struct server *s = &p->servers[i];
 		if (tried >> i & 1 || !usable(s, e->now.ms, broken_too))
 			continue;
-		if (score(p, s) <= best + best / 4 + 2 && rng_below(&e->rng, ++equals) == 0)
+		if (score(p, s) <= best + best / 4 + RTT_EQUAL && rng_below(&e->rng, ++equals) == 0)
 			found = (int)i;
 		else if (s->srtt > 1)
 			s->srtt -= (s->srtt + 127) / 128;   /* one not chosen looks better with time: it gets tried again */
