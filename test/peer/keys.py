@@ -6,7 +6,8 @@ Everything is made with the openssl program, once per session, into one folder:
                     unknown-cloudflare, unknown-quad9 (right names, an authority nobody trusts)
   canned.json       signed answers: the root, the unsigned top-level domains below it, and the
                     signed zones "secure" (good) and "forged" (signatures over other data)
-  root.key          the trust anchor that belongs to that root (DS form)
+  root.key          the trust anchor that belongs to that root, as DS
+  root.dnskey       the same as DNSKEY, the form Debian ships
 """
 import base64
 import hashlib
@@ -160,6 +161,7 @@ def canned_tree(folder: Path):
         put(f"*.{name}", "*", ns=zone.soa() + above, rcode=3)
     (folder / "canned.json").write_text(json.dumps(out))
     tag, alg, digest = struct.unpack("!HBB", root.ds()[:4])
+    (folder / "root.dnskey").write_text(f". IN DNSKEY 257 3 13 {base64.b64encode(root.dnskey[4:]).decode()}\n")
     (folder / "root.key").write_text(f". IN DS {tag} {alg} {digest} {root.ds()[4:].hex().upper()}\n")
 
 

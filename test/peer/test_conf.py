@@ -15,15 +15,15 @@ ANCHOR = 'server:\n    auto-trust-anchor-file: "/var/lib/unbound/root.key"\n'
 
 # --- Debian's layout -------------------------------------------------------------------------------------------
 
-@pytest.mark.ours("refuses an anchor named twice")
-def test_debian_conf_d_with_the_same_anchor_twice(keys):
+@pytest.mark.ours("refuses to start, or says nothing")
+@pytest.mark.parametrize("form", ["root.key", "root.dnskey"])
+def test_debian_conf_d_with_the_same_anchor_twice(keys, form):
     with World(keys) as world:
         world.start_hosts()
         world.write(f"{CONF_DIR}/root-auto-trust-anchor-file.conf", ANCHOR)
         world.write(f"{CONF_DIR}/remote-control.conf",
                     "remote-control:\n  control-enable: yes\n  control-interface: /run/unbound.ctl\n")
-        key = (keys / "root.key").read_text()
-        world.write("/var/lib/unbound/root.key", key)
+        world.write("/var/lib/unbound/root.key", (keys / form).read_text())
         server = Server(world, file="unbound.conf", folder="/etc/unbound")
         assert rcode(ask(world, "www.site.com")) == "NOERROR"
         assert server.lines("(?i)twice|duplicate|same.*anchor|already")
