@@ -49,10 +49,13 @@ static enum err parse_option(uint16_t code, struct span data, struct edns *e)
 
 enum err edns_parse(uint16_t class, uint32_t ttl, struct span rdata, struct edns *ret)
 {
-	struct edns e = {
-		.present = true, .udp_size = MAX(class, 512), .rcode_high = (uint8_t)(ttl >> 24),
-		.version = (uint8_t)(ttl >> 16), .dnssec_ok = (ttl & 0x8000) != 0,
-	};
+	struct edns e;
+	edns_clear(&e);
+	e.present = true;
+	e.udp_size = MAX(class, 512);
+	e.rcode_high = (uint8_t)(ttl >> 24);
+	e.version = (uint8_t)(ttl >> 16);
+	e.dnssec_ok = (ttl & 0x8000) != 0;
 	size_t at = 0;
 	for (unsigned i = 0; e.version == 0 && i < EDNS_OPTIONS_MAX && at < rdata.n; i++) {
 		if (rdata.n - at < 4)
@@ -64,7 +67,7 @@ enum err edns_parse(uint16_t class, uint32_t ttl, struct span rdata, struct edns
 		TRY(parse_option(code, span_of(rdata.p + at, n), &e));
 		at += n;
 	}
-	*ret = e;
+	edns_copy(ret, &e);
 	return OK;
 }
 

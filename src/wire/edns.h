@@ -34,8 +34,25 @@ struct edns {
 	struct span cookie;          /* 8 or 16..40 bytes; n = 0 none */
 	struct span nsid_data;
 	uint8_t nede;
-	struct ede ede[EDE_MAX];
+	struct ede ede[EDE_MAX];         /* only the first nede are set */
 };
+
+/* No OPT. Every query passes here, so the array that nede guards is not cleared. */
+static inline void edns_clear(struct edns *e)
+{
+	e->present = e->dnssec_ok = e->nsid = e->keepalive = e->padding = false;
+	e->rcode_high = e->version = e->nede = 0;
+	e->udp_size = e->keepalive_100ms = 0;
+	e->cookie = e->nsid_data = (struct span){ NULL, 0 };
+}
+
+/* Copies what is set. */
+static inline void edns_copy(struct edns *to, const struct edns *from)
+{
+	memcpy(to, from, offsetof(struct edns, ede));
+	for (unsigned i = 0; i < from->nede; i++)
+		to->ede[i] = from->ede[i];
+}
 
 /* From the OPT record's fixed fields and rdata; the first option of a kind counts, those beyond EDNS_OPTIONS_MAX are
  * not looked at. Of a version other than 0 only the fixed fields are read (RFC6891 6.1.3), and it is the caller's to

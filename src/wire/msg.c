@@ -13,22 +13,28 @@ enum err msg_peek(struct span wire, struct msg *ret, size_t *ret_at)
 {
 	if (wire.n < MSG_HEADER || wire.n > MSG_MAX)
 		return ERR_SHORT;
-	struct msg m = {
-		.wire = wire, .id = get_u16(wire.p), .flags = get_u16(wire.p + 2),
-		.counts = { get_u16(wire.p + 4), get_u16(wire.p + 6), get_u16(wire.p + 8), get_u16(wire.p + 10) },
-	};
-	m.rcode = FLAGS_RCODE(m.flags);
+	struct question q = { 0 };
 	size_t at = MSG_HEADER;
-	if (LIKELY(m.counts[0] == 1)) {
-		TRY(name_from_wire(span_from(wire, at), &m.question.name));
-		at += m.question.name.len;
+	if (LIKELY(get_u16(wire.p + 4) == 1)) {
+		TRY(name_from_wire(span_from(wire, at), &q.name));
+		at += q.name.len;
 		if (wire.n - at < 4)
 			return ERR_SHORT;
-		m.question.type = get_u16(wire.p + at);
-		m.question.class = get_u16(wire.p + at + 2);
+		q.type = get_u16(wire.p + at);
+		q.class = get_u16(wire.p + at + 2);
 		at += 4;
 	}
-	*ret = m;
+	/* field by field: every query passes here, and a struct of this size is cleared and copied slowly */
+	ret->wire = wire;
+	ret->id = get_u16(wire.p);
+	ret->flags = get_u16(wire.p + 2);
+	ret->rcode = FLAGS_RCODE(ret->flags);
+	for (size_t i = 0; i < 4; i++)
+		ret->counts[i] = get_u16(wire.p + 4 + 2 * i);
+	ret->question = q;
+	ret->rrs = NULL;
+	ret->nrrs = 0;
+	edns_clear(&ret->edns);
 	*ret_at = at;
 	return OK;
 }
@@ -126,19 +132,18 @@ enum err msg_query_edns(struct span wire, const struct msg *peeked, size_t at, s
 	struct rr rr;
 	if (peeked->counts[1] != 0 || peeked->counts[2] != 0 || peeked->counts[3] > 1)
 		return ERR_FORMAT;
-	struct edns e = { 0 };
-	if (peeked->counts[3] == 1) {
-		TRY(rr_place(wire, &at, store, &rr));
-		if (rr.type != RR_OPT)
-			return ERR_FORMAT;
-		if (rr.owner.labels != 0)
-			return ERR_EDNS;
-		TRY(edns_parse(rr.class, rr.ttl, rr.rdata, &e));
+	if (peeked->counts[3] == 0) {
+		if (at != wire.n)
+			return ERR_TRAILING;
+		edns_clear(ret);
+		return OK;
 	}
-	if (at != wire.n)
-		return ERR_TRAILING;
-	*ret = e;
-	return OK;
+	TRY(rr_place(wire, &at, store, &rr));
+	if (rr.type != RR_OPT)
+		return ERR_FORMAT;
+	if (rr.owner.labels != 0)
+		return ERR_EDNS;
+	return at != wire.n ? ERR_TRAILING : edns_parse(rr.class, rr.ttl, rr.rdata, ret);
 }
 
 /* --- writing --- */
