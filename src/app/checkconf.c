@@ -60,6 +60,40 @@ static const char *text_of(struct arena *a, const struct diag_line *l)
 
 /* ---- errors of the file ---- */
 
+/* What is said in other words, or at another time, than ours: by how our text begins or goes on. */
+static const struct wording {
+	const char *holds;
+	bool parser;           /* the parser of that program says it, with file and line */
+	const char *text;      /* NULL: ours */
+	const char *fatal;     /* the line that ends the check; NULL: the text itself is that line */
+} wordings[] = {
+	{ "is no access control action", true, "expected deny, refuse, deny_non_local, refuse_non_local, allow, "
+	  "allow_setrd, allow_snoop or allow_cookie as access control action", NULL },
+	{ "local-zone type", true, NULL, NULL },
+	{ "number expected", true, NULL, NULL },
+	{ "port number or range", true, NULL, NULL },
+	{ "the NSID must be", true, NULL, NULL },
+	{ "edns buffer size too small", true, NULL, NULL },
+	{ "expected 128 bit hex string", true, NULL, NULL },
+	{ "cannot parse forward", false, NULL, "Could not set forward zones" },
+	{ "cannot parse stub", false, NULL, "Could not set stub zones" },
+	{ "local-data", false, NULL, "failed local-zone, local-data configuration" },
+};
+
+static const struct wording *wording_of(const struct diag_line *l)
+{
+	for (unsigned i = 0; i < COUNT(wordings); i++)
+		if (strstr(l->text, wordings[i].holds) != NULL)
+			return &wordings[i];
+	return NULL;
+}
+
+static const char *wording_text(struct checkconf *c, const struct diag_line *l)
+{
+	const struct wording *w = wording_of(l);
+	return w != NULL && w->text != NULL ? w->text : text_of(c->arena, l);
+}
+
 struct place {
 	const struct diag_line *line;
 	unsigned nr;
@@ -73,49 +107,58 @@ static int place_cmp(const void *x, const void *y)
 	return (int)a->nr - (int)b->nr;
 }
 
-static int parse_errors(struct checkconf *c, const struct diag *d, unsigned n)
+/* Errors that the parser of that program would find, in its order: those of types come first in d. */
+static unsigned places_find(const struct diag *d, unsigned syntax, struct place *ret)
 {
-	struct place *places = ARENA_ARRAY(c->arena, struct place, n);
-	unsigned k = 0;
-	for (const struct diag_line *l = d->first; l != NULL && places != NULL && k < n; l = l->next)
-		if (l->level == DIAG_ERROR) {
-			places[k] = (struct place){ l, k };
-			k++;
-		}
-	if (k > 0)
-		qsort(places, k, sizeof(places[0]), place_cmp);
-	for (unsigned i = 0; i < k; i++) {
-		const struct diag_line *l = places[i].line;
-		fprintf(stderr, "%s:%u: error: %s\n", l->file, l->line, text_of(c->arena, l));
+	unsigned nr = 0, n = 0;
+	for (const struct diag_line *l = d->first; l != NULL; l = l->next) {
+		if (l->level != DIAG_ERROR)
+			continue;
+		const struct wording *w = wording_of(l);
+		if (nr++ < syntax || (w != NULL && w->parser))
+			ret[n++] = (struct place){ l, nr };
 	}
-	fprintf(stderr, "read %s failed: %u errors in configuration file\n", c->file, d->errors);
-	return 1;
+	if (n > 0)
+		qsort(ret, n, sizeof(ret[0]), place_cmp);
+	return n;
 }
 
-/* What is wrong with the meaning ends the check at once; some of it is said in two lines. */
+/* What is wrong with the meaning ends the check at once. */
 static int meaning_error(struct checkconf *c, const struct diag *d)
 {
-	static const struct {
-		const char *begins, *fatal;
-	} rows[] = {
-		{ "cannot parse forward", "Could not set forward zones" },
-		{ "cannot parse stub", "Could not set stub zones" },
-		{ "error parsing local-data", "failed local-zone, local-data configuration" },
-		{ "Bad local-data", "failed local-zone, local-data configuration" },
-		{ "Could not open", NULL },
-	};
 	const struct diag_line *l = d->first;
 	while (l != NULL && l->level != DIAG_ERROR)
 		l = l->next;
 	if (l == NULL)
 		return fatal("bad configuration");
-	const char *text = text_of(c->arena, l);
-	for (unsigned i = 0; i < COUNT(rows); i++)
-		if (strncmp(text, rows[i].begins, strlen(rows[i].begins)) == 0) {
-			say("error", text);
-			return rows[i].fatal == NULL ? 1 : fatal(rows[i].fatal);
-		}
+	const struct wording *w = wording_of(l);
+	const char *text = wording_text(c, l), *net = strstr(text, " address ");
+	if (l->line == 0 && strncmp(text, "Could not open", 14) == 0) {
+		say("error", text);
+		return 1;
+	}
+	if (w != NULL && w->fatal != NULL) {
+		say("error", text);
+		return fatal(w->fatal);
+	}
+	if (net != NULL && strchr(net, '/') != NULL) {
+		net += strlen(" address ");
+		say("error", arena_printf(c->arena, "netblock too large: %.*s", (int)strcspn(net, " "), net));
+	}
 	return fatal(text);
+}
+
+static int file_errors(struct checkconf *c, const struct diag *d, unsigned syntax)
+{
+	struct place *places = ARENA_ARRAY(c->arena, struct place, MIN(d->errors, DIAG_LINES_MAX));
+	unsigned n = places == NULL ? 0 : places_find(d, syntax, places);
+	if (n == 0)
+		return meaning_error(c, d);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(stderr, "%s:%u: error: %s\n", places[i].line->file, places[i].line->line,
+		        wording_text(c, places[i].line));
+	fprintf(stderr, "read %s failed: %u errors in configuration file\n", c->file, n);
+	return 1;
 }
 
 /* ---- what the machine says ---- */
@@ -252,9 +295,9 @@ static int check(struct checkconf *c)
 	diag_init(&d, c->arena);
 	struct model *m = model_load_as_unbound(c->file, &d, &syntax);
 	if (m == NULL)
-		return syntax > 0 ? parse_errors(c, &d, syntax) : meaning_error(c, &d);
+		return file_errors(c, &d, syntax);
 	for (const struct diag_line *l = d.first; l != NULL && !c->quiet; l = l->next)
-		say("warning", text_of(c->arena, l));
+		say(strncmp(l->text, "duplicate ", 10) == 0 ? "error" : "warning", text_of(c->arena, l));
 	c->model = m;
 	int status = check_machine(c);
 	if (status == 0 && c->option != NULL)

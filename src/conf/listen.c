@@ -64,7 +64,7 @@ static void limit_parse(void *self, const struct directive *d, struct arena *a, 
 		keep(&((struct listening *)self)->limits, d, a, diag);
 	else
 		diag_error(diag, d->file, d->args[0].line, d->args[0].column,
-		           "cannot parse connection limit netblock: %s %s; expected NETBLOCK NUMBER", d->args[0].text,
+		           "cannot parse tcp connection limit address %s %s; expected NETBLOCK NUMBER", d->args[0].text,
 		           d->args[1].text);
 }
 

@@ -70,11 +70,15 @@ static void other_apply(struct lowering *w, const struct option *o, const struct
 		diag_warning(w->r->diag, d->file, d->word.line, d->word.column, "%s: has no effect: %s", o->name, o->lost);
 }
 
-/* The same anchor file twice is how Debian's own file and a guide's meet; it is one anchor. */
+/* The same anchor file twice is how Debian's own file and a guide's meet; it is one anchor. A file that is missing will
+ * be made. */
 static void anchor_check(struct lowering *w, const struct directive *d)
 {
 	if (strcmp(d->word.text, "auto-trust-anchor-file") != 0)
 		return;
+	if (d->args[0].text[0] == '/' && !source_there(&w->r->source, d->args[0].text))
+		diag_warning(w->r->diag, d->file, d->args[0].line, d->args[0].column, "%s: %s cannot be read; expected a file",
+		             d->word.text, d->args[0].text);
 	for (const struct directive *x = w->from->first; x != d; x = x->next)
 		if (strcmp(x->word.text, d->word.text) == 0 && strcmp(x->args[0].text, d->args[0].text) == 0) {
 			diag_warning(w->r->diag, d->file, d->word.line, d->word.column,
@@ -136,7 +140,8 @@ static bool zone_name(struct lowering *w, const struct clause *c, struct instanc
 		return true;
 	}
 	diag_error(w->r->diag, c->name->file, c->name->args[0].line, c->name->args[0].column,
-	           "cannot parse %s name %s; expected a domain name", c->row->name, in->zone);
+	           "cannot parse %.*s zone name %s; expected a domain name", (int)strcspn(c->row->name, "-"), c->row->name,
+	           in->zone);
 	return false;
 }
 
@@ -223,7 +228,8 @@ static enum err finish(struct lowering *w, struct instance *in)
 		else if (in->given[i] != NULL && !row->repeats)
 			row->parse(in->self, in->given[i], w->arena, w->r->diag);
 	}
-	if (s->ready != NULL)
+	/* Cross checks of values that are wrong would only say so twice. */
+	if (s->ready != NULL && w->r->diag->errors == 0)
 		s->ready(in->self, w->arena, w->r->diag);
 	return OK;
 }
@@ -236,13 +242,16 @@ static enum err values_check(struct lowering *w)
 		const struct option *o = vocabulary_find(w->r->words, d->clause, d->word.text, &n);
 		struct value_place at = place_of(w, d);
 		ASSERT(o != NULL);
-		if (o->kind != OPTION_ROW) {
+		if (o->kind != OPTION_ROW)
 			other_value_ok(w, o, d);
-		} else if (o->row->type != OPT_CUSTOM) {
-			void *scratch = arena_alloc(w->arena, w->r->words->owners[o->owner].settings->size);
+		bool said = false;
+		for (unsigned i = 0; i < n && o[i].kind == OPTION_ROW && !said; i++) {
+			if (o[i].row->type == OPT_CUSTOM)
+				continue;
+			void *scratch = arena_alloc(w->arena, w->r->words->owners[o[i].owner].settings->size);
 			if (scratch == NULL)
 				return ERR_LIMIT;
-			value_set(o->row, scratch, d->args[0].text, w->arena, &at);
+			said = !value_set(o[i].row, scratch, d->args[0].text, w->arena, &at);
 		}
 	}
 	return OK;
@@ -259,8 +268,6 @@ enum err lower(const struct reading *r, const struct statements *from, struct lo
 	if (r->voice == VOICE_UNBOUND) {
 		TRY(values_check(&w));
 		ret->syntax_errors = r->diag->errors;
-		if (ret->syntax_errors > 0)
-			return OK;
 		diag_init(&silent, w.arena);
 		w.values = &silent;
 	}

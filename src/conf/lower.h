@@ -9,7 +9,7 @@
 struct lowered {
 	struct instance *instances;   /* by owner, in its order; then by clause */
 	unsigned n;
-	uint32_t syntax_errors;       /* VOICE_UNBOUND: errors a parser alone finds; nothing else was done then */
+	uint32_t syntax_errors;       /* VOICE_UNBOUND: the first errors, those that a parser finds by type alone */
 };
 
 /* returns OK, errors in the statements are in diag | ERR_LIMIT */

@@ -42,8 +42,8 @@ static bool replaced(const struct lowered *l, unsigned at, struct diag *diag)
 			if (later->given[k] != NULL && strcmp(later->given[k]->word.text, "name") == 0)
 				name = later->given[k];
 		diag_warning(diag, name == NULL ? NULL : name->file, name == NULL ? 0 : name->word.line,
-		             name == NULL ? 0 : name->word.column, "duplicate %s %s ignored.; the last one counts",
-		             in->settings->clause, in->zone);
+		             name == NULL ? 0 : name->word.column, "duplicate %.*s zone %s ignored.; expected it once: the last one "
+		             "counts", (int)strcspn(in->settings->clause, "-"), in->settings->clause, in->zone);
 		return true;
 	}
 	return false;
@@ -139,6 +139,7 @@ static void tables_take(struct model *m, const struct lowered *l)
 			m->chain.conf = *(struct chain_conf *)in->self;
 	}
 	m->process.do_tcp_upstream = m->chain.conf.tcp_upstream;
+	m->chain.conf.edns_size = m->reply.edns_size;   /* edns-buffer-size: clients and upstreams are told the same */
 }
 
 /* Lines about the whole configuration name its file. */

@@ -95,8 +95,8 @@ struct model *model_load(const char *file, struct diag *diag);
 /* From bytes, for tests and fuzzers: `include` is answered by nothing (each is an error). */
 struct model *model_from_text(struct span text, struct diag *diag);
 void model_free(struct model *m);
-/* As model_load, under a borrowed name: errors in the words of unbound-checkconf. *ret_syntax counts those that a parser
- * alone finds; when there are any, nothing else has been looked at. */
+/* As model_load, under a borrowed name: errors in the words of unbound-checkconf. *ret_syntax says how many of the
+ * errors, the first ones, a parser finds by type alone. */
 struct model *model_load_as_unbound(const char *file, struct diag *diag, uint32_t *ret_syntax);
 /* One option's values as `unbound-checkconf -o` prints them, a line each. False: no option of that name can be printed. */
 bool model_option(const struct model *m, const char *name, struct buf *to);

@@ -3,7 +3,9 @@
 #include "conf/tables.h"
 #include "conf/value.h"
 
-#define NSID_MAX 512u   /* it is in every answer that asks for it */
+#define NSID_MAX 512u           /* it is in every answer that asks for it */
+#define EDNS_SIZE_MIN 512       /* less means this (RFC6891 6.2.3) */
+#define EDNS_SIZE_MAX 65535
 
 static int hex_digit(char c)
 {
@@ -27,7 +29,8 @@ static void nsid_parse(void *self, const struct directive *d, struct arena *a, s
 	for (size_t i = 0; ok && i < n; i += 2) {
 		int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
 		ok = high >= 0 && low >= 0;
-		bytes[i / 2] = (uint8_t)(high << 4 | low);
+		if (ok)
+			bytes[i / 2] = (uint8_t)(high << 4 | low);
 	}
 	if (ok)
 		*nsid = arena_span(a, span_of(bytes, n / 2));
@@ -49,7 +52,7 @@ static void edns_size_parse(void *self, const struct directive *d, struct arena 
 		diag_error(diag, d->file, d->args[0].line, d->args[0].column,
 		           "edns buffer size too small; expected 512 to 65535");
 	else
-		((struct replying *)self)->edns_size = (uint32_t)MIN(v, 65535);
+		((struct replying *)self)->edns_size = (uint32_t)MIN(MAX(v, EDNS_SIZE_MIN), EDNS_SIZE_MAX);
 }
 
 static void ready(void *self, struct arena *a, struct diag *diag)

@@ -71,6 +71,11 @@ enum err source_read(const struct source *s, const char *path, struct span *ret,
 	return e;
 }
 
+bool source_there(const struct source *s, const char *path)
+{
+	return !s->files || access(path, R_OK) == 0;
+}
+
 bool source_is_pattern(const char *path)
 {
 	return strpbrk(path, "*?[{~") != NULL;

@@ -17,6 +17,8 @@ struct source {
 
 /* The bytes of a file, in the arena. *ret_why is set on failure: why, for people. */
 enum err source_read(const struct source *s, const char *path, struct span *ret, const char **ret_why) MUST_CHECK;
+/* Can the file be read? True when files are not looked at. */
+bool source_there(const struct source *s, const char *path);
 /* Does the name hold characters that make it a pattern? */
 bool source_is_pattern(const char *path);
 /* The files that a pattern matches, sorted; none is no error.

@@ -64,7 +64,7 @@ static void skip_line(struct lex *l)
 /* The clause that is open ends at t. */
 static void clause_end(struct reader *r, const struct lex_token *t)
 {
-	if (r->object != NULL && r->object->name == NULL && !r->to->stopped)
+	if (r->object != NULL && r->object->row->named && r->object->name == NULL && !r->to->stopped)
 		wrong(r, t, arena_printf(r->arena, "%s without name; expected a name: in the clause of line %u",
 		                         r->object->row->name, r->object->line));
 	r->object = NULL;
@@ -207,8 +207,8 @@ static enum err include(struct reader *r, const struct lex_token *t, bool toplev
 	if (!source_is_pattern(path)) {
 		TRY(read_file(r, path, &v));
 	} else if (source_match(&r->r->source, path, &files, &n) != OK) {
-		wrong(r, &v, arena_printf(r->arena, "cannot read include pattern '%s'; expected directories that can be read",
-		                          path));
+		/* As a plain name it is told why it cannot be read. */
+		TRY(read_file(r, path, &v));
 	}
 	for (unsigned i = 0; i < n && !r->to->stopped; i++) {
 		TRY(read_file(r, files[i], &v));

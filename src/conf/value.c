@@ -155,8 +155,9 @@ static bool number_set(const struct opt *row, void *self, const char *text, cons
 	const char *rest;
 	bool read = number_read(text, &v, &rest);
 	/* Unbound takes a zero only when it is written as exactly that. */
-	if (!read || (v == 0 && strcmp(text, "0") != 0))
-		return wrong(at, "number expected", "a number", text);
+	bool port = row->min == 1 && row->max == UINT16_MAX;
+	if (!read || (v == 0 && (port || strcmp(text, "0") != 0)))
+		return wrong(at, port ? "port number expected" : "number expected", port ? "1 to 65535" : "a number", text);
 	if (!in_range(row, v, at))
 		return false;
 	if (*rest != 0)

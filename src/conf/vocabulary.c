@@ -6,9 +6,9 @@
 #include "conf/tables.h"
 
 const struct clause_row clause_rows[] = {
-	{ "server", false }, { "remote-control", false }, { "stub-zone", true }, { "forward-zone", true },
-	{ "auth-zone", true }, { "rpz", true }, { "view", true }, { "python", false }, { "dynlib", false },
-	{ "dnscrypt", false }, { "cachedb", false }, { "dnstap", false }, { "ipset", false }, { "signet", false },
+	{ "server" }, { "remote-control" }, { "stub-zone", true, true }, { "forward-zone", true, true },
+	{ "auth-zone", true }, { "rpz", true }, { "view", true, true }, { "python" }, { "dynlib" }, { "dnscrypt" },
+	{ "cachedb" }, { "dnstap" }, { "ipset" }, { "signet" },
 };
 const unsigned nclause_rows = COUNT(clause_rows);
 

@@ -37,6 +37,7 @@ struct vocabulary {
 struct clause_row {
 	const char *name;
 	bool object;             /* each one starts a new object */
+	bool named;              /* which must have a name: */
 };
 
 extern const struct clause_row clause_rows[];

@@ -113,7 +113,7 @@ void access_parse(void *self, const struct directive *d, struct arena *a, struct
 			r.action = (uint8_t)i;
 	if (r.action == ACCESS_NONE)
 		diag_error(diag, d->file, action->line, action->column,
-		           "'%s' is no action; expected deny, refuse, deny_non_local, refuse_non_local, allow, allow_setrd, "
+		           "'%s' is no access control action; expected deny, refuse, deny_non_local, refuse_non_local, allow, allow_setrd, "
 		           "allow_snoop or allow_cookie", action->text);
 	else if (prefix_parse(span_text(net->text), &r.net) != OK)
 		diag_error(diag, d->file, net->line, net->column,

@@ -24,7 +24,7 @@ struct access_rule {
 	uint8_t action;
 };
 
-/* First member of the settings of both plugins. */
+/* The settings of acl, which recursion looks into. */
 struct access_table {
 	struct access_node *nodes;         /* [0] is not used */
 	uint32_t nnodes, root_4, root_6;
@@ -39,10 +39,5 @@ void access_parse(void *self, const struct directive *d, struct arena *a, struct
 void access_ready(void *self, struct arena *a, struct diag *diag);
 /* The action of the longest netblock that holds the address; ACCESS_REFUSE when none does. */
 enum access access_find(const struct access_table *t, const struct addr *from);
-
-#define ACCESS_OPT                                                                                                     \
-	{ .unbound = { "access-control", NULL }, CUSTOM, .parse = access_parse, .repeats = true,                           \
-	  .doc = "NETBLOCK ACTION: what clients of the netblock may do; the longest one counts. Actions: deny, refuse, "   \
-	         "allow, allow_setrd, allow_snoop, allow_cookie, deny_non_local, refuse_non_local." }
 
 #endif

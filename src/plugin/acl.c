@@ -69,7 +69,11 @@ static enum verdict request(const struct link *l, struct query *q)
 	return PASS;
 }
 
-static const struct opt opts[] = { ACCESS_OPT };
+static const struct opt opts[] = {
+	{ .unbound = { "access-control", NULL }, CUSTOM, .parse = access_parse, .repeats = true,
+	  .doc = "NETBLOCK ACTION: what clients of the netblock may do; the longest one counts. Actions: deny, refuse, "
+	         "allow, allow_setrd, allow_snoop, allow_cookie, deny_non_local, refuse_non_local." },
+};
 
 const struct plugin plugin_acl = {
 	.settings = { .name = "acl", .doc = "which clients may ask", .clause = "server",

@@ -3,6 +3,12 @@
  * recursion (RD clear, RFC1034 4.3.1), unless access-control lets the client read the cache so. */
 #include "plugin/access.h"
 
+#include "base/assert.h"
+
+struct recursion {
+	const struct access_table *table;   /* acl's */
+};
+
 static enum verdict judge(enum access access, uint16_t flags, unsigned *ret_ede, const char **ret_text)
 {
 	*ret_ede = 18;
@@ -35,7 +41,7 @@ static inline bool plain(const struct access_table *t, uint16_t flags)
 
 static enum verdict fast(const struct link *l, struct fast *f)
 {
-	const struct access_table *t = l->self;
+	const struct access_table *t = ((const struct recursion *)l->self)->table;
 	unsigned ede;
 	const char *text;
 	if (LIKELY(plain(t, f->client->flags)))
@@ -49,7 +55,7 @@ static enum verdict fast(const struct link *l, struct fast *f)
 
 static enum verdict request(const struct link *l, struct query *q)
 {
-	const struct access_table *t = l->self;
+	const struct access_table *t = ((const struct recursion *)l->self)->table;
 	unsigned ede;
 	const char *text;
 	if (q->client == NULL || plain(t, q->client->flags))
@@ -58,10 +64,18 @@ static enum verdict request(const struct link *l, struct query *q)
 	return v == ANSWERED ? query_fail(q, RCODE_REFUSED, (int)ede, text) : v;
 }
 
-static const struct opt opts[] = { ACCESS_OPT };
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	(void)diag;
+	for (unsigned i = 0; i < chain->n; i++)
+		if (chain->links[i].steps->fast == plugin_acl.steps.fast)
+			((struct recursion *)self)->table = chain->links[i].self;
+	ASSERT(((struct recursion *)self)->table != NULL);
+}
 
 const struct plugin plugin_recursion = {
 	.settings = { .name = "recursion", .doc = "which clients may have more than local data", .clause = "server",
-	              .size = sizeof(struct access_table), .opts = opts, .nopts = COUNT(opts), .ready = access_ready },
-	.steps = { .request = request, .fast = fast },
+	              .size = sizeof(struct recursion) },
+	.steps = { .request = request, .fast = fast }, .joined = joined,
 };

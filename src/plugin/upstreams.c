@@ -21,8 +21,6 @@ static void never(void *self, const struct directive *d, struct arena *a, struct
 }
 
 static const struct opt opts[] = {
-	{ { NULL }, { "edns-buffer-size", "1232" }, U32(struct chain_conf, edns_size), 512, 65535,
-	  "Longest UDP answer we say we can take.", NULL, false },
 	{ { NULL }, { "disable-edns-do", "no" }, BOOL(struct chain_conf, no_dnssec_ok), 0, 0,
 	  "Do not ask upstreams for signatures.", NULL, false },
 	{ { NULL }, { "pad-queries", "yes" }, BOOL(struct chain_conf, pad_queries), 0, 0,
