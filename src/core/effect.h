@@ -38,7 +38,7 @@ struct effect {
 	uint64_t remote;
 	const struct packed *answer;    /* FX_TELL */
 	enum err err;                   /* FX_TELL: ERR_BUDGET when the ask died of its asker's budget */
-	struct budget_share share;      /* FX_ASK: given along; FX_TELL: what comes back of it */
+	struct budget_share share;      /* FX_ASK: given along; FX_TELL: what comes back of it, once */
 	bool others;                    /* FX_TELL: ERR_BUDGET was the empty budget of somebody else */
 };
 
@@ -49,6 +49,11 @@ struct effects {
 	unsigned n;
 	struct effect list[EFFECTS_MAX];
 };
+
+static inline unsigned effects_room(const struct effects *fx)
+{
+	return EFFECTS_MAX - fx->n;
+}
 
 /* The next effect to fill in; callers have checked effects_room. */
 static inline struct effect *effects_add(struct effects *fx, enum effect_kind kind)

@@ -3,7 +3,8 @@
 #include "core/exchange.h"
 #include "core/pool.h"
 
-#define EFFECTS_RESERVE 32u    /* one step of one query never emits more */
+#define EFFECTS_RESERVE 64u    /* one step of one query never emits more */
+#define HAND_OVER_RESERVE 32u  /* questions beyond this room are not handed over but run here */
 #define ALONE_PACKETS 16u      /* what a question without a client may spend */
 #define ALONE_BYTES (64u * 1024u)
 #define ALONE_QUESTIONS 20u
@@ -11,7 +12,8 @@
 void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const struct hash_key *key,
                  const uint8_t seed[32])
 {
-	*e = (struct engine){ .worker = worker, .workers = workers, .key = *key, .clients_max = QUERIES_MAX };
+	*e = (struct engine){ .worker = worker, .workers = workers, .key = *key,
+		                .clients_max = QUERIES_MAX / 2 };   /* the rest is for sub-questions */
 	rng_seed(&e->rng, seed);
 	slots_init(&e->queries, QUERIES_MAX);
 	slots_init(&e->sockets, QUERIES_MAX);
@@ -27,7 +29,7 @@ void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const stru
 static struct query *query_new(struct engine *e, const struct chain *chain)
 {
 	struct arena a;
-	arena_init(&a, QUERY_ARENA_MAX);
+	arena_init(&a, QUERY_ARENA_MAX + WAITERS_MAX * sizeof(struct waiter));
 	struct query *q = ARENA_NEW(&a, struct query);
 	void **state = ARENA_ARRAY(&a, void *, chain->n);
 	ASSERT(q != NULL && state != NULL);
@@ -91,26 +93,28 @@ static struct budget_share share_of(const struct budget *b)
 	return (struct budget_share){ b->packets, b->bytes, b->questions };
 }
 
-/* Another worker's waiter hears at once; ours in their turn, so that a thousand of them do not flood one turn. */
+/* Each waiter hears in its turn, so that a thousand of them do not flood one turn. */
 static void tell(struct query *q, struct waiter *w)
 {
 	struct engine *e = q->engine;
-	if (w->query != 0) {
-		w->next = NULL;
-		*e->told_last = w;
-		e->told_last = &w->next;
-		q->ask.unheard++;
-		return;
-	}
-	if (w->remote == 0)
-		return;
-	struct effect *fx = effects_add(e->fx, FX_TELL);
+	w->next = NULL;
+	*e->told_last = w;
+	e->told_last = &w->next;
+	q->ask.unheard++;
+}
+
+/* What is left of its share goes back to another worker's waiter, and no one here can spend it any more. */
+static void tell_worker(struct query *q, struct waiter *w)
+{
+	struct effect *fx = effects_add(q->engine->fx, FX_TELL);
 	fx->worker = w->worker;
 	fx->remote = w->remote;
 	fx->err = q->err;
 	fx->answer = q->answer;
 	fx->share = share_of(w->spends ? &q->own : &w->share);
 	fx->others = !w->spends;
+	if (w->spends)
+		q->own = (struct budget){ 0 };
 }
 
 static void finish(struct query *q)
@@ -170,6 +174,7 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	q->client = copy;
 	q->question = copy->question;
 	q->checking_disabled = (c->flags & FLAG_CD) != 0;
+	q->log_reply = chain->conf.log_replies;
 	q->place = (uint16_t)place;
 	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS };
 	q->budget = &q->own;
@@ -198,8 +203,10 @@ static struct query *find_ask(struct engine *e, const struct query *like, uint64
 {
 	struct map_walk w;
 	for (struct query *a = map_first(&e->asks, hash, &w); a != NULL; a = map_next(&e->asks, &w)) {
-		if (a->chain == like->chain && a->top == like->top && a->ask.depth >= like->ask.depth &&
-		    a->checking_disabled == like->checking_disabled && question_eq(&a->question, &like->question))
+		if (a->chain == like->chain && a->top == like->top && a->ask.door == like->ask.door &&
+		    a->ask.depth >= like->ask.depth &&
+		    a->ask.nwaiters < WAITERS_MAX && a->checking_disabled == like->checking_disabled &&
+		    question_eq(&a->question, &like->question))
 			return a;
 	}
 	return NULL;
@@ -214,6 +221,7 @@ static enum err add_waiter(struct query *child, struct waiter like)
 	w->child = child;
 	w->next = child->ask.waiters;
 	child->ask.waiters = w;
+	child->ask.nwaiters++;
 	return OK;
 }
 
@@ -236,9 +244,10 @@ static struct query *ask_new(struct engine *e, const struct query *like, uint64_
 	return q;
 }
 
+/* A quarter: enough for any one exchange, and what is asked elsewhere at once does not starve what is asked next. */
 static struct budget_share take_share(struct budget *b)
 {
-	struct budget_share s = { (b->packets + 1) / 2, (b->bytes + 1) / 2, (b->questions + 1) / 2 };
+	struct budget_share s = { (b->packets + 3) / 4, (b->bytes + 3) / 4, (b->questions + 3) / 4 };
 	b->packets -= s.packets;
 	b->bytes -= s.bytes;
 	b->questions -= s.questions;
@@ -294,7 +303,7 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 	enum err err = add_waiter(child, w);
 	ASSERT(err == OK);
 	uint32_t owner = (uint32_t)(hash >> 32) % e->workers;
-	if (owner != e->worker && q->ask.depth == 0)
+	if (owner != e->worker && q->ask.depth == 0 && effects_room(e->fx) > HAND_OVER_RESERVE)
 		hand_over(q, child, owner);
 	else
 		query_wake(child);
@@ -303,9 +312,10 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 
 void engine_ask(struct engine *e, const struct remote_ask *ask)
 {
-	struct query like = { .chain = ask->chain, .top = (uint16_t)(ask->place - 1), .place = ask->place,
+	bool top = ask->place == 0;
+	struct query like = { .chain = ask->chain, .top = top ? 0 : (uint16_t)(ask->place - 1), .place = ask->place,
 		              .question = ask->question, .checking_disabled = ask->checking_disabled,
-		              .ask = { .door = DOOR_BELOW, .depth = ask->depth } };
+		              .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth } };
 	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->checking_disabled);
 	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions };
 	struct waiter w = { .worker = ask->worker, .remote = ask->remote, .share = share };
@@ -357,15 +367,22 @@ void engine_alone(struct engine *e, const struct chain *chain, unsigned place, c
 
 /* ---- turns ---- */
 
-/* One waiter hears of the end. One that did not pay is not failed by the payer's empty budget: it asks anew on its own. */
+/* Died of an empty budget that is not all that q may spend: somebody else paid, or only a share is gone. */
+static bool may_ask_anew(const struct query *q, const struct waiter *w)
+{
+	const struct ask *a = &w->child->ask;
+	return w->child->err == ERR_BUDGET && q->budget->packets > 0 && (!w->spends || a->others || a->remote);
+}
+
+/* One waiter hears of the end, and asks anew where it may. */
 static void hear(struct waiter *w)
 {
 	struct query *child = w->child;
-	struct query *q = slots_get(&child->engine->queries, w->query);
+	struct query *q = w->query == 0 ? NULL : slots_get(&child->engine->queries, w->query);
+	if (w->remote != 0)
+		tell_worker(child, w);
 	if (q != NULL && !q->ended && q->waiting && q->place == w->place && q->up == w->up) {
-		bool anew = child->err == ERR_BUDGET && (!w->spends || child->ask.others) &&
-		            query_ask(q, (enum door)child->ask.door, &child->question) == OK;
-		if (!anew)
+		if (!may_ask_anew(q, w) || query_ask(q, (enum door)child->ask.door, &child->question) != OK)
 			settle(q, chain_wake(q, child));
 	}
 	child->ask.unheard--;
@@ -382,7 +399,7 @@ static void run(struct query *q)
 
 static bool has_room(const struct engine *e)
 {
-	return e->fx->n + EFFECTS_RESERVE <= EFFECTS_MAX;
+	return effects_room(e->fx) >= EFFECTS_RESERVE;
 }
 
 static void run_due(struct engine *e)
@@ -482,11 +499,8 @@ void engine_fini(struct engine *e)
 	free_ended(e);
 	for (uint32_t i = 0; i < e->queries.cap; i++) {
 		struct query *q = e->queries.rows[i].what;
-		if (q == NULL)
-			continue;
-		if (q->exchange != NULL)
-			exchange_end(q->exchange);
-		query_free(q);
+		if (q != NULL)
+			query_free(q);
 	}
 	slots_fini(&e->queries);
 	slots_fini(&e->sockets);

@@ -2,16 +2,19 @@
 
 #include "core/scrub.h"
 
+#define FULL_WAIT_MS 50            /* until the next look when all connections are full */
+
 /* One question on the wire. */
 struct attempt {
 	struct exchange *x;
 	unsigned server;
 	enum transport transport;
 	bool live;                 /* an answer may still come */
+	bool replied;              /* its stream has delivered something for it */
 	uint16_t id;
 	uint8_t strays;
 	slot_id socket;            /* UDP: ours in engine->sockets */
-	msec sent;
+	msec sent, late;           /* late: when its time is over; NEVER once that was noted */
 };
 
 /* A message that came for an attempt, not yet judged. */
@@ -29,12 +32,12 @@ struct exchange {
 	struct span message;       /* the question with id 0 */
 	struct attempt attempts[ATTEMPTS_MAX];
 	unsigned n;
-	uint64_t tried;            /* servers asked in this round */
+	uint64_t tried, refused;   /* servers asked in this round; servers whose answers were of no use */
 	unsigned round;
 	bool plain;                /* without EDNS: a server answered FORMERR to it */
 	msec hedge, deadline;
 	struct mail *mail, **mail_last;
-	bool over;
+	bool over, closing;        /* closing: nobody more is asked, the end is near */
 	enum err err;
 	struct msg *answer;
 	char refusal[64];          /* what the last unhelpful answer said */
@@ -98,6 +101,8 @@ enum err exchange_start(struct query *q, struct pool *pool, const struct upstrea
 static void attempt_end(struct attempt *a)
 {
 	struct engine *e = a->x->q->engine;
+	if (a->live && !a->replied && a->transport != TRANSPORT_UDP)
+		pool_stream_forget(a->x->pool, a->server, (struct token){ a->x->q->id, (uint8_t)(a - a->x->attempts) });
 	a->live = false;
 	if (a->socket == 0)
 		return;
@@ -126,7 +131,7 @@ static enum err send_datagram(struct attempt *a)
 	return OK;
 }
 
-/* Paid for before it is sent. */
+/* Paid for before it is sent. ERR_SPACE: the way to this server is full. */
 static enum err send_to(struct exchange *x, unsigned server, enum transport transport)
 {
 	static const enum metric sent[] = { [TRANSPORT_UDP] = M_UPSTREAM_UDP, [TRANSPORT_TCP] = M_UPSTREAM_TCP,
@@ -137,12 +142,15 @@ static enum err send_to(struct exchange *x, unsigned server, enum transport tran
 	TRY(query_spend(q, 1, 0, 0));
 	struct attempt *a = &x->attempts[x->n];
 	*a = (struct attempt){ .x = x, .server = server, .transport = transport, .sent = q->engine->now.ms };
+	a->late = a->sent + (pool_patience(x->pool, server) << MIN(x->round, 3));
 	struct token token = { q->id, (uint8_t)x->n };
+	enum err err = transport == TRANSPORT_UDP ? send_datagram(a)
+		: pool_stream_send(x->pool, q->engine, server, x->message, token);
+	if (err != OK) {
+		q->budget->packets++;   /* nothing was sent */
+		return ERR_SPACE;
+	}
 	x->n++;
-	if (transport == TRANSPORT_UDP)
-		TRY(send_datagram(a));
-	else
-		TRY(pool_stream_send(x->pool, q->engine, server, x->message, token));
 	a->live = true;
 	metrics_add(q->engine->metrics, sent[transport], 1);
 	return OK;
@@ -170,16 +178,22 @@ static void give_way(struct exchange *x, unsigned server)
 	}
 }
 
-/* The next server of this round; when all have been asked, a new round with more patience. */
+/* The next server of this round; when all have been asked, a new round with more patience. One whose answer was of no
+ * use is not asked again. When all are passed over, a first datagram may still try one: it costs no connection. */
 static int next_server(struct exchange *x)
 {
 	struct engine *e = x->q->engine;
-	int s = pool_pick(x->pool, e, x->tried, false);
-	if (s >= 0 || x->tried == 0)
+	int s = pool_pick(x->pool, e, x->tried | x->refused, false);
+	if (s >= 0)
 		return s;
-	x->tried = 0;
-	x->round++;
-	return pool_pick(x->pool, e, 0, false);
+	if (x->tried != 0) {
+		x->tried = 0;
+		x->round++;
+		s = pool_pick(x->pool, e, x->refused, false);
+	}
+	if (s < 0 && x->n == 0 && transport_of(x) == TRANSPORT_UDP)
+		s = pool_pick(x->pool, e, 0, true);
+	return s;
 }
 
 /* Ask one more server. ERR_UPSTREAM when there is none to ask. */
@@ -202,8 +216,18 @@ static enum err ask_next(struct exchange *x)
 	}
 	if (x->n > 0 && live(x) > 0)
 		metrics_add(x->q->engine->metrics, M_UPSTREAM_HEDGED, 1);
-	x->hedge = x->q->engine->now.ms + (pool_patience(x->pool, (unsigned)server) << MIN(x->round, 3));
-	return send_to(x, (unsigned)server, transport_of(x));
+	TRY(send_to(x, (unsigned)server, transport_of(x)));
+	x->hedge = x->attempts[x->n - 1].late;
+	return OK;
+}
+
+/* The same; a server whose connections are full is passed over. */
+static enum err ask_any(struct exchange *x)
+{
+	enum err err = ERR_SPACE;
+	for (unsigned i = 0; i < pool_size(x->pool) && err == ERR_SPACE; i++)
+		err = ask_next(x);
+	return err;
 }
 
 /* ---- judging ---- */
@@ -220,6 +244,8 @@ static void refuse(struct exchange *x, struct attempt *a, const char *said)
 	buf_text(&b, said);
 	buf_cstr(&b);
 	x->refused_by = (int)a->server;
+	x->refused |= UINT64_C(1) << a->server;
+	x->hedge = x->q->engine->now.ms;
 }
 
 /* Too long for UDP, or too many strays: the same server over TCP. */
@@ -249,7 +275,6 @@ static void judge_rcode(struct exchange *x, struct attempt *a, const struct msg 
 		return;
 	const char *name = rcode_name(m->rcode);
 	refuse(x, a, name == NULL ? "an unknown RCODE" : name);
-	x->hedge = x->q->engine->now.ms;
 }
 
 static void judge(struct exchange *x, struct attempt *a, struct span bytes)
@@ -261,7 +286,6 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 			return;   /* a forger's packet must not end the wait */
 		attempt_end(a);
 		refuse(x, a, "a malformed message");
-		x->hedge = q->engine->now.ms;
 		return;
 	}
 	pool_answered(x->pool, a->server, q->engine->now.ms - a->sent);
@@ -278,7 +302,6 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	enum err err = scrub_msg(&q->arena, &q->question, x->zone, m, &kept);
 	if (err != OK || kept.kind == SCRUB_REFERRAL || kept.kind == SCRUB_LAME) {
 		refuse(x, a, "nothing that answers the question");
-		x->hedge = q->engine->now.ms;
 		return;
 	}
 	*m = kept.msg;
@@ -298,11 +321,32 @@ static void open_mail(struct exchange *x)
 	}
 }
 
-/* Those that have had their time are late. */
+/* Those that have had their time are late, each once. */
 static void note_late(struct exchange *x)
 {
-	if (x->n > 0 && x->attempts[x->n - 1].live)
-		pool_late(x->pool, x->attempts[x->n - 1].server);
+	for (unsigned i = 0; i < x->n; i++) {
+		struct attempt *a = &x->attempts[i];
+		if (!a->live || a->late > x->q->engine->now.ms)
+			continue;
+		a->late = NEVER;
+		pool_late(x->pool, a->server);
+	}
+}
+
+/* Nobody more can be asked: those under way get a last chance. A stream's end is the pool's to tell. That the budget is
+ * spent is said soon and as such, because somebody else who waits may have some left. */
+static void last_chance(struct exchange *x, enum err err)
+{
+	bool streams = false;
+	for (unsigned i = 0; i < x->n; i++)
+		streams |= x->attempts[i].live && x->attempts[i].transport != TRANSPORT_UDP;
+	if (x->closing || live(x) == 0) {
+		fail(x, err == ERR_LIMIT ? ERR_UPSTREAM : err);
+		return;
+	}
+	x->closing = err == ERR_BUDGET || !streams;
+	msec until = x->q->engine->now.ms + (err == ERR_BUDGET ? PATIENCE_AGAIN_MS : PATIENCE_LAST_MS);
+	x->hedge = x->closing ? MIN(until, x->deadline) : x->deadline;
 }
 
 bool exchange_turn(struct exchange *x)
@@ -310,17 +354,18 @@ bool exchange_turn(struct exchange *x)
 	struct query *q = x->q;
 	msec now = q->engine->now.ms;
 	open_mail(x);
-	if (!x->over && now >= x->deadline) {
+	if (!x->over)
 		note_late(x);
+	if (!x->over && now >= x->deadline)
 		fail(x, ERR_TIMEOUT);
-	}
 	if (!x->over && now >= x->hedge) {
-		note_late(x);
-		enum err err = ask_next(x);
-		if (err != OK && live(x) == 0)
-			fail(x, err == ERR_LIMIT ? ERR_UPSTREAM : err);
+		enum err err = ask_any(x);
+		if (err == ERR_SPACE)
+			x->hedge = MIN(now + FULL_WAIT_MS, x->deadline);
 		else if (err != OK)
-			x->hedge = x->deadline;
+			last_chance(x, err);
+		else
+			x->closing = false;
 	}
 	q->wake_at = MIN(x->hedge, x->deadline);
 	return x->over;
@@ -412,7 +457,7 @@ void exchange_datagram(struct engine *e, const struct event *ev)
 		return;
 	}
 	metrics_add(e->metrics, M_UPSTREAM_STRAY, 1);
-	if (!ours && ++a->strays == STRAYS_TCP)
+	if (!ours && a->strays < STRAYS_TCP && ++a->strays == STRAYS_TCP)
 		to_tcp(x, a->server);
 }
 
@@ -425,13 +470,14 @@ static struct attempt *find(struct engine *e, struct token token)
 	return a->live ? a : NULL;
 }
 
-void exchange_reply(struct engine *e, struct token token, struct span message)
+bool exchange_reply(struct engine *e, struct token token, struct span message)
 {
 	struct attempt *a = find(e, token);
-	if (a != NULL && matches(a->x, message))
-		deliver(a, message);
-	else if (a == NULL)
-		metrics_add(e->metrics, M_UPSTREAM_STRAY, 1);
+	if (a == NULL || !matches(a->x, message))
+		return false;
+	a->replied = true;
+	deliver(a, message);
+	return true;
 }
 
 void exchange_lost(struct engine *e, struct token token)

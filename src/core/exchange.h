@@ -10,6 +10,7 @@
 #define ATTEMPTS_MAX 8u            /* questions sent for one exchange: the bound on amplification */
 #define EXCHANGE_LIFE_MS 4000      /* before its query's own end, so that the cause can be told */
 #define PATIENCE_AGAIN_MS 500      /* for a server that has our question on a stream already */
+#define PATIENCE_LAST_MS 1000      /* for datagrams under way when nobody more can be asked */
 #define STRAYS_TCP 3u              /* wrong ids on one socket before TCP is started beside it (attacks A7) */
 
 struct exchange;
@@ -33,7 +34,7 @@ const struct addr *exchange_server(const struct attempt *a);
 
 /* From the engine: a datagram event; from a pool: an answer or a loss on a stream. */
 void exchange_datagram(struct engine *e, const struct event *ev);
-void exchange_reply(struct engine *e, struct token token, struct span message);
+bool exchange_reply(struct engine *e, struct token token, struct span message);   /* false: no answer to it */
 void exchange_lost(struct engine *e, struct token token);
 
 #endif

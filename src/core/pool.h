@@ -49,7 +49,7 @@ struct token {
 };
 
 /* The best server that is not in `tried` (bit set), -1: none. Round-trip order with chance among near equals; servers
- * whose breaker is open come only when `broken_too`. */
+ * whose breaker is open come only when `broken_too`, those that could not prove their name not even then. */
 int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too);
 unsigned pool_size(const struct pool *p);
 const struct upstream *pool_upstream(const struct pool *p, unsigned server);
@@ -64,6 +64,8 @@ msec pool_patience(const struct pool *p, unsigned server);
  * returns OK | ERR_LIMIT its connections are full */
 enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, struct span message, struct token token)
 	MUST_CHECK;
+/* Its asker no longer waits: its place on the stream is free again. */
+void pool_stream_forget(struct pool *p, unsigned server, struct token token);
 /* What became of a question: a round trip, or nothing in time. */
 void pool_answered(struct pool *p, unsigned server, msec rtt);
 void pool_late(struct pool *p, unsigned server);

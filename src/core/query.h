@@ -30,6 +30,7 @@ struct budget {
 #define BUDGET_BYTES (256u * 1024u)
 #define BUDGET_QUESTIONS 100u
 #define DEPTH_MAX 16u            /* sub-questions of sub-questions */
+#define WAITERS_MAX 4096u        /* that join one sub-question; those beyond share another */
 #define QUERY_ARENA_MAX (512u * 1024u)
 #define QUERY_LIFE_MS 4500       /* ends before dig's five seconds are over */
 
@@ -50,7 +51,7 @@ struct ask {
 	struct waiter *waiters;
 	uint64_t hash;             /* under which it can be joined; 0 not at all */
 	slot_id payer;             /* the client question whose budget it runs on, 0 none */
-	uint32_t unheard;          /* waiters told of the end that have not run yet */
+	uint32_t nwaiters, unheard;   /* unheard: told of the end, not run yet */
 	uint16_t owing;            /* of a payer: sub-questions that run on its budget */
 	uint8_t door, depth;
 	bool remote;               /* another worker runs it for us */
