@@ -49,11 +49,23 @@ bool process_is_root(void)
 	return geteuid() == 0;
 }
 
+/* The leak checker of a debug build is a debugger, and giving up root shuts it out too. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DUMPABLE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DUMPABLE 1
+#endif
+#endif
+#ifndef DUMPABLE
+#define DUMPABLE 0
+#endif
+
 void process_undumpable(void)
 {
 	struct rlimit none = { 0, 0 };
 	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0);
 }
 
 /* Only what binding below 1024 needs stays, and only in the permitted and effective sets: exec gets none of it. */
