@@ -52,6 +52,8 @@ struct chain_conf {
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;
 	bool log_tag, log_destaddr;   /* log-tag-queryreply, log-destaddr: how lines look */
+	bool log_replies;             /* a line for each reply */
+	bool log_local_actions;       /* a line for each question that a local-zone answered */
 };
 
 #define CHAIN_MAX 64u    /* plugins in one chain; a forward-zone is one */

@@ -147,6 +147,8 @@ static enum err pack_choose(struct pack *p)
 	h->ttl = p->negative ? p->negative_ttl : h->nttls == 0 ? 0 : UINT32_MAX;
 	for (size_t i = 0; i < h->nttls; i++)
 		h->ttl = MIN(h->ttl, p->ttls[i]);
+	if (p->conf->no_store)
+		h->ttl = 0;
 	return OK;
 }
 
@@ -415,6 +417,25 @@ enum err packed_judge(struct arena *a, const struct packed *p, enum security sec
 const struct packed *packed_dup(struct arena *a, const struct packed *p)
 {
 	return copy(a, p, 0);
+}
+
+void packed_age(struct packed *p, uint32_t age, uint32_t ttl_cap)
+{
+	uint8_t *records = (uint8_t *)(p + 1);
+	const uint16_t *ttls = packed_ttls(p);
+	for (unsigned i = 0; i < p->nttls; i++)
+		put_u32(records + ttls[i], ttl_aged(get_u32(records + ttls[i]), age, ttl_cap));
+	p->ttl = ttl_aged(p->ttl, age, ttl_cap);
+}
+
+void packed_add_ede(struct packed *p, unsigned code)
+{
+	struct ede ede = { .code = (uint16_t)code };
+	if (p->nede == PACKED_EDE_MAX)
+		return;
+	ede_write((uint8_t *)p + p->size, &ede);
+	p->size += (uint32_t)ede_size(&ede);
+	p->nede++;
 }
 
 struct ede packed_ede(const struct packed *p, unsigned n)

@@ -38,6 +38,16 @@ struct packed {
 	uint16_t additional_at;      /* where the additional section begins in records */
 };
 
+#define NO_TTL_CAP UINT32_MAX
+
+/* A record's TTL at copy-out. */
+static inline uint32_t ttl_aged(uint32_t ttl, uint32_t age, uint32_t ttl_cap)
+{
+	if (ttl_cap != NO_TTL_CAP)
+		return ttl < ttl_cap ? ttl : ttl_cap;
+	return ttl > age ? ttl - age : 0;
+}
+
 static inline const uint8_t *packed_records(const struct packed *p)
 {
 	return (const uint8_t *)(p + 1);
@@ -56,6 +66,7 @@ static inline const uint16_t *packed_cuts(const struct packed *p)
 
 struct pack_conf {
 	bool minimal;                /* leave out authority and additional of positive answers (minimal-responses) */
+	bool no_store;               /* ttl is 0 whatever the records say: no cache keeps it */
 	bool keep_flags;             /* AA and RA as received; else upstream's answers are a resolver's: RA, no AA */
 	enum origin origin;
 	enum security security;
@@ -82,6 +93,10 @@ enum err packed_judge(struct arena *a, const struct packed *p, enum security sec
                       const struct packed **ret) MUST_CHECK;
 /* NULL when the arena is full. */
 const struct packed *packed_dup(struct arena *a, const struct packed *p) MUST_CHECK;
+/* In place, on a copy of one's own: all TTLs less `age`, or not above ttl_cap (as reply_write has it). */
+void packed_age(struct packed *p, uint32_t age, uint32_t ttl_cap);
+/* In place, on a copy of one's own that has room for 3 bytes behind it: one more EDE, without text. */
+void packed_add_ede(struct packed *p, unsigned code);
 /* Does the blob hold together? For blobs that crossed a trust boundary and for tests. */
 bool packed_ok(struct span blob);
 /* The n-th EDE. */

@@ -20,8 +20,6 @@ struct life {
 	uint32_t age, ttl_cap;
 };
 
-#define NO_CAP UINT32_MAX
-
 static bool is_stream(const struct client *c)
 {
 	return c->proto == PROTO_TCP || c->proto == PROTO_DOT;
@@ -70,13 +68,6 @@ static void put_opt(const struct reply_conf *conf, const struct client *c, const
 	edns_end(b, at);
 }
 
-static uint32_t aged(uint32_t ttl, struct life life)
-{
-	if (life.ttl_cap != NO_CAP)
-		return MIN(ttl, life.ttl_cap);
-	return ttl > life.age ? ttl - life.age : 0;
-}
-
 /* Records with their ranges left out, TTLs set and the first address chosen. */
 static void put_records(const struct form *f, struct life life, uint32_t first, uint8_t *to)
 {
@@ -103,7 +94,7 @@ static void put_records(const struct form *f, struct life life, uint32_t first, 
 			gone += (size_t)cuts[2 * cut + 1] - cuts[2 * cut];
 		if (cut < ncuts && ttls[i] >= cuts[2 * cut])
 			continue;
-		put_u32(to + ttls[i] - gone, aged(get_u32(records + ttls[i]), life));
+		put_u32(to + ttls[i] - gone, ttl_aged(get_u32(records + ttls[i]), life.age, life.ttl_cap));
 	}
 }
 

@@ -1,0 +1,341 @@
+/* cache: keeps whole answers under (chain, name, type, class, CD) and answers from them: on the fast path straight into the
+ * reply, without a query object. What it lacks is asked below, once for all who want it, and kept on the way up.
+ *
+ * good answers   for their TTL (RFC2308 5 for denials); refreshed before they end, when asked for then (prefetch)
+ * stale ones     for a while longer, when nothing better comes in time (serve-expired, RFC8767), with EDE 3
+ * failures       of upstreams: 1 to 5 seconds, with their EDE (RFC9520); never over a good answer that may still be
+ *                served. Failures of our own making (limits, policy, a spent budget) are made anew each time */
+#include "core/cache.h"
+
+#include "plugin/plugin.h"
+
+#define FAILURE_MS_MIN (1 * SECOND)    /* RFC9520 3.2: at least one second, */
+#define FAILURE_MS_MAX (5 * SECOND)    /* and when it goes on not above five minutes; Unbound's five seconds here */
+#define HOLD_SECS 5u                   /* after a refresh began or failed: none begins, and stale is served at once */
+#define EDE_STALE 3u                   /* RFC8914 4.4 */
+#define EDE_STALE_NXDOMAIN 19u         /* RFC8914 4.20 */
+#define EDE_ROOM 8u                    /* for one more EDE in a copy */
+
+struct caching {
+	size_t bytes;
+	secs ttl_max, ttl_min, negative_max, negative_min;
+	secs expired_ttl, reply_ttl;
+	uint32_t client_timeout_ms;
+	bool prefetch, serve_expired, ttl_reset, minimal, original_ttl;
+};
+
+/* An answer found, and the key it was found under. meta.mark is the second until which a refresh is under way or held
+ * off; 0 at first. */
+struct found {
+	uint8_t key[NAME_MAX_BYTES + 10];
+	size_t nkey;
+	uint64_t hash;
+	struct cache_meta meta;
+	size_t n;                  /* bytes of the answer; 0 none */
+	union {
+		struct packed packed;
+		uint64_t words[(CACHE_ENTRY_MAX + EDE_ROOM + 7) / 8];
+	} answer;
+};
+
+enum state { ABSENT, FRESH, STALE };
+
+static void key_make(struct found *f, const struct cache *c, const struct chain *chain, const struct question *q,
+                     bool checking_disabled)
+{
+	struct name folded = name_fold(q->name, f->key + 10);
+	put_u32(f->key, chain->instance);
+	put_u16(f->key + 4, q->type);
+	put_u16(f->key + 6, q->class);
+	put_u16(f->key + 8, checking_disabled);
+	f->nkey = 10u + folded.len;
+	f->hash = cache_hash(c, span_of(f->key, f->nkey));
+}
+
+static void find(struct found *f, struct cache *c)
+{
+	f->n = cache_get(c, f->hash, span_of(f->key, f->nkey), &f->answer, CACHE_ENTRY_MAX, &f->meta);
+}
+
+static bool is_failure(const struct packed *p)
+{
+	return p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN && p->rcode != RCODE_YXDOMAIN;
+}
+
+static enum state judge(const struct caching *s, const struct found *f, msec now)
+{
+	if (f->n == 0)
+		return ABSENT;
+	if (now < f->meta.expires)
+		return FRESH;
+	if (!s->serve_expired || is_failure(&f->answer.packed))
+		return ABSENT;
+	return s->expired_ttl == 0 || now < f->meta.expires + s->expired_ttl * SECOND ? STALE : ABSENT;
+}
+
+static uint32_t second(msec now)
+{
+	return (uint32_t)(now / SECOND);
+}
+
+static bool is_held(const struct found *f, msec now)
+{
+	return (int32_t)(f->meta.mark - second(now)) > 0 && f->meta.mark != 0;
+}
+
+/* Hold off refreshes; true for the one of many who may begin one now. */
+static bool hold(struct cache *c, const struct found *f, msec now)
+{
+	return cache_mark(c, f->hash, span_of(f->key, f->nkey), f->meta.mark, MAX(second(now) + HOLD_SECS, 1u));
+}
+
+/* In the last tenth of its life. */
+static bool is_old(const struct found *f, msec now)
+{
+	return now >= f->meta.expires - (f->meta.expires - f->meta.stored) / 10;
+}
+
+static uint32_t age_of(const struct caching *s, const struct found *f, msec now)
+{
+	return s->original_ttl ? 0 : (uint32_t)((now - f->meta.stored) / SECOND);
+}
+
+/* What a client that gets it late is told. */
+static void make_stale(struct found *f)
+{
+	packed_add_ede(&f->answer.packed, f->answer.packed.rcode == RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE);
+}
+
+/* A refresh behind this plugin, if nobody else has begun one. */
+static void refresh(const struct found *f, struct engine *e, const struct chain *chain, unsigned place,
+                    const struct question *q)
+{
+	const struct link *l = &chain->links[place];
+	if (is_held(f, e->now.ms) || !hold(l->live, f, e->now.ms))
+		return;
+	metrics_add(e->metrics, M_PREFETCHES, 1);
+	engine_alone(e, chain, place, q, get_u16(f->key + 8) != 0);
+}
+
+/* May a stale answer go out at once: nobody wants to wait, or waiting was tried a moment ago? */
+static bool at_once(const struct caching *s, const struct found *f, msec now)
+{
+	return s->client_timeout_ms == 0 || is_held(f, now);
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	const struct caching *s = l->self;
+	const struct client *c = f->client;
+	msec now = f->engine->now.ms;
+	struct found found;
+	if (c->question.class != CLASS_IN)
+		return PASS;
+	key_make(&found, l->live, f->chain, &c->question, (c->flags & FLAG_CD) != 0);
+	find(&found, l->live);
+	enum state state = judge(s, &found, now);
+	if (state == ABSENT || (state == STALE && !at_once(s, &found, now)))
+		return SLOW;
+	if (state == STALE)
+		make_stale(&found);
+	uint32_t turn = c->id + (uint32_t)now, cap = state == STALE ? s->reply_ttl : NO_TTL_CAP;
+	if (reply_write(f->reply, c, &found.answer.packed, age_of(s, &found, now), cap, turn, f->out) != OK)
+		return SLOW;
+	f->rcode = found.answer.packed.rcode;
+	f->cached = true;
+	metrics_add(f->engine->metrics, M_CACHE_HITS, 1);
+	metrics_add(f->engine->metrics, M_CACHE_STALE, state == STALE);
+	if (state == STALE || (s->prefetch && is_old(&found, now) && !is_failure(&found.answer.packed)))
+		refresh(&found, f->engine, f->chain, f->place, &c->question);
+	return ANSWERED;
+}
+
+/* --- questions with a query object --- */
+
+/* The answer found becomes the query's. */
+static enum verdict answer_found(const struct caching *s, struct query *q, struct found *f, bool stale)
+{
+	if (stale)
+		make_stale(f);
+	struct packed *p = arena_dup(&q->arena, &f->answer, f->answer.packed.size);
+	if (p == NULL)
+		return query_fail_err(q, ERR_LIMIT);
+	packed_age(p, age_of(s, f, q->engine->now.ms), stale ? s->reply_ttl : NO_TTL_CAP);
+	metrics_add(q->engine->metrics, M_CACHE_HITS, 1);
+	metrics_add(q->engine->metrics, M_CACHE_STALE, stale);
+	q->answer = p;
+	q->err = OK;
+	q->wake_at = NEVER;
+	return ANSWERED;
+}
+
+static enum state find_for(const struct link *l, const struct query *q, struct found *ret)
+{
+	key_make(ret, l->live, q->chain, &q->question, q->checking_disabled);
+	find(ret, l->live);
+	return judge(l->self, ret, q->engine->now.ms);
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	const struct caching *s = l->self;
+	struct found f;
+	msec now = q->engine->now.ms;
+	if (q->question.class != CLASS_IN)
+		return PASS;
+	enum state state = find_for(l, q, &f);
+	if (state == FRESH || (state == STALE && at_once(s, &f, now))) {
+		enum verdict v = answer_found(s, q, &f, state == STALE);
+		if (state == STALE || (s->prefetch && is_old(&f, now) && !is_failure(&f.answer.packed)))
+			refresh(&f, q->engine, q->chain, q->place, &q->question);
+		return v;
+	}
+	metrics_add(q->engine->metrics, M_CACHE_MISSES, 1);
+	enum err err = query_ask(q, DOOR_BELOW, &q->question);
+	if (err != OK)
+		return state == STALE ? answer_found(s, q, &f, true) : query_fail_err(q, err);
+	if (state == STALE)
+		q->wake_at = now + s->client_timeout_ms;
+	return WAIT;
+}
+
+static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
+{
+	const struct caching *s = l->self;
+	struct found f;
+	bool failed = child == NULL || child->answer == NULL || is_failure(child->answer);
+	q->wake_at = NEVER;
+	if (failed && s->serve_expired && find_for(l, q, &f) == STALE)
+		return answer_found(s, q, &f, true);
+	if (child == NULL)
+		return WAIT;
+	q->err = child->err;
+	q->answer = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
+	return q->answer == NULL ? query_fail_err(q, q->err != OK ? q->err : ERR_LIMIT) : ANSWERED;
+}
+
+static void store(struct cache *c, const struct found *f, const struct packed *p, msec now, msec life)
+{
+	struct cache_meta meta = { .stored = now, .expires = now + life };
+	cache_put(c, f->hash, span_of(f->key, f->nkey), span_of(p, p->size), &meta);
+}
+
+/* A failure: twice as long as the one before, if it goes on. A good answer that may still be served stays instead. */
+static void store_failure(const struct link *l, const struct query *q, struct found *old)
+{
+	const struct caching *s = l->self;
+	msec now = q->engine->now.ms, life = FAILURE_MS_MIN;
+	enum state state = judge(s, old, now);
+	if (old->n > 0 && is_failure(&old->answer.packed)) {
+		msec before = old->meta.expires - old->meta.stored;
+		if (now < old->meta.expires + FAILURE_MS_MAX)
+			life = MIN(2 * before, FAILURE_MS_MAX);
+	} else if (state != ABSENT) {
+		bool reset = state == STALE && s->ttl_reset;
+		struct cache_meta meta = { .stored = old->meta.stored, .expires = now, .mark = second(now) + HOLD_SECS };
+		if (reset)
+			cache_put(l->live, old->hash, span_of(old->key, old->nkey), span_of(&old->answer, old->n), &meta);
+		else
+			(void)hold(l->live, old, now);
+		return;
+	}
+	store(l->live, old, q->answer, now, life);
+}
+
+/* Is it the world that failed? */
+static bool is_kept(const struct query *q)
+{
+	if (q->err == ERR_BUDGET || q->err == ERR_LIMIT || q->err == ERR_REFUSED)
+		return false;
+	return q->err != OK || !(q->answer->flags & PACKED_OWN);
+}
+
+/* Of the question asked for all: what it brought is kept. */
+static enum verdict response(const struct link *l, struct query *q)
+{
+	const struct packed *p = q->answer;
+	struct found old;
+	if (q->question.class != CLASS_IN || p == NULL || p->flags & FLAG_TC)
+		return PASS;
+	if (is_failure(p) || q->err != OK) {
+		(void)find_for(l, q, &old);
+		if (is_kept(q))
+			store_failure(l, q, &old);
+		return PASS;
+	}
+	if (p->ttl == 0)
+		return PASS;
+	key_make(&old, l->live, q->chain, &q->question, q->checking_disabled);
+	store(l->live, &old, p, q->engine->now.ms, p->ttl * SECOND);
+	return PASS;
+}
+
+/* --- settings --- */
+
+/* All who pack answers do it as this plugin wants them kept. */
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	const struct caching *s = self;
+	(void)a;
+	(void)diag;
+	struct pack_conf *p = &chain->conf.pack;
+	p->minimal = s->minimal;
+	p->ttl_min = s->original_ttl ? 0 : s->ttl_min;
+	p->ttl_max = s->original_ttl ? UINT32_MAX : s->ttl_max;
+	p->negative_min = s->original_ttl ? 0 : s->negative_min > 0 ? s->negative_min : s->ttl_min;
+	p->negative_max = s->negative_max;
+}
+
+static void live_text(const void *self, struct buf *to)
+{
+	buf_printf(to, "answers %zu", ((const struct caching *)self)->bytes);
+}
+
+static void *live_make(const void *self, const struct live_env *env)
+{
+	return cache_new(((const struct caching *)self)->bytes, &env->key);
+}
+
+static void live_free(void *live)
+{
+	cache_free(live);
+}
+
+#define T struct caching
+#define TTL_MAX 0x7fffffff
+
+static const struct opt opts[] = {
+	{ .unbound = { "msg-cache-size", "4m" }, SIZE(T, bytes), .min = 0, .max = (int64_t)1 << 40,
+	  .doc = "Memory of the answers kept, index included; at least 64 kB are taken." },
+	{ .corefile = { "success", 2, "3600" }, .unbound = { "cache-max-ttl", "86400" }, SECS(T, ttl_max), .min = 0,
+	  .max = TTL_MAX, .doc = "Longest life of a positive answer; larger TTLs are lowered." },
+	{ .corefile = { "success", 3, "5" }, .unbound = { "cache-min-ttl", "0" }, SECS(T, ttl_min), .min = 0, .max = TTL_MAX,
+	  .doc = "Shortest life of a positive answer; smaller TTLs are raised." },
+	{ .corefile = { "denial", 2, "1800" }, .unbound = { "cache-max-negative-ttl", "3600" }, SECS(T, negative_max),
+	  .min = 0, .max = TTL_MAX, .doc = "Longest life of NXDOMAIN and NODATA (RFC2308 5)." },
+	{ .corefile = { "denial", 3, "5" }, .unbound = { "cache-min-negative-ttl", "0" }, SECS(T, negative_min), .min = 0,
+	  .max = TTL_MAX, .doc = "Shortest life of NXDOMAIN and NODATA; 0 is that of positive answers." },
+	{ .unbound = { "prefetch", "no" }, BOOL(T, prefetch),
+	  .doc = "Ask again for what is asked for in the last tenth of its life." },
+	{ .unbound = { "serve-expired", "no" }, BOOL(T, serve_expired),
+	  .doc = "Serve answers past their TTL when no better ones come in time (RFC8767)." },
+	{ .unbound = { "serve-expired-ttl", "86400" }, SECS(T, expired_ttl), .min = 0, .max = TTL_MAX,
+	  .doc = "How long past its TTL an answer may be served; 0 is without end." },
+	{ .unbound = { "serve-expired-ttl-reset", "no" }, BOOL(T, ttl_reset),
+	  .doc = "A failed refresh begins that time anew." },
+	{ .unbound = { "serve-expired-reply-ttl", "30" }, SECS(T, reply_ttl), .min = 0, .max = TTL_MAX,
+	  .doc = "TTL told with answers past their TTL, at most their own." },
+	{ .unbound = { "serve-expired-client-timeout", "1800" }, U32(T, client_timeout_ms), .min = 0, .max = 60000,
+	  .doc = "Milliseconds a client waits for a better answer before it gets one past its TTL; 0 is not at all." },
+	{ .unbound = { "serve-original-ttl", "no" }, BOOL(T, original_ttl),
+	  .doc = "Tell TTLs as they were received, however old." },
+	{ .unbound = { "minimal-responses", "yes" }, BOOL(T, minimal),
+	  .doc = "Leave out of positive answers what was not asked for: authority and additional section." },
+};
+
+const struct plugin plugin_cache = {
+	.settings = { .name = "cache", .doc = "keeps answers and serves them again", .clause = "server",
+	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts) },
+	.steps = { .request = request, .response = response, .wake = wake, .fast = fast },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .joined = joined,
+};
