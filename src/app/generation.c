@@ -180,6 +180,12 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 	g->chain = &model->chain;
 	model->chain.instance = 1;   /* one server: its answers stay good over a reload */
 	enum err err = read_tls(g, why);
+	g->cookie = r->cookie;
+	const char *secret = model->process.cookie_secret;
+	if (secret != NULL && *secret != 0 && cookie_secret_parse(span_text(secret), &g->cookie) != OK) {
+		buf_text(why, "cookie-secret: expected 32 hexadecimal digits");
+		err = ERR_SYNTAX;
+	}
 	for (unsigned i = 0; i < model->listen.nlistens && err == OK; i++)
 		err = listener_take(r, g, &model->listen.listens[i], workers, why);
 	if (err == OK) {

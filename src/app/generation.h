@@ -48,6 +48,7 @@ struct registry {
 	struct listener *listeners;
 	struct life *lives;
 	struct live_env env;
+	struct cookie_secret cookie;         /* for those that configure none: the same over reloads */
 	uint32_t listener_nr;
 	uint32_t instances;
 };

@@ -174,6 +174,9 @@ static void make_workers(struct server *s, uint32_t n)
 	uint8_t random[32];
 	process_random(random);
 	memcpy(key.k, random, sizeof(key.k));
+	process_random(random);
+	memcpy(s->registry.cookie.k, random, sizeof(s->registry.cookie.k));
+	explicit_bzero(random, sizeof(random));
 	s->nworkers = n;
 	s->registry.env = (struct live_env){ .key = key, .workers = n };
 	s->workers = heap_new(sizeof(*s->workers) * n);
@@ -413,8 +416,8 @@ static int start(struct server *s, struct model *m)
 
 static void greet(struct server *s)
 {
-	logger_say(&s->logger, "notice", "DNSSEC is not validated yet: answers are authenticated by TLS alone and never "
-	           "marked AD; trust anchors are read by a later version");
+	logger_say(&s->logger, "notice", "this version does not validate DNSSEC yet: answers are authenticated by TLS alone and "
+	           "are never marked AD; trust anchors have no effect");
 	logger_say(&s->logger, "info", "start of service (signet %s).", SIGNET_VERSION);
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
 }

@@ -105,6 +105,7 @@ static void count_answer(struct metrics *m, unsigned rcode)
 	metrics_add(m, rcode < COUNT(by_rcode) ? by_rcode[rcode] : M_ANSWERS_OTHER, 1);
 }
 
+/* Clients that sent a cookie get one back; whether theirs was ours is for the ACL to use (RFC7873 5.2). */
 static void cookie_step(struct serving *s, struct client *c, enum client_sort *sort, unsigned *rcode)
 {
 	const struct generation *g = s->w->generation;
@@ -115,7 +116,11 @@ static void cookie_step(struct serving *s, struct client *c, enum client_sort *s
 		*rcode = RCODE_FORMERR;
 		return;
 	}
-	cookie_judge(&g->cookie, s->w->engine.now.wall, c);
+	uint32_t age, wall = (uint32_t)s->w->engine.now.wall.sec;
+	c->cookie_valid = c->edns.cookie.n > COOKIE_CLIENT_BYTES &&
+	                  cookie_check(&g->cookie, c->edns.cookie, &c->from, wall, &age);
+	cookie_make(&g->cookie, c->edns.cookie.p, &c->from, wall, c->cookie);
+	c->ncookie = COOKIE_CLIENT_BYTES + COOKIE_SERVER_BYTES;
 }
 
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
