@@ -69,7 +69,7 @@ TEXTS = [
     ('SVCB', r'16 foo.example. alpn="f\\\\oo\\,bar,h2"'), ('SVCB', '1 . dohpath=/dns-query{?dns} alpn=h2'),
     ('HTTPS', '1 . alpn="h2,h3" no-default-alpn port=8443'), ('HTTPS', '0 Alias.Example.'),
     ('HTTPS', '1 . ech=AEX+DQBBFQAgACC92g== ipv4hint=192.0.2.1,192.0.2.2'),
-    ('URI', '10 1 "ftp://ftp1.example.com/public"'),
+    ('SPF', '"v=spf1 -all" x'), ('URI', '10 1 "ftp://ftp1.example.com/public"'),
     ('CAA', '0 issue "letsencrypt.org"'), ('CAA', '128 issuewild ";"'),
     ('CAA', r'0 iodef "mailto:a\"b@example.com"'), ('CAA', '0 issue "ca.example; accounturi=https://x/1"'),
     ('TYPE65280', r'\# 5 0102 0304FF'), ('A', r'\# 4 C0000201'), ('MX', r'\# 5 000A 0141 00'),

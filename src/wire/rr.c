@@ -49,6 +49,7 @@ struct mnemonic {
 
 static const struct mnemonic mnemonics[] = {
 #define RR(code, MNEMONIC, flags, source, fields) { code, sizeof(#MNEMONIC) - 1, #MNEMONIC },
+#define NAMED(code, MNEMONIC, source) { code, sizeof(#MNEMONIC) - 1, #MNEMONIC },
 #define META(code, MNEMONIC, source) { code, sizeof(#MNEMONIC) - 1, #MNEMONIC },
 #include "wire/rrtypes.def"
 };

@@ -7,6 +7,7 @@
 /* RR_A, RR_NS, ...: code points of the rows of rrtypes.def. Types without a row are plain numbers (RFC3597). */
 enum rrtype {
 #define RR(code, NAME, flags, source, fields) RR_##NAME = code,
+#define NAMED(code, NAME, source) RR_##NAME = code,
 #define META(code, NAME, source) RR_##NAME = code,
 #include "wire/rrtypes.def"
 };

@@ -235,6 +235,9 @@ static void types_classes_and_names_within(void **state)
 	assert_string_equal(buf_cstr(&b), "ANYTYPE65280NONECLASS17");
 	assert_int_equal(rrtype_from_text(span_text("nsec3Param"), &v), OK);
 	assert_int_equal(v, RR_NSEC3PARAM);
+	assert_int_equal(rrtype_from_text(span_text("LOC"), &v), OK);   /* a name without a row */
+	assert_int_equal(v, RR_LOC);
+	assert_int_equal(rdata_name_at(RR_LOC, span_of("\0", 1), 0), -1);
 	assert_int_not_equal(rrtype_from_text(span_text("TYPE65536"), &v), OK);
 	assert_int_not_equal(rrtype_from_text(span_text("TYPE"), &v), OK);
 	assert_int_not_equal(rrtype_from_text(span_text(""), &v), OK);
