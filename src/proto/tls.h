@@ -1,6 +1,7 @@
 /* tls: TLS 1.2 and 1.3 over OpenSSL, bytes in and bytes out. Knows no socket: the caller feeds what it read and sends
  * what tls_output shows. OpenSSL objects are made and freed here alone. Every buffer is bounded and given back when
- * empty; a connection at rest costs 15 kB as server and 19 kB as client, all of it OpenSSL's. No key, secret or message goes into a text.
+ * empty; a connection at rest costs 15 kB as server and 19 kB as client, all of it OpenSSL's. No key, secret or message
+ * goes into a text.
  * threads   a context and its connections belong to one thread; a store is shared by all
  * lifetime  a context counts its connections: tls_context_free lets it go with the last of them
  * source    RFC7858, RFC8310, RFC8446; attacks F6, F7
