@@ -42,6 +42,7 @@ struct shape {
 	enum err (*take)(struct cursor *c);             /* check the field at the cursor, move behind it */
 	void (*print)(struct span field, struct buf *to);   /* of a field that take() has passed */
 	enum err (*scan)(struct scan *s);               /* from text, as many words as it needs */
+	bool (*printable)(struct span field);           /* false: the record gets the \# form; NULL: always true */
 };
 
 struct field {

@@ -345,17 +345,19 @@ static enum err check_mandatory(struct span listed, struct span params)
 	return OK;
 }
 
-static enum err take_params(struct cursor *c)
+/* Keys rise, values are what their keys demand. */
+static enum err check_params(struct span params)
 {
-	size_t start = c->at;
+	struct cursor c;
 	int last = -1;
 	unsigned n = 0;
 	struct span listed = { 0 };
-	while (c->at < c->msg.n) {
-		const uint8_t *head = take(c, 4);
+	cursor_init(&c, params, 0);
+	while (c.at < params.n) {
+		const uint8_t *head = take(&c, 4);
 		if (head == NULL)
 			return ERR_SHORT;
-		struct span value = { take(c, get_u16(head + 2)), get_u16(head + 2) };
+		struct span value = { take(&c, get_u16(head + 2)), get_u16(head + 2) };
 		if (value.p == NULL)
 			return ERR_SHORT;
 		int key = get_u16(head);
@@ -368,7 +370,19 @@ static enum err take_params(struct cursor *c)
 			listed = value;
 		last = key;
 	}
-	return check_mandatory(listed, span_of(c->msg.p + start, c->at - start));
+	return check_mandatory(listed, params);
+}
+
+/* On the wire the parameters are opaque: a resolver passes on what only the client has to understand (RFC9460 4.3). */
+static enum err take_params(struct cursor *c)
+{
+	c->at = c->msg.n;
+	return OK;
+}
+
+static bool params_printable(struct span f)
+{
+	return check_params(f) == OK;
 }
 
 static void print_params(struct span f, struct buf *to)
@@ -431,9 +445,8 @@ static enum err scan_params(struct scan *s)
 		put_u16(size, (uint16_t)(s->to->n - value));
 	}
 	/* two of a key, a list with a key twice, a mandatory key that is missing */
-	struct cursor c;
-	cursor_init(&c, span_of(s->to->p + start, s->to->n - start), 0);
-	return buf_ok(s->to) ? take_params(&c) : ERR_SPACE;
+	return buf_ok(s->to) ? check_params(span_of(s->to->p + start, s->to->n - start)) : ERR_SPACE;
 }
 
-const struct shape shape_params = { "parameters such as alpn=h2", take_params, print_params, scan_params };
+const struct shape shape_params = { "parameters such as alpn=h2", take_params, print_params, scan_params,
+                                    params_printable };

@@ -261,6 +261,11 @@ enum err rdata_text(uint16_t type, struct span rdata, struct buf *to)
 	for (size_t start = to->n; f->shape != NULL; f++) {
 		struct span at;
 		TRY(take_alone(f, &c, &at));
+		if (f->shape->printable != NULL && !f->shape->printable(at)) {
+			to->n = start;
+			shape_anything.print(rdata, to);
+			return OK;
+		}
 		size_t before = to->n;
 		if (before > start)
 			buf_u8(to, ' ');

@@ -152,6 +152,34 @@ static void compressed_names_are_expanded(void **state)
 	arena_free(&a);
 }
 
+/* A resolver passes on parameters that it does not understand (RFC9460 4.3); as text they get the \# form. */
+static void rfc9460_4_3_opaque_parameters(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *wire, *text;
+	} rows[] = {
+		{ "00010000030001ff", "\\# 8 00010000030001FF" },           /* a port of one byte */
+		{ "00010000020000000100020161", "\\# 13 00010000020000000100020161" },   /* keys fall */
+		{ "0001000003", "\\# 5 0001000003" },
+		{ "00010000ffff0000", "\\# 8 00010000FFFF0000" },
+	};
+	struct arena a;
+	arena_init(&a, 1024);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint8_t wire[64], text[128], again[64];
+		struct buf t = buf_on(text, sizeof(text)), w = buf_on(again, sizeof(again));
+		struct span rdata = unhex(rows[i].wire, wire, sizeof(wire)), got;
+		size_t column;
+		assert_int_equal(rdata_parse(&a, rdata, 0, RR_SVCB, &got), OK);
+		assert_int_equal(rdata_text(RR_SVCB, rdata, &t), OK);
+		assert_int_equal(rdata_from_text(RR_SVCB, buf_span(&t), NULL, &w, &column), OK);
+		assert_span(buf_span(&w), rdata);
+		assert_string_equal(buf_cstr(&t), rows[i].text);
+	}
+	arena_free(&a);
+}
+
 static void wrong_text_is_refused_at_its_place(void **state)
 {
 	(void)state;
@@ -258,6 +286,7 @@ int main(void)
 		cmocka_unit_test(every_row_has_a_vector), cmocka_unit_test(vectors_text_to_wire),
 		cmocka_unit_test(vectors_wire_to_text_and_back), cmocka_unit_test(vectors_canonical),
 		cmocka_unit_test(vectors_cut_short), cmocka_unit_test(compressed_names_are_expanded),
+		cmocka_unit_test(rfc9460_4_3_opaque_parameters),
 		cmocka_unit_test(wrong_text_is_refused_at_its_place), cmocka_unit_test(records_and_their_text),
 		cmocka_unit_test(types_classes_and_names_within),
 	};
