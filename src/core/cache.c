@@ -378,7 +378,8 @@ static bool evict(struct shard *s, unsigned queue, bool chances)
 		return false;
 	}
 	uint8_t freq = atomic_load_explicit(&s->freqs[slot], memory_order_relaxed);
-	if (queue == SMALL && chances && freq >= FREQ_PROMOTED) {
+	/* Room that nobody uses yet is for all; after that one has to be asked for to stay. */
+	if (queue == SMALL && ((chances && freq >= FREQ_PROMOTED) || has_room(&s->queues[MAIN], n))) {
 		make_room(s, MAIN, n);
 		append_copy(s, at, n, slot, hash);
 		atomic_store_explicit(&s->freqs[slot], 0, memory_order_relaxed);

@@ -94,7 +94,7 @@ static void random_work(void **state)
 		struct cache *c = cache_new(bytes, &key);
 		memset(versions, 0, sizeof(versions));
 		unsigned found = 0;
-		for (unsigned i = 0; i < 60000; i++) {
+		for (unsigned i = 0; i < 30000; i++) {
 			uint32_t k = rng_below(&rng, KEYS);
 			uint64_t h = cache_hash(c, key_of(&k));
 			struct cache_meta meta = { 1, 2, 0 };
@@ -176,7 +176,7 @@ struct race {
 	_Atomic unsigned torn, found;
 };
 
-enum { RACE_PUTS = 100000, RACE_KEYS = 400, RACE_WORDS = 40, READERS = 2 };
+enum { RACE_PUTS = 30000, RACE_KEYS = 400, RACE_WORDS = 40, READERS = 2 };
 
 static void *reader(void *arg)
 {
