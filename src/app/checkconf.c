@@ -60,24 +60,28 @@ static const char *text_of(struct arena *a, const struct diag_line *l)
 
 /* ---- errors of the file ---- */
 
-/* What is said in other words, or at another time, than ours: by how our text begins or goes on. */
+/* What is said in other words, or at another time, than ours: by what our text holds. */
 static const struct wording {
 	const char *holds;
-	bool parser;           /* the parser of that program says it, with file and line */
+	bool parser;           /* the parser of that program says it, with file and line; else it comes after all parsing */
 	const char *text;      /* NULL: ours */
 	const char *fatal;     /* the line that ends the check; NULL: the text itself is that line */
 } wordings[] = {
 	{ "is no access control action", true, "expected deny, refuse, deny_non_local, refuse_non_local, allow, "
-	  "allow_setrd, allow_snoop or allow_cookie as access control action", NULL },
-	{ "local-zone type", true, NULL, NULL },
+	  "allow_setrd or allow_snoop as access control action", NULL },
+	{ "local-zone type", true, "local-zone type: expected static, deny, refuse, redirect, transparent, "
+	  "typetransparent, inform, inform_deny, inform_redirect, always_transparent, always_refuse, always_nxdomain, "
+	  "always_nodata, always_deny, always_null, noview, nodefault or ipset", NULL },
 	{ "number expected", true, NULL, NULL },
 	{ "port number or range", true, NULL, NULL },
 	{ "the NSID must be", true, NULL, NULL },
 	{ "edns buffer size too small", true, NULL, NULL },
 	{ "expected 128 bit hex string", true, NULL, NULL },
+	{ " value < 0", false, NULL, NULL },
 	{ "cannot parse forward", false, NULL, "Could not set forward zones" },
 	{ "cannot parse stub", false, NULL, "Could not set stub zones" },
 	{ "local-data", false, NULL, "failed local-zone, local-data configuration" },
+	{ "cannot parse name", false, NULL, "failed local-zone, local-data configuration" },
 };
 
 static const struct wording *wording_of(const struct diag_line *l)
@@ -86,6 +90,16 @@ static const struct wording *wording_of(const struct diag_line *l)
 		if (strstr(l->text, wordings[i].holds) != NULL)
 			return &wordings[i];
 	return NULL;
+}
+
+/* What stands between the first quotes behind `mark`. */
+static const char *quoted(struct checkconf *c, const char *text, const char *mark)
+{
+	const char *first = strstr(text, mark);
+	if (first == NULL)
+		return NULL;
+	first += strlen(mark);
+	return arena_text(c->arena, span_of(first, strcspn(first, "'")));
 }
 
 static const char *wording_text(struct checkconf *c, const struct diag_line *l)
@@ -115,7 +129,7 @@ static unsigned places_find(const struct diag *d, unsigned syntax, struct place 
 		if (l->level != DIAG_ERROR)
 			continue;
 		const struct wording *w = wording_of(l);
-		if (nr++ < syntax || (w != NULL && w->parser))
+		if (w == NULL ? nr++ < syntax : w->parser)
 			ret[n++] = (struct place){ l, nr };
 	}
 	if (n > 0)
@@ -138,7 +152,14 @@ static int meaning_error(struct checkconf *c, const struct diag *d)
 		return 1;
 	}
 	if (w != NULL && w->fatal != NULL) {
+		const char *record = quoted(c, text, "error parsing local-data at ");
+		record = record == NULL ? NULL : quoted(c, text, " '");
+		const char *kind = quoted(c, l->text, "expected a domain name, then '");
 		say("error", text);
+		if (record != NULL)
+			say("error", arena_printf(c->arena, "Bad local-data RR %s", record));
+		if (kind != NULL)
+			say("error", arena_printf(c->arena, "bad zone name %s %s", text + strlen("cannot parse name "), kind));
 		return fatal(w->fatal);
 	}
 	if (net != NULL && strchr(net, '/') != NULL) {
@@ -154,9 +175,13 @@ static int file_errors(struct checkconf *c, const struct diag *d, unsigned synta
 	unsigned n = places == NULL ? 0 : places_find(d, syntax, places);
 	if (n == 0)
 		return meaning_error(c, d);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(stderr, "%s:%u: error: %s\n", places[i].line->file, places[i].line->line,
-		        wording_text(c, places[i].line));
+	for (unsigned i = 0; i < n; i++) {
+		const struct diag_line *l = places[i].line;
+		const char *size = strncmp(l->text, "memory size", 11) == 0 ? quoted(c, l->text, ", not '") : NULL;
+		if (size != NULL)
+			say("error", arena_printf(c->arena, "unknown size specifier: '%s'", size));
+		fprintf(stderr, "%s:%u: error: %s\n", l->file, l->line, wording_text(c, l));
+	}
 	fprintf(stderr, "read %s failed: %u errors in configuration file\n", c->file, n);
 	return 1;
 }
@@ -235,8 +260,11 @@ static int check_machine(struct checkconf *c)
 	if (p->chroot[0] != 0 && !is_there(p->chroot, true))
 		return fatal("bad chroot directory");
 	const char *directory = p->directory == NULL ? "" : full_name(c, p->directory);
-	if (directory == NULL || (directory[0] != 0 && !is_there(directory, true)))
+	if (directory == NULL || (directory[0] != 0 && access(directory, F_OK) != 0)) {
+		say("error", arena_printf(c->arena, "cannot chdir to directory: %s (%s)", p->directory, strerror(errno)));
+		is_there(directory, true);
 		return fatal("bad chdir directory");
+	}
 	for (unsigned i = 0; i < COUNT(files); i++)
 		if (check_files(c, files[i]) != 0)
 			return 1;
@@ -246,6 +274,78 @@ static int check_machine(struct checkconf *c)
 		return fatal("pidfile directory does not exist");
 	if (p->username != NULL && p->username[0] != 0 && getpwnam(p->username) == NULL)
 		return fatal(arena_printf(c->arena, "user '%s' does not exist.", p->username));
+	return 0;
+}
+
+/* ---- what is said of a good file ---- */
+
+static bool is_local(const char *text)
+{
+	struct addr a;
+	return addr_parse(span_of(text, strcspn(text, "@#")), 0, &a) == OK && addr_is_loopback(&a);
+}
+
+/* Servers that will not be asked. Clauses were numbered as they came. */
+static void localhost_print(const struct checkconf *c)
+{
+	const struct directive *first = c->model->statements, *name;
+	for (const struct directive *d = first; d != NULL; d = d->next)
+		if (strcmp(d->word.text, "do-not-query-localhost") == 0 && strcmp(d->args[0].text, "no") == 0)
+			return;
+	for (const struct directive *d = first; d != NULL; d = d->next) {
+		bool addr = strcmp(d->word.text, "forward-addr") == 0 || strcmp(d->word.text, "stub-addr") == 0;
+		if (!addr || !is_local(d->args[0].text))
+			continue;
+		for (name = first; name != NULL; name = name->next)
+			if (name->clause_nr == d->clause_nr && strcmp(name->word.text, "name") == 0)
+				break;
+		fprintf(stderr, "unbound-checkconf: warning: %s: '%s' is specified for %s: '%s', but "
+		        "do-not-query-localhost: yes means that the address will not be used for lookups.\n",
+		        d->word.text, d->args[0].text, d->clause, name == NULL ? "" : name->args[0].text);
+	}
+}
+
+/* Of our warnings those that the other program has too. */
+static void warnings_print(struct checkconf *c, const struct diag *d)
+{
+	for (const struct diag_line *l = d->first; l != NULL; l = l->next) {
+		size_t n = strcspn(l->text, ";");
+		const char *dot = n > 0 && l->text[n - 1] != '.' ? "." : "";
+		if (strncmp(l->text, "duplicate local-zone ", 21) == 0)
+			say("warning", arena_printf(c->arena, "%.*s%s", (int)n, l->text, dot));
+		else if (strncmp(l->text, "duplicate ", 10) == 0)
+			say("error", text_of(c->arena, l));
+	}
+	localhost_print(c);
+}
+
+/* Modules in an order that program is known to work with. */
+static int check_modules(struct checkconf *c)
+{
+	static const char *const known[] = { "python", "subnetcache", "respip", "dns64", "validator", "cachedb", "ipset",
+	                                     "iterator" };
+	const char *at = NULL, *list;
+	for (const struct directive *d = c->model->statements; d != NULL; d = d->next)
+		if (strcmp(d->word.text, "module-config") == 0)
+			at = d->args[0].text;
+	unsigned last = 0;
+	bool ordered = true;
+	list = at;
+	while (at != NULL && *(at += strspn(at, " \t")) != 0) {
+		size_t n = strcspn(at, " \t");
+		unsigned rank = 0;
+		for (unsigned i = 0; i < COUNT(known); i++)
+			if (strlen(known[i]) == n && strncmp(known[i], at, n) == 0)
+				rank = i + 1;
+		if (rank == 0)
+			return fatal(arena_printf(c->arena, "module_conf lists module '%.*s' but that module is not available.",
+			                          (int)n, at));
+		ordered = ordered && (rank == 1 || rank > last);
+		last = rank;
+		at += n;
+	}
+	if (list != NULL && (!ordered || last != COUNT(known)))
+		return fatal(arena_printf(c->arena, "module conf '%s' is not known to work", list));
 	return 0;
 }
 
@@ -296,10 +396,12 @@ static int check(struct checkconf *c)
 	struct model *m = model_load_as_unbound(c->file, &d, &syntax);
 	if (m == NULL)
 		return file_errors(c, &d, syntax);
-	for (const struct diag_line *l = d.first; l != NULL && !c->quiet; l = l->next)
-		say(strncmp(l->text, "duplicate ", 10) == 0 ? "error" : "warning", text_of(c->arena, l));
 	c->model = m;
+	if (!c->quiet)
+		warnings_print(c, &d);
 	int status = check_machine(c);
+	if (status == 0)
+		status = check_modules(c);
 	if (status == 0 && c->option != NULL)
 		status = option_print(c);
 	else if (status == 0 && !c->quiet)

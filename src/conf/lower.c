@@ -175,6 +175,10 @@ static enum err instances_of(struct lowering *w, const struct owner *o)
 		if (!zone_name(w, c, &in))
 			continue;
 		TRY(defaults_set(w, &in));
+		/* Parsers of the clause's other statements may want to say which zone it is. */
+		for (size_t i = 0; i < in.settings->nopts; i++)
+			if (in.settings->opts[i].type == OPT_CUSTOM && strcmp(in.settings->opts[i].unbound.name, "name") == 0)
+				in.settings->opts[i].parse(in.self, c->name, w->arena, w->r->diag);
 		w->to->instances[w->to->n++] = in;
 	}
 	return OK;

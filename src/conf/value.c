@@ -118,7 +118,7 @@ static void field_store(const struct opt *row, void *self, int64_t v)
 static bool wrong(const struct value_place *at, const char *theirs, const char *what, const char *text)
 {
 	if (at->voice == VOICE_UNBOUND)
-		diag_error(at->diag, at->file, at->line, at->column, "%s", theirs);
+		diag_error(at->diag, at->file, at->line, at->column, "%s; expected %s, not '%.200s'", theirs, what, text);
 	else
 		diag_error(at->diag, at->file, at->line, at->column, "%s: '%.200s' is wrong; expected %s", at->option, text,
 		           what);
@@ -132,7 +132,9 @@ static bool in_range(const struct opt *row, int64_t v, const struct value_place 
 	int64_t max = open ? field_max(row->type) : MIN(row->max, field_max(row->type));
 	if (v >= row->min && v <= max)
 		return true;
-	if (at->voice == VOICE_UNBOUND)
+	if (at->voice == VOICE_UNBOUND && v < 0)
+		diag_error(at->diag, at->file, at->line, at->column, "%s value < 0", at->option);
+	else if (at->voice == VOICE_UNBOUND)
 		diag_error(at->diag, at->file, at->line, at->column, "%s", v == 0 ? "number expected" : "value out of range");
 	else
 		diag_error(at->diag, at->file, at->line, at->column, "%s: %lld is out of range; expected %lld to %lld",

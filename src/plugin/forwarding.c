@@ -154,7 +154,8 @@ void forwarding_addr(void *self, const struct directive *d, struct arena *a, str
 	struct upstream u = { 0 };
 	if (!parse_upstream(arg->text, a, &u)) {
 		diag_error(diag, d->file, arg->line, arg->column,
-		           "cannot parse %s ip address: '%s'; expected IP[@PORT][#TLSNAME]", d->word.text, arg->text);
+		           "cannot parse %.*s %s ip address: '%s'; expected IP[@PORT][#TLSNAME]",
+		           (int)strcspn(d->word.text, "-"), d->word.text, f->name_text, arg->text);
 		return;
 	}
 	if (f->group.n == UPSTREAMS_MAX) {

@@ -59,7 +59,7 @@ void localzone_zone(void *self, const struct directive *d, struct arena *a, stru
 		complain_kind(d, diag);
 	} else if (name_from_text(span_text(d->args[0].text), NULL, store, &name) != OK) {
 		diag_error(diag, d->file, d->args[0].line, d->args[0].column,
-		           "cannot parse name %s; expected a domain name", d->args[0].text);
+		           "cannot parse name %s; expected a domain name, then '%s'", d->args[0].text, d->args[1].text);
 	} else {
 		s->next = z->zones;
 		z->zones = s;
