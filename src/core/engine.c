@@ -255,17 +255,21 @@ static struct budget_share take_share(struct budget *b)
 }
 
 /* Another worker owns the question: it runs it, we keep a place for its answer. */
-static void hand_over(struct query *asker, struct query *child, uint32_t owner)
+static void hand_over(struct query *child, uint32_t owner, struct budget_share share)
 {
-	struct engine *e = asker->engine;
 	child->ask.remote = true;
-	child->own = (struct budget){ 0 };
-	struct effect *fx = effects_add(e->fx, FX_ASK);
+	struct effect *fx = effects_add(child->engine->fx, FX_ASK);
 	fx->query = child;
 	fx->worker = owner;
 	fx->remote = child->id;
-	fx->share = take_share(asker->budget);
+	fx->share = share;
 	arm(child);
+}
+
+/* Who runs what can be joined: one worker for each question, unless this turn has said too much already. */
+static uint32_t owner_of(const struct engine *e, uint64_t hash)
+{
+	return effects_room(e->fx) > HAND_OVER_RESERVE ? (uint32_t)(hash >> 32) % e->workers : e->worker;
 }
 
 static void pay(struct query *asker, struct query *child)
@@ -302,20 +306,25 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 	w.spends = true;
 	enum err err = add_waiter(child, w);
 	ASSERT(err == OK);
-	uint32_t owner = (uint32_t)(hash >> 32) % e->workers;
-	if (owner != e->worker && q->ask.depth == 0 && effects_room(e->fx) > HAND_OVER_RESERVE)
-		hand_over(q, child, owner);
+	uint32_t owner = q->ask.depth == 0 ? owner_of(e, hash) : e->worker;
+	if (owner != e->worker)
+		hand_over(child, owner, take_share(q->budget));
 	else
 		query_wake(child);
 	return OK;
 }
 
-void engine_ask(struct engine *e, const struct remote_ask *ask)
+static struct query like_asked(const struct remote_ask *ask)
 {
 	bool top = ask->place == 0;
-	struct query like = { .chain = ask->chain, .top = top ? 0 : (uint16_t)(ask->place - 1), .place = ask->place,
-		              .question = ask->question, .checking_disabled = ask->checking_disabled,
-		              .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth } };
+	return (struct query){ .chain = ask->chain, .top = top ? 0 : (uint16_t)(ask->place - 1), .place = ask->place,
+		               .question = ask->question, .checking_disabled = ask->checking_disabled,
+		               .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth } };
+}
+
+void engine_ask(struct engine *e, const struct remote_ask *ask)
+{
+	struct query like = like_asked(ask);
 	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->checking_disabled);
 	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions };
 	struct waiter w = { .worker = ask->worker, .remote = ask->remote, .share = share };
@@ -362,7 +371,18 @@ void engine_alone(struct engine *e, const struct chain *chain, unsigned place, c
 	struct remote_ask ask = { .chain = chain, .place = (uint16_t)(place + 1), .depth = 1, .alone = true,
 		                  .question = *question, .checking_disabled = checking_disabled,
 		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS } };
-	engine_ask(e, &ask);
+	uint64_t hash = ask_hash(e, chain, ask.place, question, checking_disabled);
+	uint32_t owner = owner_of(e, hash);
+	if (owner == e->worker) {
+		engine_ask(e, &ask);
+		return;
+	}
+	struct query like = like_asked(&ask);
+	struct query *child = find_ask(e, &like, hash) != NULL ? NULL : ask_new(e, &like, hash);
+	if (child == NULL)
+		return;   /* under way already, or no room: it was nobody's question */
+	child->budget = &child->own;
+	hand_over(child, owner, ask.share);
 }
 
 /* ---- turns ---- */

@@ -1,0 +1,711 @@
+#include "sim/host.h"
+
+#include "base/heap.h"
+#include "core/exchange.h"
+
+#define START_MS 1000000
+#define LETTER_MS_MAX 3u
+#define STEPS_MAX 400000u
+#define GRACE_MS 5
+#define IDLE_END_MS 200000      /* after the last reply: idle connections and probes have ended by then */
+
+const char *const lie_names[LIE_COUNT] = { "none", "id", "three-ids", "question", "no-response", "garbage", "cut", "extra",
+	"servfail", "refused", "no-edns", "tc", "silent" };
+
+static void fault(struct host *h, const char *what)
+{
+	if (h->fault == NULL)
+		h->fault = what;
+}
+
+static void trace(struct host *h, const void *p, size_t n)
+{
+	const uint8_t *bytes = p;
+	for (size_t i = 0; i < n; i++)
+		h->trace = (h->trace ^ bytes[i]) * UINT64_C(0x100000001b3);
+}
+
+static void trace_event(struct host *h, uint32_t what, uint64_t which, struct span bytes)
+{
+	struct {
+		msec at;
+		uint64_t which, what;
+	} t = { h->now.ms, which, what };
+	trace(h, &t, sizeof(t));
+	trace(h, bytes.p, bytes.n);
+}
+
+/* ---- what will happen ---- */
+
+static bool before(const struct happening *a, const struct happening *b)
+{
+	return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+static struct happening *schedule(struct host *h, msec at, enum happen_kind kind, struct span bytes)
+{
+	if (h->nheap == h->cap_heap) {
+		size_t cap = h->cap_heap == 0 ? 256 : h->cap_heap * 2;
+		struct happening **heap = heap_new(sizeof(*heap) * cap);
+		if (h->nheap > 0)
+			memcpy(heap, h->heap, sizeof(*heap) * h->nheap);
+		heap_free(h->heap);
+		h->heap = heap;
+		h->cap_heap = cap;
+	}
+	struct happening *e = heap_new(sizeof(*e) + bytes.n);
+	e->at = at;
+	e->order = h->order++;
+	e->kind = kind;
+	e->entry = -1;
+	e->bytes = (uint8_t *)(e + 1);
+	if (bytes.n > 0)
+		memcpy(e->bytes, bytes.p, bytes.n);
+	e->event.bytes = span_of(e->bytes, bytes.n);
+	size_t i = h->nheap++;
+	for (; i > 0 && before(e, h->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		h->heap[i] = h->heap[(i - 1) / 2];
+	h->heap[i] = e;
+	return e;
+}
+
+static struct happening *next_happening(struct host *h)
+{
+	struct happening *first = h->heap[0], *last = h->heap[--h->nheap];
+	size_t i = 0;
+	for (size_t kid; (kid = 2 * i + 1) < h->nheap; i = kid) {
+		if (kid + 1 < h->nheap && before(h->heap[kid + 1], h->heap[kid]))
+			kid++;
+		if (before(last, h->heap[kid]))
+			break;
+		h->heap[i] = h->heap[kid];
+	}
+	if (h->nheap > 0)
+		h->heap[i] = last;
+	return first;
+}
+
+/* ---- the network ---- */
+
+static bool chance(struct host *h, unsigned of_100)
+{
+	return of_100 > 0 && rng_below(&h->rng, 100) < of_100;
+}
+
+static msec trip(struct host *h, const struct server *s)
+{
+	return s->rtt / 2 + (s->jitter > 0 ? (msec)rng_below(&h->rng, (uint32_t)s->jitter) : 0);
+}
+
+static bool is_dead(const struct host *h, const struct server *s)
+{
+	return h->now.ms >= s->dead_from && h->now.ms < s->dead_until;
+}
+
+static struct wire *wire_find(struct host *h, uint32_t worker, uint64_t id, bool stream)
+{
+	for (unsigned i = 0; i < WIRES_MAX; i++) {
+		struct wire *w = &h->wires[i];
+		if (w->used && w->worker == worker && w->id == id && w->stream == stream)
+			return w;
+	}
+	return NULL;
+}
+
+static struct wire *wire_new(struct host *h, uint32_t worker, uint64_t id, const struct upstream *u)
+{
+	for (unsigned i = 0; i < WIRES_MAX; i++) {
+		struct wire *w = &h->wires[i];
+		if (w->used)
+			continue;
+		*w = (struct wire){ .used = true, .id = id, .worker = worker, .entry = -1 };
+		while (w->server < h->nservers && !addr_eq(&h->servers[w->server].addr, &u->addr))
+			w->server++;
+		if (w->server < h->nservers)
+			return w;
+		w->used = false;
+		break;
+	}
+	fault(h, "a question for somebody who was not configured, or too many at once");
+	return NULL;
+}
+
+static void post_event(struct host *h, const struct wire *w, msec at, const struct event *ev, int entry)
+{
+	struct happening *e = schedule(h, at, HAPPEN_EVENT, ev->bytes);
+	struct span copy = e->event.bytes;
+	e->event = *ev;
+	e->event.bytes = copy;
+	e->event.socket = w->stream ? 0 : w->id;
+	e->event.stream = w->stream ? w->id : 0;
+	e->worker = w->worker;
+	e->entry = entry;
+}
+
+static void arrive_later(struct host *h, const struct wire *w, struct span message)
+{
+	struct server *s = &h->servers[w->server];
+	if (!w->stream && chance(h, s->loss))
+		return;
+	struct happening *e = schedule(h, h->now.ms + trip(h, s), HAPPEN_ARRIVES, message);
+	e->nr = w->server;
+	e->worker = w->worker;
+	e->event.socket = w->id;
+	e->event.kind = w->stream ? EV_MESSAGE : EV_DATAGRAM;
+}
+
+static void perform_datagram(struct host *h, uint32_t worker, const struct effect *fx)
+{
+	struct msg m;
+	size_t at;
+	if (h->tls)
+		fault(h, "plaintext although TLS is asked for");
+	struct wire *w = wire_new(h, worker, fx->socket, fx->server);
+	if (w == NULL || msg_peek(fx->bytes, &m, &at) != OK)
+		return;
+	h->sent++;
+	w->entry = world_find(&h->world, m.question.name);
+	w->flags = m.flags;
+	for (unsigned i = 0; i < WIRES_MAX; i++) {
+		const struct wire *o = &h->wires[i];
+		if (o != w && o->used && !o->stream && o->server == w->server && o->entry == w->entry && o->entry >= 0 &&
+		    o->flags == w->flags)
+			fault(h, "one server is asked the same twice at once");
+	}
+	arrive_later(h, w, fx->bytes);
+}
+
+static void perform_open(struct host *h, uint32_t worker, const struct effect *fx)
+{
+	if (h->tls && !fx->server->tls)
+		fault(h, "a stream without TLS although TLS is asked for");
+	struct wire *w = wire_new(h, worker, fx->stream, fx->server);
+	if (w == NULL)
+		return;
+	w->stream = true;
+	struct server *s = &h->servers[w->server];
+	s->opens++;
+	struct event ev = { .kind = EV_CLOSED, .why = CLOSED_REFUSED, .text = "connection refused" };
+	if (is_dead(h, s)) {
+		if (s->refuses)
+			post_event(h, w, h->now.ms + s->rtt, &ev, -1);
+		return;
+	}
+	if (fx->server->tls && s->proof != PROOF_GOOD) {
+		ev.why = CLOSED_AUTH;
+		ev.text = s->proof == PROOF_WRONG_NAME ? "the certificate is for other names"
+			: "the certificate's issuer is not known";
+		post_event(h, w, h->now.ms + 2 * s->rtt, &ev, -1);
+		return;
+	}
+	ev = (struct event){ .kind = EV_OPENED };
+	post_event(h, w, h->now.ms + s->rtt * (fx->server->tls ? 2 : 1), &ev, -1);
+}
+
+static void perform_write(struct host *h, uint32_t worker, const struct effect *fx)
+{
+	struct wire *w = wire_find(h, worker, fx->stream, true);
+	if (w == NULL)
+		return;
+	if (!w->open)
+		fault(h, "written before the stream was open");
+	for (struct span s = fx->bytes; s.n >= 2;) {
+		size_t n = get_u16(s.p);
+		if (s.n < n + 2) {
+			fault(h, "half a message written");
+			return;
+		}
+		h->sent++;
+		arrive_later(h, w, span_of(s.p + 2, n));
+		s = span_from(s, n + 2);
+	}
+}
+
+/* ---- servers ---- */
+
+static enum lie pick_lie(struct host *h, const struct server *s)
+{
+	if (s->lies == 0 || !chance(h, s->lies_of_100))
+		return LIE_NONE;
+	for (unsigned tries = 0; tries < 64; tries++) {
+		unsigned lie = rng_below(&h->rng, LIE_COUNT);
+		if (s->lies >> lie & 1)
+			return (enum lie)lie;
+	}
+	return LIE_NONE;
+}
+
+/* Records that nobody asked for, about names that are none of this answer's. */
+static void add_extra(const struct question *q, struct buf *b)
+{
+	static const uint8_t victim[] = "\6victim\5world", evil[] = "\2ns\4evil", a66[] = { 66, 66, 66, 66 };
+	struct msg_writer w;
+	struct msg m;
+	struct arena a;
+	uint8_t copy[4096];
+	struct buf out = buf_on(copy, sizeof(copy));
+	arena_init(&a, 1u << 20);
+	struct name vn = { victim, sizeof(victim), 2 }, en = { evil, sizeof(evil), 2 };
+	struct rr rr = { .owner = vn, .type = RR_A, .class = CLASS_IN, .ttl = 86400, .rdata = span_of(a66, 4) };
+	struct rr ns = { .owner = name_root, .type = RR_NS, .class = CLASS_IN, .ttl = 86400,
+		         .rdata = span_of(evil, sizeof(evil)) };
+	enum err err = msg_parse(&a, buf_span(b), &m);
+	msg_begin(&w, &out, m.id, m.flags);
+	msg_question(&w, q);
+	for (unsigned s = SEC_ANSWER; s <= SEC_ADDITIONAL && err == OK; s++) {
+		for (size_t i = 0; i < m.nrrs && err == OK; i++) {
+			if (m.rrs[i].section == s)
+				err = msg_rr(&w, (enum section)s, &m.rrs[i]);
+		}
+		rr.owner = s == SEC_ADDITIONAL ? en : vn;
+		if (err == OK)
+			err = msg_rr(&w, (enum section)s, s == SEC_AUTHORITY ? &ns : &rr);
+	}
+	msg_end(&w);
+	if (err == OK && buf_ok(&out) && out.n <= b->cap) {
+		memcpy(b->p, out.p, out.n);
+		b->n = out.n;
+	}
+	arena_free(&a);
+}
+
+/* Turn a true answer into what this server says. returns whether it is still true */
+static bool bend(struct host *h, enum lie lie, const struct question *q, uint16_t id, struct buf *b)
+{
+	static const uint8_t victim[] = "\6victim\5world";
+	struct question other = { .name = { victim, sizeof(victim), 2 }, .type = RR_A, .class = CLASS_IN };
+	uint16_t flags = get_u16(b->p + 2);
+	bool whole = !(flags & FLAG_TC) && FLAGS_RCODE(flags) != RCODE_REFUSED;
+	switch (lie) {
+	case LIE_ID:
+	case LIE_THREE_IDS:
+	case LIE_NO_RESPONSE:
+		b->n = 0;
+		b->full = false;
+		world_answer(&h->world, q, lie == LIE_NO_RESPONSE ? id : (uint16_t)(id ^ 0x5a5a), true, 4096, b);
+		if (lie == LIE_NO_RESPONSE)
+			b->p[2] &= 0x7f;
+		return false;
+	case LIE_QUESTION:
+		b->n = 0;
+		b->full = false;
+		world_answer(&h->world, &other, id, true, 4096, b);
+		return false;
+	case LIE_GARBAGE:
+		for (size_t i = MSG_HEADER + q->name.len + 4u; i < b->n; i++)
+			b->p[i] = (uint8_t)rng_below(&h->rng, 256);
+		put_u16(b->p + 6, 3);
+		return false;
+	case LIE_CUT:
+		b->n -= MIN(b->n - MSG_HEADER, 1 + rng_below(&h->rng, 20));
+		return false;
+	case LIE_EXTRA:
+		if (whole)
+			add_extra(q, b);
+		return whole;
+	case LIE_SERVFAIL:
+	case LIE_REFUSED:
+	case LIE_NO_EDNS:
+		b->n = MSG_HEADER + q->name.len + 4u;
+		memset(b->p + 6, 0, 6);
+		b->p[3] = (uint8_t)((b->p[3] & 0xf0) | (lie == LIE_SERVFAIL ? RCODE_SERVFAIL : lie == LIE_REFUSED
+			? RCODE_REFUSED : RCODE_FORMERR));
+		return false;
+	case LIE_TC:
+		b->p[2] |= 2;
+		return false;
+	case LIE_NONE:
+	case LIE_SILENT:
+	case LIE_COUNT:
+		break;
+	}
+	return whole;
+}
+
+static void send_back(struct host *h, const struct wire *w, struct span bytes, int entry)
+{
+	struct server *s = &h->servers[w->server];
+	struct event ev = { .kind = w->stream ? EV_MESSAGE : EV_DATAGRAM, .bytes = bytes };
+	unsigned copies = w->stream ? 1 : chance(h, s->loss) ? 0 : chance(h, s->twice) ? 2 : 1;
+	for (unsigned i = 0; i < copies; i++)
+		post_event(h, w, h->now.ms + trip(h, s), &ev, entry);
+}
+
+/* A question reaches a server. */
+static void arrives(struct host *h, const struct happening *e)
+{
+	static uint8_t room[65535];
+	struct server *s = &h->servers[e->nr];
+	struct wire *w = wire_find(h, e->worker, e->event.socket, e->event.kind == EV_MESSAGE);
+	struct buf b = buf_on(room, sizeof(room));
+	struct msg m;
+	struct edns edns = { 0 };
+	size_t at;
+	bool stream = e->event.kind == EV_MESSAGE;
+	s->datagrams += !stream;
+	s->streamed += stream;
+	if (is_dead(h, s) && !stream && s->refuses && w != NULL)
+		post_event(h, w, h->now.ms + s->rtt / 2, &(struct event){ .kind = EV_UNREACHABLE }, -1);
+	if (is_dead(h, s) || w == NULL || msg_peek(e->event.bytes, &m, &at) != OK)
+		return;
+	if (msg_query_edns(e->event.bytes, &m, at, &edns) != OK)
+		fault(h, "a malformed question");
+	s->without_edns += !edns.present;
+	if (stream && chance(h, s->closes)) {
+		struct event ev = { .kind = EV_CLOSED, .why = CLOSED_PEER, .text = "closed by the server" };
+		post_event(h, w, h->now.ms + trip(h, s), &ev, -1);
+		return;
+	}
+	enum lie lie = pick_lie(h, s);
+	if ((lie == LIE_TC && stream) || (lie == LIE_NO_EDNS && !edns.present))
+		lie = LIE_NONE;
+	if (lie == LIE_SILENT)
+		return;
+	world_answer(&h->world, &m.question, m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512, &b);
+	bool is_true = bend(h, lie, &m.question, m.id, &b);
+	int entry = is_true ? world_find(&h->world, m.question.name) : -1;
+	for (unsigned i = 0; i < (lie == LIE_THREE_IDS ? 3u : 1u); i++)
+		send_back(h, w, buf_span(&b), entry);
+}
+
+/* ---- effects ---- */
+
+static void judge(struct host *h, struct asked *a)
+{
+	struct msg m;
+	struct arena arena;
+	arena_init(&arena, 1u << 20);
+	if (msg_parse(&arena, a->reply, &m) != OK)
+		fault(h, "a malformed reply");
+	else if (m.id != a->id || m.question.type != a->type || !span_eq(span_of(m.question.name.wire, m.question.name.len),
+	                                                                span_of(a->name.wire, a->name.len)))
+		fault(h, "a reply to another question, or in another case");
+	else if (a->entry >= 0) {
+		const char *wrong = world_judge(&h->world, (unsigned)a->entry, &m, h->now.ms, &h->stale);
+		if (wrong != NULL)
+			fault(h, wrong);
+	}
+	arena_free(&arena);
+}
+
+static void replied(struct host *h, unsigned nr, struct span bytes)
+{
+	struct asked *a = &h->asked[nr];
+	a->replied = h->now.ms;
+	a->reply = arena_span(&h->keep, bytes);
+	if (a->replies++ > 0)
+		fault(h, "two replies to one question");
+	if (h->now.ms > a->at + QUERY_LIFE_MS + GRACE_MS)
+		fault(h, "a reply after the deadline");
+	trace_event(h, 1000, nr, bytes);
+	if (bytes.n > 0)
+		judge(h, a);
+}
+
+static void perform_reply(struct host *h, uint32_t worker, const struct query *q)
+{
+	static uint8_t room[65535];
+	struct buf out = buf_on(room, sizeof(room));
+	uint32_t turn = (uint32_t)rng_u64(&h->engines[worker].rng);
+	enum err err = OK;
+	if (q->budget->packets > BUDGET_PACKETS || q->budget->questions > BUDGET_QUESTIONS)
+		fault(h, "a budget below nothing");
+	if (!q->dropped && q->answer == NULL)
+		err = reply_error(&h->model->reply, q->client, RCODE_SERVFAIL, 0, err_text(q->err), &out);
+	else if (!q->dropped)
+		err = reply_write(&h->model->reply, q->client, q->answer, 0, UINT32_MAX, turn, &out);
+	if (err != OK)
+		fault(h, "a reply that could not be written");
+	replied(h, (unsigned)q->client->conn - 1, buf_span(&out));
+}
+
+static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
+{
+	msec at = h->now.ms + rng_below(&h->rng, LETTER_MS_MAX);
+	if (fx->kind == FX_ASK) {
+		const struct query *q = fx->query;
+		struct span name = span_of(q->question.name.wire, q->question.name.len);
+		struct happening *e = schedule(h, at, HAPPEN_ASK, name);
+		e->worker = fx->worker;
+		e->ask = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
+			                      .checking_disabled = q->checking_disabled, .question = q->question,
+			                      .share = fx->share, .worker = from, .remote = fx->remote,
+			                      .deadline = q->deadline };
+		e->ask.question.name.wire = e->bytes;
+		return;
+	}
+	struct span blob = fx->answer == NULL ? (struct span){ 0 } : span_of(fx->answer, fx->answer->size);
+	struct happening *e = schedule(h, at, HAPPEN_TELL, blob);
+	e->worker = fx->worker;
+	e->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others, .share = fx->share,
+		                          .answer = blob.n == 0 ? NULL : (const void *)e->bytes };
+}
+
+static void perform(struct host *h, uint32_t worker, const struct effect *fx)
+{
+	struct wire *w;
+	trace_event(h, fx->kind, fx->socket + fx->stream, fx->bytes);
+	switch (fx->kind) {
+	case FX_REPLY:
+		perform_reply(h, worker, fx->query);
+		break;
+	case FX_DATAGRAM:
+		perform_datagram(h, worker, fx);
+		break;
+	case FX_OPEN:
+		perform_open(h, worker, fx);
+		break;
+	case FX_WRITE:
+		perform_write(h, worker, fx);
+		break;
+	case FX_SOCKET_END:
+	case FX_CLOSE:
+		w = wire_find(h, worker, fx->socket + fx->stream, fx->kind == FX_CLOSE);
+		if (w != NULL)
+			w->used = false;
+		break;
+	case FX_ASK:
+	case FX_TELL:
+		post_letter(h, worker, fx);
+		break;
+	case FX_LOG:
+		h->log[0] = 0;
+		memcpy(h->log, fx->bytes.p, MIN(fx->bytes.n, sizeof(h->log) - 1));
+		h->log[MIN(fx->bytes.n, sizeof(h->log) - 1)] = 0;
+		break;
+	}
+}
+
+static void perform_all(struct host *h, uint32_t worker)
+{
+	struct effects *fx = &h->fx[worker];
+	for (unsigned i = 0; i < fx->n; i++)
+		perform(h, worker, &fx->list[i]);
+	fx->n = 0;
+	arena_free(&h->scratch[worker]);
+}
+
+/* ---- what happens ---- */
+
+static void client_asks(struct host *h, unsigned nr)
+{
+	static uint8_t room[65535];
+	uint8_t packet[512];
+	struct asked *a = &h->asked[nr];
+	struct engine *e = &h->engines[a->worker];
+	struct buf b = buf_on(packet, sizeof(packet)), out = buf_on(room, sizeof(room));
+	struct msg_writer w;
+	struct question q = { .name = a->name, .type = a->type, .class = CLASS_IN };
+	msg_begin(&w, &b, a->id, a->flags);
+	msg_question(&w, &q);
+	if (a->edns) {
+		size_t at = edns_begin(&b, 1232, 0, false);
+		edns_end(&b, at);
+		msg_opt_counted(&w);
+	}
+	msg_end(&w);
+	struct client c = { .proto = a->tcp ? PROTO_TCP : PROTO_UDP, .conn = nr + 1, .arrived = h->now.ms,
+		            .from = { .family = ADDR_4, .port = 5353, .ip = { 127, 0, 0, 1 } } };
+	unsigned rcode;
+	if (client_read(&c, buf_span(&b), 1232, &rcode) != CLIENT_QUESTION) {
+		fault(h, "a good question is not taken");
+		return;
+	}
+	struct fast f = { .engine = e, .chain = &h->model->chain, .client = &c, .out = &out, .reply = &h->model->reply };
+	enum verdict v = engine_fast(&f);
+	a->cached = v == ANSWERED;
+	if (v == ANSWERED)
+		replied(h, nr, buf_span(&out));
+	else if (v != SLOW || engine_question(e, f.chain, f.place, &c) != OK)
+		replied(h, nr, (struct span){ 0 });
+}
+
+static void deliver(struct host *h, const struct happening *e)
+{
+	bool stream = e->event.kind != EV_DATAGRAM && e->event.kind != EV_UNREACHABLE;
+	struct wire *w = wire_find(h, e->worker, stream ? e->event.stream : e->event.socket, stream);
+	if (w == NULL || (e->event.kind == EV_MESSAGE && !w->open))
+		return;
+	if (stream && e->event.kind == EV_OPENED)
+		w->open = true;
+	if (stream && e->event.kind == EV_CLOSED)
+		w->used = false;
+	if (e->entry >= 0)
+		h->world.entries[e->entry].told = h->now.ms;
+	trace_event(h, 2000 + e->event.kind, e->event.socket + e->event.stream, e->event.bytes);
+	engine_event(&h->engines[e->worker], &e->event);
+}
+
+static void happen(struct host *h, const struct happening *e)
+{
+	switch (e->kind) {
+	case HAPPEN_NOTHING:
+		break;
+	case HAPPEN_CLIENT:
+		client_asks(h, e->nr);
+		break;
+	case HAPPEN_ARRIVES:
+		arrives(h, e);
+		break;
+	case HAPPEN_EVENT:
+		deliver(h, e);
+		break;
+	case HAPPEN_ASK:
+		engine_ask(&h->engines[e->worker], &e->ask);
+		break;
+	case HAPPEN_TELL:
+		engine_told(&h->engines[e->worker], &e->told);
+		break;
+	}
+}
+
+static msec next_time(const struct host *h)
+{
+	msec at = h->nheap == 0 ? NEVER : h->heap[0]->at;
+	for (unsigned i = 0; i < h->workers; i++)
+		at = MIN(at, engine_deadline(&h->engines[i]));
+	return at;
+}
+
+void host_run(struct host *h, msec until)
+{
+	msec end = until;
+	for (unsigned step = 0; h->fault == NULL; step++) {
+		msec at = next_time(h);
+		if (at == NEVER || at > end)
+			break;
+		if (step == STEPS_MAX)
+			fault(h, "no end of it");
+		h->now.ms = MAX(h->now.ms, at);
+		for (unsigned i = 0; i < h->workers; i++)
+			h->engines[i].now = h->now;
+		while (h->nheap > 0 && h->heap[0]->at <= h->now.ms) {
+			struct happening *e = next_happening(h);
+			happen(h, e);
+			heap_free(e);
+			for (unsigned i = 0; i < h->workers; i++) {
+				if (h->fx[i].n > EFFECTS_MAX / 2)
+					perform_all(h, i);
+			}
+		}
+		for (unsigned i = 0; i < h->workers; i++) {
+			while (engine_turn(&h->engines[i]))
+				perform_all(h, i);
+		}
+	}
+	if (until != NEVER)
+		h->now.ms = MAX(h->now.ms, until);
+}
+
+unsigned host_ask(struct host *h, msec at, uint32_t worker, const char *name, uint16_t type, const struct asked *how)
+{
+	ASSERT(h->nasked < ASKED_MAX);
+	uint8_t store[NAME_MAX_BYTES];
+	struct name origin, n;
+	uint8_t world_store[NAME_MAX_BYTES];
+	enum err err = name_from_text(span_text("world."), NULL, world_store, &origin);
+	if (err == OK)
+		err = name_from_text(span_text(name), &origin, store, &n);
+	ASSERT(err == OK);
+	struct asked *a = &h->asked[h->nasked];
+	*a = *how;
+	a->at = at;
+	a->worker = worker;
+	a->name = name_dup(&h->keep, n);
+	a->type = type;
+	a->entry = world_find(&h->world, n);
+	a->id = (uint16_t)rng_u64(&h->rng);
+	schedule(h, at, HAPPEN_CLIENT, (struct span){ 0 })->nr = h->nasked;
+	return h->nasked++;
+}
+
+uint64_t host_metric(const struct host *h, enum metric m)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < h->workers; i++)
+		n += h->metrics[i].n[m];
+	return n;
+}
+
+/* ---- beginning and end ---- */
+
+bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed)
+{
+	memset(h, 0, sizeof(*h));
+	h->blocks = heap_blocks();
+	h->trace = UINT64_C(0xcbf29ce484222325);
+	h->now.ms = START_MS;
+	h->now.wall.sec = 1800000000;
+	h->workers = workers;
+	arena_init(&h->keep, 256u << 20);
+	arena_init(&h->conf, 8u << 20);
+	diag_init(&h->diag, &h->conf);
+	rng_seed_number(&h->rng, seed);
+	h->model = model_from_text(span_text(conf), &h->diag);
+	if (h->model == NULL) {
+		h->workers = 0;
+		return false;
+	}
+	struct live_env env = { .workers = workers };
+	rng_fill(&h->rng, &env.key, sizeof(env.key));
+	struct chain *c = &h->model->chain;
+	c->instance = 1;
+	for (unsigned i = 0; i < c->n; i++) {
+		if (h->model->plugins[i]->live_make != NULL)
+			c->links[i].live = h->model->plugins[i]->live_make(c->links[i].self, &env);
+	}
+	h->fx = heap_new(sizeof(*h->fx) * workers);
+	for (unsigned i = 0; i < workers; i++) {
+		uint8_t bytes[32];
+		rng_fill(&h->rng, bytes, sizeof(bytes));
+		engine_init(&h->engines[i], i, workers, &env.key, bytes);
+		arena_init(&h->scratch[i], 16u << 20);
+		h->fx[i].scratch = &h->scratch[i];
+		h->engines[i].fx = &h->fx[i];
+		h->engines[i].metrics = &h->metrics[i];
+		h->engines[i].now = h->now;
+	}
+	return true;
+}
+
+static void leave(struct host *h)
+{
+	struct chain *c = &h->model->chain;
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct plugin *p = h->model->plugins[i];
+		for (unsigned k = 0; k < h->workers && p->live_leave != NULL; k++) {
+			p->live_leave(c->links[i].live, &h->engines[k]);
+			perform_all(h, k);
+		}
+	}
+}
+
+void host_fini(struct host *h)
+{
+	for (unsigned i = 0; i < h->workers; i++) {
+		if (h->fault == NULL && (h->engines[i].queries.used > 0 || h->engines[i].asks.n > 0 ||
+		                         h->engines[i].sockets.used > 0 || h->engines[i].clients > 0))
+			fault(h, "something is left under way");
+	}
+	if (h->model != NULL) {
+		leave(h);
+		for (unsigned i = 0; i < h->workers; i++) {
+			engine_fini(&h->engines[i]);
+			arena_free(&h->scratch[i]);
+		}
+		for (unsigned i = 0; i < h->model->chain.n; i++) {
+			const struct plugin *p = h->model->plugins[i];
+			if (p->live_free != NULL)
+				p->live_free(h->model->chain.links[i].live);
+		}
+		model_free(h->model);
+	}
+	while (h->nheap > 0)
+		heap_free(next_happening(h));
+	heap_free(h->heap);
+	heap_free(h->fx);
+	arena_free(&h->keep);
+	arena_free(&h->conf);
+	if (heap_blocks() != h->blocks)
+		fault(h, "memory is left behind");
+}

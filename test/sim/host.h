@@ -1,0 +1,109 @@
+/* host: the resolver under test (its real engines on a chain lowered from a configuration's text) in a world of its own:
+ * a fake clock, workers and the letters between them, and a network of servers that are slow, dead, lossy or lie.
+ * Everything comes from one seed, so a run repeats exactly; its trace hash says whether it did. */
+#ifndef SIM_HOST_H
+#define SIM_HOST_H
+
+#include "conf/model.h"
+#include "sim/world.h"
+
+#define SERVERS_MAX 8u
+#define WORKERS_MAX 4u
+#define ASKED_MAX 2048u
+#define WIRES_MAX 256u
+
+/* What a server says instead of the truth. */
+enum lie { LIE_NONE, LIE_ID, LIE_THREE_IDS, LIE_QUESTION, LIE_NO_RESPONSE, LIE_GARBAGE, LIE_CUT, LIE_EXTRA, LIE_SERVFAIL,
+	   LIE_REFUSED, LIE_NO_EDNS, LIE_TC, LIE_SILENT, LIE_COUNT };
+extern const char *const lie_names[LIE_COUNT];
+
+enum proof { PROOF_GOOD, PROOF_WRONG_NAME, PROOF_UNKNOWN_CA };
+
+struct server {
+	struct addr addr;
+	msec rtt, jitter;
+	unsigned loss, twice, closes;       /* of 100 */
+	unsigned lies_of_100;
+	uint32_t lies;                      /* bits by enum lie: those it tells */
+	msec dead_from, dead_until;         /* not there */
+	bool refuses;                       /* while dead: says so instead of silence */
+	enum proof proof;
+	unsigned datagrams, streamed, opens, without_edns;   /* what came */
+};
+
+/* One question of a client and what became of it. */
+struct asked {
+	msec at, replied;
+	uint32_t worker;
+	int entry;
+	unsigned replies;
+	uint16_t id, flags;
+	struct name name;
+	uint16_t type;
+	bool tcp, edns, cached;
+	struct span reply;
+};
+
+/* An open datagram question, or a stream, as the network sees it. */
+struct wire {
+	uint64_t id;
+	uint32_t worker;
+	unsigned server;
+	bool used, stream, open;
+	int entry;
+	uint16_t flags;
+};
+
+enum happen_kind { HAPPEN_NOTHING, HAPPEN_CLIENT, HAPPEN_ARRIVES, HAPPEN_EVENT, HAPPEN_ASK, HAPPEN_TELL };
+
+struct happening {
+	msec at;
+	uint64_t order;
+	enum happen_kind kind;
+	unsigned nr;                        /* client, server */
+	uint32_t worker;
+	int entry;                          /* a true answer about it */
+	struct event event;
+	struct remote_ask ask;
+	struct remote_answer told;
+	uint8_t *bytes;
+};
+
+struct host {
+	struct world world;
+	struct model *model;
+	struct arena keep, conf;
+	struct diag diag;
+	struct rng rng;                     /* the world's chances; the engines have their own */
+	struct now now;
+	unsigned workers;
+	struct engine engines[WORKERS_MAX];
+	struct effects *fx;                 /* [workers] */
+	struct arena scratch[WORKERS_MAX];
+	struct metrics metrics[WORKERS_MAX];
+	unsigned nservers;
+	struct server servers[SERVERS_MAX];
+	struct wire wires[WIRES_MAX];
+	struct happening **heap;            /* by time, then order */
+	size_t nheap, cap_heap;
+	uint64_t order, trace;
+	unsigned nasked, sent;
+	struct asked asked[ASKED_MAX];
+	bool tls;                           /* no plaintext may leave */
+	struct stale_rules stale;
+	const char *fault;                  /* the first promise broken */
+	char log[1024];                     /* the last lines for the operator */
+	size_t blocks;
+};
+
+/* returns false when the configuration has errors: h->diag says which */
+bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed);
+/* Let go of everything; a block left behind is a fault. */
+void host_fini(struct host *h);
+/* A client will ask this. The number of the question. */
+unsigned host_ask(struct host *h, msec at, uint32_t worker, const char *name, uint16_t type, const struct asked *how);
+/* Run until then, or until all questions are answered and all is quiet (NEVER). */
+void host_run(struct host *h, msec until);
+uint64_t host_metric(const struct host *h, enum metric m);
+
+#endif
