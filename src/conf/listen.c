@@ -305,7 +305,7 @@ static const struct opt opts[] = {
 	  .doc = "Ports that questions to upstreams may leave from." },
 	{ .unbound = { "outgoing-port-avoid", NULL }, CUSTOM, .parse = range_parse, .repeats = true,
 	  .doc = "Ports that questions to upstreams must not leave from." },
-	{ .unbound = { "num-queries-per-thread", "2048" }, CUSTOM, .parse = clients_parse,
+	{ .unbound = { "num-queries-per-thread", "8192" }, CUSTOM, .parse = clients_parse,
 	  .doc = "Questions of clients under way at once, for each worker." },
 	{ .unbound = { "max-udp-size", "1232" }, U32(L, conf.max_udp_size), .min = 0, .max = 65536,
 	  .doc = "Longest answer over UDP, whatever the client allows." },

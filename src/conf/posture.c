@@ -120,15 +120,21 @@ static bool has_bundle(const struct model *m)
 	return m->process.ca_system || (m->process.ca_bundle != NULL && m->process.ca_bundle[0] != 0);
 }
 
+static const char *tls_option(const char *kind)
+{
+	return strcmp(kind, "stub-zone") == 0 ? "stub-tls-upstream" : "forward-tls-upstream";
+}
+
 /* The servers of a zone that is asked over TLS. */
-static void tls_zone_put(const struct model *m, const struct forwarding *f, struct buf *to)
+static void tls_zone_put(const struct model *m, const struct forwarding *f, const char *kind, struct buf *to)
 {
 	if (!has_bundle(m)) {
 		buf_printf(to, "leak: none, but zone %s gets no answers: without tls-cert-bundle: no server can prove its "
 		           "name, and there is no way back to clear text\n", f->name_text);
 		return;
 	}
-	buf_printf(to, "enforced: questions at and below %s leave over TLS alone\n", f->name_text);
+	buf_printf(to, "enforced: %s: questions at and below %s leave over TLS alone\n",
+	           m->chain.conf.tls_upstream ? "tls-upstream" : tls_option(kind), f->name_text);
 	for (unsigned i = 0; i < f->group.n && i < SERVERS_TOLD_MAX; i++) {
 		const struct upstream *u = &f->group.servers[i];
 		buf_text(to, u->tls_name != NULL ? "enforced: " : "leak: ");
@@ -150,12 +156,12 @@ static void zone_put(const struct model *m, const struct forwarding *f, const ch
 		return;
 	}
 	if (f->group.tls) {
-		tls_zone_put(m, f, to);
+		tls_zone_put(m, f, kind, to);
 	} else {
 		buf_printf(to, "leak: questions at and below %s leave in clear text over %s to %u server%s%s; cure: "
 		           "%s: yes\n", f->name_text, f->group.tcp ? "TCP" : "UDP and TCP", f->group.n,
 		           f->group.n == 1 ? "" : "s", any_name ? ", their #NAMEs are not looked at" : "",
-		           strcmp(kind, "stub-zone") == 0 ? "stub-tls-upstream" : "forward-tls-upstream");
+		           tls_option(kind));
 	}
 	if (f->first && f->group.tls)
 		buf_printf(to, "leak: when the TLS servers of %s fail, its -first: yes lets the next zone that holds the name "

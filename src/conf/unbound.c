@@ -61,12 +61,17 @@ static void skip_line(struct lex *l)
 		l->at++;
 }
 
-/* The clause that is open ends at t. */
-static void clause_end(struct reader *r, const struct lex_token *t)
+static void object_check(struct reader *r, const struct lex_token *t)
 {
 	if (r->object != NULL && r->object->row->named && r->object->name == NULL && !r->to->stopped)
 		wrong(r, t, arena_printf(r->arena, "%s without name; expected a name: in the clause of line %u",
 		                         r->object->row->name, r->object->line));
+}
+
+/* The clause that is open ends at t. */
+static void clause_end(struct reader *r, const struct lex_token *t)
+{
+	object_check(r, t);
 	r->object = NULL;
 	r->open = NULL;
 }
@@ -130,6 +135,9 @@ static const char *belongs(const struct reader *r, const char *name)
 
 static void misplaced(struct reader *r, const struct lex_token *t, const char *name)
 {
+	/* That program's grammar closes the clause before it complains. */
+	if (!own(r))
+		object_check(r, t);
 	if (r->open != NULL)
 		syntax_error(r, t, arena_printf(r->arena, "syntax error; expected %s: in a clause %s:, not in %s:", name,
 		                                belongs(r, name), r->open->name));

@@ -263,8 +263,14 @@ void value_quote(const char *text, struct buf *to)
 	bool plain = text[0] != 0 && text[0] != '#';
 	for (const char *p = text; *p != 0 && plain; p++)
 		plain = !is_blank(*p) && *p != '"' && *p != '\'' && *p != '\\';
-	/* A value came from one kind of quotes and cannot hold that kind unless escaped, so the other kind can hold it. */
-	const char *quote = plain ? "" : strchr(text, '"') != NULL && strstr(text, "\\\"") == NULL ? "'" : "\"";
+	/* A value that came from one kind of quotes holds that kind only behind a backslash. */
+	bool bare = false;
+	for (const char *p = text; *p != 0 && !bare; p++) {
+		bare = *p == '"';
+		if (*p == '\\' && p[1] != 0)
+			p++;
+	}
+	const char *quote = plain ? "" : bare ? "'" : "\"";
 	buf_text(to, quote);
 	buf_text(to, text);
 	buf_text(to, quote);
