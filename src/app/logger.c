@@ -52,6 +52,24 @@ static void flush(struct logger *l, struct buf *out)
 		put_out(l, out);
 }
 
+/* Every worker finds the same upstream dead or back; people want to read it once. */
+static bool is_said(struct logger *l, const struct record *rec)
+{
+	if (rec->kind != RECORD_TEXT)
+		return false;
+	struct span text = span_of(rec->name + rec->name_len, MIN(rec->text_len, SAID_TEXT_MAX));
+	for (unsigned i = 0; i < SAID_MAX; i++) {
+		const struct said *s = &l->said[i];
+		if (s->sec + SAID_SECS > rec->at.sec && span_eq(span_of(s->text, s->n), text))
+			return true;
+	}
+	struct said *s = &l->said[l->nsaid++ % SAID_MAX];
+	s->sec = rec->at.sec;
+	s->n = text.n;
+	memcpy(s->text, text.p, text.n);
+	return false;
+}
+
 /* All records of one worker; how many. */
 static uint64_t drain(struct logger *l, unsigned worker, struct buf *out)
 {
@@ -62,7 +80,8 @@ static uint64_t drain(struct logger *l, unsigned worker, struct buf *out)
 	for (struct record *rec; (rec = ring_peek(&r->ring, &size)) != NULL; n++) {
 		if (out->cap - out->n < LINE_MAX)
 			flush(l, out);
-		record_line(rec, style, worker, out);
+		if (!is_said(l, rec))
+			record_line(rec, style, worker, out);
 		ring_done(&r->ring);
 	}
 	if (n > 0)

@@ -8,6 +8,16 @@
 #include "app/worker.h"
 #include "io/file.h"
 
+#define SAID_MAX 32u          /* texts remembered, so that several workers' same text is one line */
+#define SAID_TEXT_MAX 512u
+#define SAID_SECS 10
+
+struct said {
+	int64_t sec;
+	size_t n;
+	uint8_t text[SAID_TEXT_MAX];
+};
+
 struct logger {
 	pthread_t thread;
 	struct worker *workers;
@@ -18,6 +28,8 @@ struct logger {
 	bool syslog;
 	_Atomic bool stop, reopen;
 	char path[FILE_PATH_MAX];
+	struct said said[SAID_MAX];
+	unsigned nsaid;
 };
 
 /* Style and file from the configuration; the folder must be there. Text goes to standard error until then. */

@@ -123,6 +123,20 @@ static void cookie_step(struct serving *s, struct client *c, enum client_sort *s
 	c->ncookie = COOKIE_CLIENT_BYTES + COOKIE_SERVER_BYTES;
 }
 
+/* What is no question gets its RCODE and no more. */
+static bool refuse(struct serving *s, const struct client *c, unsigned rcode, struct buf *out)
+{
+	struct worker *w = s->w;
+	count_answer(&w->metrics, rcode);
+	if (reply_error(&s->reply, c, rcode, -1, NULL, out) != OK)
+		return false;
+	if (w->generation->chain->conf.log_replies) {
+		struct record_reply r = { rcode, false, out->n, 0 };
+		record_reply(&w->log, w->engine.now.wall, c, &r);
+	}
+	return true;
+}
+
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
 bool serving_question(struct serving *s, struct client *c, struct span bytes, struct buf *out)
 {
@@ -137,8 +151,7 @@ bool serving_question(struct serving *s, struct client *c, struct span bytes, st
 		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
 		if (sort == CLIENT_DROP)
 			return false;
-		count_answer(&w->metrics, rcode);
-		return reply_error(&s->reply, c, rcode, -1, NULL, out) == OK;
+		return refuse(s, c, rcode, out);
 	}
 	struct fast f = { .engine = &w->engine, .chain = w->generation->chain, .client = c, .out = out };
 	f.reply = &s->reply;

@@ -10,6 +10,7 @@ struct attempt {
 	unsigned server;
 	enum transport transport;
 	bool live;                 /* an answer may still come */
+	bool useless;              /* one came that helps nobody; over UDP a true one may still follow */
 	bool replied;              /* its stream has delivered something for it */
 	uint16_t id;
 	uint8_t strays;
@@ -238,11 +239,15 @@ static void fail(struct exchange *x, enum err err)
 	x->err = err;
 }
 
+/* It is of no use. Over UDP it may be forged: the true answer may still come to the same socket (attacks A8). */
 static void refuse(struct exchange *x, struct attempt *a, const char *said)
 {
+	if (a->transport != TRANSPORT_UDP)
+		attempt_end(a);
 	struct buf b = buf_on(x->refusal, sizeof(x->refusal));
 	buf_text(&b, said);
 	buf_cstr(&b);
+	a->useless = true;
 	x->refused_by = (int)a->server;
 	x->refused |= UINT64_C(1) << a->server;
 	x->hedge = x->q->engine->now.ms;
@@ -284,13 +289,12 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	if (m == NULL || msg_parse(&q->arena, bytes, m) != OK) {
 		if (a->transport == TRANSPORT_UDP)
 			return;   /* a forger's packet must not end the wait */
-		attempt_end(a);
 		refuse(x, a, "a malformed message");
 		return;
 	}
 	pool_answered(x->pool, a->server, q->engine->now.ms - a->sent);
-	attempt_end(a);
 	if (m->flags & FLAG_TC && a->transport == TRANSPORT_UDP) {
+		attempt_end(a);
 		to_tcp(x, a->server);
 		return;
 	}
@@ -304,6 +308,7 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 		refuse(x, a, "nothing that answers the question");
 		return;
 	}
+	attempt_end(a);
 	*m = kept.msg;
 	x->answer = m;
 	x->over = true;
@@ -337,15 +342,18 @@ static void note_late(struct exchange *x)
  * spent is said soon and as such, because somebody else who waits may have some left. */
 static void last_chance(struct exchange *x, enum err err)
 {
-	bool streams = false;
-	for (unsigned i = 0; i < x->n; i++)
+	bool streams = false, hope = false;
+	for (unsigned i = 0; i < x->n; i++) {
 		streams |= x->attempts[i].live && x->attempts[i].transport != TRANSPORT_UDP;
+		hope |= x->attempts[i].live && !x->attempts[i].useless;
+	}
 	if (x->closing || live(x) == 0) {
 		fail(x, err == ERR_LIMIT ? ERR_UPSTREAM : err);
 		return;
 	}
 	x->closing = err == ERR_BUDGET || !streams;
-	msec until = x->q->engine->now.ms + (err == ERR_BUDGET ? PATIENCE_AGAIN_MS : PATIENCE_LAST_MS);
+	msec last = !hope ? PATIENCE_USELESS_MS : err == ERR_BUDGET ? PATIENCE_AGAIN_MS : PATIENCE_LAST_MS;
+	msec until = x->q->engine->now.ms + last;
 	x->hedge = x->closing ? MIN(until, x->deadline) : x->deadline;
 }
 

@@ -6,16 +6,17 @@
 #define RTT_UNKNOWN 80          /* ms; between a near server and a far one, so that all get tried */
 #define RTT_MAX 2000
 #define RTT_EQUAL 5             /* ms: no difference worth choosing by */
-#define PATIENCE_UNKNOWN 250    /* ms */
-#define PATIENCE_MIN 30
+#define PATIENCE_UNKNOWN 320    /* ms */
+#define PATIENCE_MIN 320        /* a resolver behind the server may have to ask around: earlier is only more load */
 #define PATIENCE_MAX 400
-#define PATIENCE_ALONE 300      /* where there is no other server, asking early only doubles the load */
+#define PATIENCE_ALONE 400      /* where there is no other server, asking early only doubles the load */
 #define HANDSHAKE_TRIPS 3       /* round trips to an answer over a connection yet to be opened */
 #define OPEN_MS_MAX 3000        /* a connection not open by then is given up */
 #define STALL_MS_MAX 3000       /* questions out and not a byte back */
 #define IDLE_MS_MAX 30000       /* an unused connection is closed (RFC7766 6.2.3) */
 #define LATE_MAX 3u             /* unanswered questions in a row that open the breaker, */
 #define SILENT_MS 1000          /* if it has said nothing at all for so long */
+#define MUTE_MAX 3u
 #define BREAKER_FIRST 500       /* ms until it is tried again; doubles */
 #define BREAKER_MAX 4000
 #define PROBE_DEMAND_MS 60000   /* a failed server is probed while its group was used this recently */
@@ -48,7 +49,7 @@ struct server {
 	struct upstream conf;
 	msec srtt, var;                 /* 0: unknown */
 	msec heard;                     /* last answer */
-	unsigned late, fails;
+	unsigned late, fails, mute;     /* mute: connections in a row that took questions and ended without an answer */
 	msec broken_until;              /* 0: good */
 	bool auth;                      /* it failed to prove its name */
 	bool streamed;                  /* all questions go over connections; else only what UDP cannot carry */
@@ -520,8 +521,9 @@ static void stream_closed(struct stream *st, const struct event *ev)
 	if (auth)
 		metrics_add(e->metrics, M_UPSTREAM_AUTH, 1);
 	/* A peer may close an idle connection at any time (RFC7766 6.2.3): no failure, unless it takes questions and
-	 * never answers one. */
-	if (s->streamed && (!st->open || ev->why == CLOSED_TLS || (st->pending > 0 && !st->useful)))
+	 * never answers one, again and again. */
+	s->mute = st->pending > 0 && !st->useful ? s->mute + 1 : 0;
+	if (s->streamed && (!st->open || ev->why == CLOSED_TLS || s->mute >= MUTE_MAX))
 		server_failed(p, s, ev->text == NULL ? "connection refused" : ev->text, auth);
 	stream_drop(st);
 }

@@ -12,7 +12,7 @@ struct stream_listener {
 };
 
 #define STREAM_ACCEPTS_MAX 64u   /* in one turn of the loop, so that newcomers do not starve those at work */
-#define STREAM_DEFER_SECS 3      /* TCP_DEFER_ACCEPT: a connection without a byte does not wake us */
+#define STREAM_DEFER_SECS 1      /* TCP_DEFER_ACCEPT: a connection without a byte does not wake us */
 
 /* returns  OK | ERR_WORLD, why holds one line */
 enum err stream_listen(const struct listen_conf *c, struct stream_listener *ret, struct buf *why) MUST_CHECK;

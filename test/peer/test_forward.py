@@ -113,7 +113,7 @@ def test_a_host_without_edns(world):
     plain(world)
     world.rules({"name": "old.com", "noedns": True})
     assert values(ask(world, "x.old.com")) == [address_of("x.old.com")]
-    assert not all(q["edns"] for q in sent(world, "old.com"))
+    assert not all(q["edns"] for q in world.tell("seen", name="old.com"))
 
 
 @pytest.mark.ours("drops answers that come late")
