@@ -132,10 +132,11 @@ static enum err walk_answer(struct scrub *s)
 		s->hop = (uint8_t)(hop + 1);
 		if (!name_below(s->final, s->zone))
 			return OK;
-		s->answered = keep_set(s, s->final, type) > 0;
+		const struct rr *cname = NULL, *dname = find_dname(s, s->final);
+		bool alias_wanted = type == RR_CNAME || type == RR_ANY;
+		s->answered = !(alias_wanted && dname != NULL) && keep_set(s, s->final, type) > 0;
 		if (s->answered || hop == SCRUB_CNAMES_MAX)
 			return OK;
-		const struct rr *cname = NULL, *dname = find_dname(s, s->final);
 		TRY(find_cname(s, s->final, &cname));
 		if (cname == NULL && dname == NULL)
 			return OK;
@@ -144,6 +145,12 @@ static enum err walk_answer(struct scrub *s)
 			return OK;
 		if (e != OK)
 			return e == ERR_LIMIT ? ERR_LIMIT : ERR_FORMAT;
+		if (alias_wanted) {
+			/* The CNAME that a DNAME makes is the answer, and not a step to it. */
+			s->answered = true;
+			s->final = s->names[s->nnames - 1];
+			return OK;
+		}
 		for (unsigned i = 0; i < s->nnames; i++)
 			if (name_eq(s->names[i], s->final))
 				return ERR_FORMAT;
