@@ -205,8 +205,16 @@ struct alias_state {
 	struct rr cname;
 };
 
+/* A zone that sends all its names to one of them (a search engine's safe names) means the one that the world knows. */
+static bool is_own_target(const struct localzone *z, const struct local_zone *zone, const struct question *target)
+{
+	struct ruling r;
+	judge(z, target, &r);
+	return r.say == SAY_ALIAS && r.zone == zone && kinds[zone->kind].flags & APEX;
+}
+
 /* The target is asked for like any other name; its answer comes behind the CNAME. */
-static enum verdict alias_ask(struct query *q, const struct ruling *r)
+static enum verdict alias_ask(const struct link *l, struct query *q, const struct ruling *r)
 {
 	struct alias_state *s = query_state(q, sizeof(*s));
 	if (s == NULL)
@@ -217,7 +225,7 @@ static enum verdict alias_ask(struct query *q, const struct ruling *r)
 	if (s->cname.rdata.p == NULL || name_from_wire(s->cname.rdata, &target) != OK)
 		return query_fail_err(q, ERR_LIMIT);
 	struct question ask = { .name = target, .type = q->question.type, .class = q->question.class };
-	enum err err = query_ask(q, DOOR_TOP, &ask);
+	enum err err = query_ask(q, is_own_target(l->self, r->zone, &ask) ? DOOR_BELOW : DOOR_TOP, &ask);
 	return err == OK ? WAIT : query_fail_err(q, err);
 }
 
@@ -273,7 +281,7 @@ static enum verdict request(const struct link *l, struct query *q)
 	if (r.say == SAY_DROP)
 		return DROP;
 	if (r.say == SAY_ALIAS)
-		return alias_ask(q, &r);
+		return alias_ask(l, q, &r);
 	enum err err = answer_make(&q->arena, &q->question, &r, &q->answer);
 	return err == OK ? ANSWERED : query_fail_err(q, err);
 }
