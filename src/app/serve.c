@@ -128,7 +128,7 @@ static bool refuse(struct serving *s, const struct client *c, unsigned rcode, st
 {
 	struct worker *w = s->w;
 	count_answer(&w->metrics, rcode);
-	if (reply_error(&s->reply, c, rcode, -1, NULL, out) != OK)
+	if (reply_error(&s->reply, c, rcode, (struct reason){ -1, NULL }, out) != OK)
 		return false;
 	if (w->generation->chain->conf.log_replies) {
 		struct record_reply r = { rcode, false, out->n, 0 };
@@ -209,9 +209,9 @@ static uint32_t took_us(const struct serving *s, const struct client *c)
 static enum err write_reply(struct serving *s, const struct query *q, struct buf *out)
 {
 	if (q->answer == NULL)
-		return reply_error(&s->reply, q->client, RCODE_SERVFAIL, 0, err_text(q->err), out);
+		return reply_error(&s->reply, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, out);
 	uint32_t turn = (uint32_t)rng_u64(&s->w->engine.rng);
-	return reply_write(&s->reply, q->client, q->answer, 0, UINT32_MAX, turn, out);
+	return reply_write(&s->reply, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, out);
 }
 
 /* The reply's line, if the chain's log wants one. */

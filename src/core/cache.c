@@ -172,9 +172,9 @@ size_t cache_bytes(const struct cache *c)
 	return c->bytes;
 }
 
-uint64_t cache_hash(const struct cache *c, struct span key)
+struct cache_key cache_key(const struct cache *c, struct span bytes)
 {
-	return hash_bytes(&c->key, key);
+	return (struct cache_key){ hash_bytes(&c->key, bytes), bytes };
 }
 
 /* --- looking up: no lock, no store but the frequency --- */
@@ -203,13 +203,13 @@ static uint64_t position(const struct queue *q, uint64_t tail, uint64_t offset)
 }
 
 /* Find the entry; what was read is to be believed only while its queue's tail has not passed ret->at. */
-static bool find(const struct shard *s, uint64_t hash, struct span key, struct spot *ret)
+static bool find(const struct shard *s, struct cache_key key, struct spot *ret)
 {
 	uint64_t tails[QUEUES] = { load(&s->queues[SMALL].tail), load(&s->queues[MAIN].tail) };
-	uint32_t first = set_of(hash, s->nsets) * WAYS;
+	uint32_t first = set_of(key.hash, s->nsets) * WAYS;
 	for (uint32_t i = first; i < first + WAYS; i++) {
 		uint64_t slot = load(&s->slots[i]);
-		if (slot == 0 || (slot ^ tag_of(hash)) >> 40 != 0)
+		if (slot == 0 || (slot ^ tag_of(key.hash)) >> 40 != 0)
 			continue;
 		uint64_t offset = ((slot & 0xffffffffffu) - 1) * 8;
 		unsigned queue = offset >= s->queues[SMALL].cap;
@@ -217,8 +217,8 @@ static bool find(const struct shard *s, uint64_t hash, struct span key, struct s
 		offset -= queue == MAIN ? s->queues[SMALL].cap : 0;
 		const word *at = q->words + offset / 8;
 		uint64_t sizes = load(at + HEAD_SIZES);
-		if (load(at + HEAD_HASH) != hash || key_size(sizes) != key.n ||
-		    offset + entry_size(sizes) > q->cap || !key_is(at + HEAD_WORDS, key))
+		if (load(at + HEAD_HASH) != key.hash || key_size(sizes) != key.bytes.n ||
+		    offset + entry_size(sizes) > q->cap || !key_is(at + HEAD_WORDS, key.bytes))
 			continue;
 		*ret = (struct spot){ i, queue, position(q, tails[queue], offset), sizes };
 		return true;
@@ -239,13 +239,13 @@ static void copy_out(const word *from, uint8_t *to, size_t n)
 	}
 }
 
-size_t cache_get(struct cache *c, uint64_t hash, struct span key, void *to, size_t cap, struct cache_meta *ret)
+size_t cache_get(struct cache *c, struct cache_key key, void *to, size_t cap, struct cache_meta *ret)
 {
-	struct shard *s = shard_of(c, hash);
+	struct shard *s = shard_of(c, key.hash);
 	for (unsigned try = 0; try < TRIES_MAX; try++) {
 		struct spot spot;
 		uint64_t moves = load(&s->moves);
-		if (!find(s, hash, key, &spot)) {
+		if (!find(s, key, &spot)) {
 			if (moves % 2 == 0 && load(&s->moves) == moves)
 				return 0;
 			continue;
@@ -256,7 +256,7 @@ size_t cache_get(struct cache *c, uint64_t hash, struct span key, void *to, size
 		const word *at = word_at(&s->queues[spot.queue], spot.at);
 		struct cache_meta meta = { .stored = (msec)load(at + HEAD_STORED), .expires = (msec)load(at + HEAD_EXPIRES),
 			                   .mark = (uint32_t)(spot.sizes >> 32) };
-		copy_out(at + HEAD_WORDS + round8(key.n) / 8, to, MIN(n, cap));
+		copy_out(at + HEAD_WORDS + round8(key.bytes.n) / 8, to, MIN(n, cap));
 		if (load(&s->queues[spot.queue].tail) > spot.at)
 			continue;
 		uint8_t freq = atomic_load_explicit(&s->freqs[spot.slot], memory_order_relaxed);
@@ -428,55 +428,55 @@ static void put_words(word *to, struct span from)
 		store(to + i / 8, word_of(from.p + i, from.n - i));
 }
 
-static void shard_put(struct shard *s, uint64_t hash, struct span key, struct span value,
+static void shard_put(struct shard *s, struct cache_key key, struct span value,
                       const struct cache_meta *meta)
 {
-	uint64_t sizes = (uint64_t)meta->mark << 32 | key.n << 20 | value.n;
+	uint64_t sizes = (uint64_t)meta->mark << 32 | key.bytes.n << 20 | value.n;
 	size_t n = entry_size(sizes);
 	struct spot old;
-	bool is_old = find(s, hash, key, &old);
-	unsigned queue = is_old ? old.queue : ghost_take(s, hash) ? MAIN : SMALL;
+	bool is_old = find(s, key, &old);
+	unsigned queue = is_old ? old.queue : ghost_take(s, key.hash) ? MAIN : SMALL;
 	if (n > s->queues[SMALL].cap / 4)
 		queue = MAIN;
 	make_room(s, queue, n);
 	/* Making room may have moved or dropped it. */
-	is_old = is_old && find(s, hash, key, &old);
+	is_old = is_old && find(s, key, &old);
 	struct queue *q = &s->queues[queue];
 	uint64_t place_at = place(q, n);
 	word *at = word_at(q, place_at);
-	store(at + HEAD_HASH, hash);
+	store(at + HEAD_HASH, key.hash);
 	store(at + HEAD_SIZES, sizes);
 	store(at + HEAD_STORED, (uint64_t)meta->stored);
 	store(at + HEAD_EXPIRES, (uint64_t)meta->expires);
-	put_words(at + HEAD_WORDS, key);
-	put_words(at + HEAD_WORDS + round8(key.n) / 8, value);
+	put_words(at + HEAD_WORDS, key.bytes);
+	put_words(at + HEAD_WORDS + round8(key.bytes.n) / 8, value);
 	store(&q->head, place_at + n);
-	uint32_t slot = is_old ? old.slot : slot_take(s, hash);
+	uint32_t slot = is_old ? old.slot : slot_take(s, key.hash);
 	if (!is_old) {
 		atomic_store_explicit(&s->freqs[slot], 0, memory_order_relaxed);
 		s->entries++;
 	}
-	store(&s->slots[slot], slot_word(s, hash, queue, place_at));
+	store(&s->slots[slot], slot_word(s, key.hash, queue, place_at));
 	s->inserted++;
 }
 
-void cache_put(struct cache *c, uint64_t hash, struct span key, struct span value, const struct cache_meta *meta)
+void cache_put(struct cache *c, struct cache_key key, struct span value, const struct cache_meta *meta)
 {
-	ASSERT(key.n > 0 && key.n <= KEY_MAX);
-	if (value.n > CACHE_ENTRY_MAX || HEAD_WORDS * 8 + round8(key.n) + round8(value.n) > c->entry_max)
+	ASSERT(key.bytes.n > 0 && key.bytes.n <= KEY_MAX);
+	if (value.n > CACHE_ENTRY_MAX || HEAD_WORDS * 8 + round8(key.bytes.n) + round8(value.n) > c->entry_max)
 		return;
-	struct shard *s = shard_of(c, hash);
+	struct shard *s = shard_of(c, key.hash);
 	pthread_mutex_lock(&s->lock);
-	shard_put(s, hash, key, value, meta);
+	shard_put(s, key, value, meta);
 	pthread_mutex_unlock(&s->lock);
 }
 
-bool cache_mark(struct cache *c, uint64_t hash, struct span key, uint32_t from, uint32_t to)
+bool cache_mark(struct cache *c, struct cache_key key, uint32_t from, uint32_t to)
 {
-	struct shard *s = shard_of(c, hash);
+	struct shard *s = shard_of(c, key.hash);
 	struct spot spot;
 	pthread_mutex_lock(&s->lock);
-	bool is = find(s, hash, key, &spot) && spot.sizes >> 32 == from;
+	bool is = find(s, key, &spot) && spot.sizes >> 32 == from;
 	if (is)
 		store(word_at(&s->queues[spot.queue], spot.at) + HEAD_SIZES,
 		      (spot.sizes & UINT32_MAX) | (uint64_t)to << 32);
@@ -484,12 +484,12 @@ bool cache_mark(struct cache *c, uint64_t hash, struct span key, uint32_t from, 
 	return is;
 }
 
-void cache_remove(struct cache *c, uint64_t hash, struct span key)
+void cache_remove(struct cache *c, struct cache_key key)
 {
-	struct shard *s = shard_of(c, hash);
+	struct shard *s = shard_of(c, key.hash);
 	struct spot spot;
 	pthread_mutex_lock(&s->lock);
-	if (find(s, hash, key, &spot))
+	if (find(s, key, &spot))
 		slot_clear(s, spot.slot);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -1,4 +1,4 @@
-/* cache: bytes under a key, with a byte budget for everything (index included), S3-FIFO eviction, and hits without locks.
+/* cache: bytes under a key, with a byte budget for all it takes, S3-FIFO eviction, and hits without locks.
  * Storage is a pair of byte logs a shard (small and main queue): an insert writes at the head, eviction reads at the
  * tail, so there is no allocator and no fragmentation. Positions in a log only grow, so the tail is the version: a
  * reader copies out and believes the copy if the tail has not passed the entry meanwhile. Readers never write but a
@@ -27,16 +27,21 @@ struct cache *cache_new(size_t bytes, const struct hash_key *key);
 void cache_free(struct cache *c);
 size_t cache_bytes(const struct cache *c);
 
-uint64_t cache_hash(const struct cache *c, struct span key);
+/* A key with its hash. Borrows the bytes. */
+struct cache_key {
+	uint64_t hash;
+	struct span bytes;
+};
+struct cache_key cache_key(const struct cache *c, struct span bytes);
 /* Copy the value into `to` (room cap). Expired entries are found too: the caller reads meta.
  * returns bytes of the value, 0 when absent or larger than cap */
-size_t cache_get(struct cache *c, uint64_t hash, struct span key, void *to, size_t cap, struct cache_meta *ret);
+size_t cache_get(struct cache *c, struct cache_key key, void *to, size_t cap, struct cache_meta *ret);
 /* Replace or insert. Larger than CACHE_ENTRY_MAX or than an eighth of a shard (a shard is 512 kB and
  * more, a small cache is one shard): not kept, and what is there under the key stays. */
-void cache_put(struct cache *c, uint64_t hash, struct span key, struct span value, const struct cache_meta *meta);
+void cache_put(struct cache *c, struct cache_key key, struct span value, const struct cache_meta *meta);
 /* Set meta.mark from `from` to `to`; false when absent or another was faster: so one of many prefetches. */
-bool cache_mark(struct cache *c, uint64_t hash, struct span key, uint32_t from, uint32_t to);
-void cache_remove(struct cache *c, uint64_t hash, struct span key);
+bool cache_mark(struct cache *c, struct cache_key key, uint32_t from, uint32_t to);
+void cache_remove(struct cache *c, struct cache_key key);
 void cache_clear(struct cache *c);
 
 struct cache_stats {

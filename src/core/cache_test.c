@@ -16,12 +16,12 @@ static const struct hash_key key = { { 1, 2, 3 } };
 static void put(struct cache *c, const char *k, const void *v, size_t n, uint32_t mark)
 {
 	struct cache_meta meta = { 5, 500, mark };
-	cache_put(c, cache_hash(c, span_text(k)), span_text(k), span_of(v, n), &meta);
+	cache_put(c, cache_key(c, span_text(k)), span_of(v, n), &meta);
 }
 
 static size_t get(struct cache *c, const char *k, void *to, size_t cap, struct cache_meta *meta)
 {
-	return cache_get(c, cache_hash(c, span_text(k)), span_text(k), to, cap, meta);
+	return cache_get(c, cache_key(c, span_text(k)), to, cap, meta);
 }
 
 static void verbs(void **state)
@@ -39,13 +39,13 @@ static void verbs(void **state)
 	assert_int_equal(get(c, "a", to, 10, &meta), 0);
 	put(c, "a", "other", 5, 0);
 	assert_int_equal(get(c, "a", to, sizeof(to), &meta), 5);
-	uint64_t h = cache_hash(c, span_text("a"));
-	assert_false(cache_mark(c, h, span_text("a"), 1, 2));
-	assert_true(cache_mark(c, h, span_text("a"), 0, 2));
-	assert_false(cache_mark(c, h, span_text("a"), 0, 2));
+	struct cache_key h = cache_key(c, span_text("a"));
+	assert_false(cache_mark(c, h, 1, 2));
+	assert_true(cache_mark(c, h, 0, 2));
+	assert_false(cache_mark(c, h, 0, 2));
 	assert_int_equal(get(c, "a", to, sizeof(to), &meta), 5);
 	assert_int_equal(meta.mark, 2);
-	cache_remove(c, h, span_text("a"));
+	cache_remove(c, h);
 	assert_int_equal(get(c, "a", to, sizeof(to), &meta), 0);
 	put(c, "b", "x", 1, 0);
 	cache_clear(c);
@@ -96,7 +96,7 @@ static void random_work(void **state)
 		unsigned found = 0;
 		for (unsigned i = 0; i < 30000; i++) {
 			uint32_t k = rng_below(&rng, KEYS);
-			uint64_t h = cache_hash(c, key_of(&k));
+			struct cache_key h = cache_key(c, key_of(&k));
 			struct cache_meta meta = { 1, 2, 0 };
 			unsigned what = rng_below(&rng, 10);
 			if (what < 4) {
@@ -104,12 +104,12 @@ static void random_work(void **state)
 				size_t n = fill(v, k, ++versions[k], words_max);
 				if (n > bytes / 10)
 					n = 64;
-				cache_put(c, h, key_of(&k), span_of(v, n), &meta);
+				cache_put(c, h, span_of(v, n), &meta);
 			} else if (what == 4) {
-				cache_remove(c, h, key_of(&k));
+				cache_remove(c, h);
 				versions[k] += 1000;
 			} else {
-				size_t n = cache_get(c, h, key_of(&k), v, sizeof(v), &meta);
+				size_t n = cache_get(c, h, v, sizeof(v), &meta);
 				if (n > 0)
 					assert_true(v[0] == ((uint64_t)k << 32 | versions[k]) * 0x9e3779b97f4a7c15u);
 				found += n > 0;
@@ -132,15 +132,15 @@ static void scans_do_not_flush(void **state)
 	unsigned kept = 0;
 	for (uint32_t round = 0; round < 20; round++) {
 		for (uint32_t k = 0; k < 1000; k++) {
-			uint64_t h = cache_hash(c, key_of(&k));
-			bool is = cache_get(c, h, key_of(&k), v, sizeof(v), &meta) > 0;
+			struct cache_key h = cache_key(c, key_of(&k));
+			bool is = cache_get(c, h, v, sizeof(v), &meta) > 0;
 			kept += is && round >= 10;
 			if (!is)
-				cache_put(c, h, key_of(&k), span_of(v, sizeof(v)), &meta);
+				cache_put(c, h, span_of(v, sizeof(v)), &meta);
 		}
 		for (uint32_t i = 0; i < 3000; i++) {
 			uint32_t k = 1000000 + round * 3000 + i;
-			cache_put(c, cache_hash(c, key_of(&k)), key_of(&k), span_of(v, sizeof(v)), &meta);
+			cache_put(c, cache_key(c, key_of(&k)), span_of(v, sizeof(v)), &meta);
 		}
 	}
 	assert_true(kept > 9500);   /* of 10,000 */
@@ -184,7 +184,7 @@ static void *reader(void *arg)
 	uint64_t v[RACE_WORDS];
 	for (uint32_t k = 0; !atomic_load(&r->over); k = (k + 1) % RACE_KEYS) {
 		struct cache_meta meta;
-		size_t n = cache_get(r->c, cache_hash(r->c, key_of(&k)), key_of(&k), v, sizeof(v), &meta);
+		size_t n = cache_get(r->c, cache_key(r->c, key_of(&k)), v, sizeof(v), &meta);
 		if (n > 0 && !whole(v, n, k, RACE_WORDS))
 			atomic_fetch_add(&r->torn, 1);
 		atomic_fetch_add_explicit(&r->found, n > 0, memory_order_relaxed);
@@ -201,13 +201,13 @@ static void values_are_never_torn(void **state)
 	uint64_t v[RACE_WORDS];
 	for (uint32_t i = 0; i < RACE_PUTS; i++) {
 		uint32_t k = i * 31 % RACE_KEYS;
-		uint64_t h = cache_hash(r.c, key_of(&k));
+		struct cache_key h = cache_key(r.c, key_of(&k));
 		struct cache_meta meta = { i, i, 0 };
-		cache_put(r.c, h, key_of(&k), span_of(v, fill(v, k, i, RACE_WORDS)), &meta);
+		cache_put(r.c, h, span_of(v, fill(v, k, i, RACE_WORDS)), &meta);
 		if (i % 64 == 0)
-			cache_mark(r.c, h, key_of(&k), 0, 1);
+			cache_mark(r.c, h, 0, 1);
 		if (i % 1000 == 0)
-			cache_remove(r.c, h, key_of(&k));
+			cache_remove(r.c, h);
 	}
 	atomic_store(&r.over, true);
 	for (unsigned i = 0; i < READERS; i++)

@@ -357,21 +357,21 @@ enum err packed_make(struct arena *a, const struct question *q, const struct msg
 	return OK;
 }
 
-enum err packed_error(struct arena *a, const struct question *q, unsigned rcode, int ede_code, const char *ede_text,
+enum err packed_error(struct arena *a, const struct question *q, unsigned rcode, struct reason why,
                       const struct packed **ret)
 {
-	struct ede ede = { .code = (uint16_t)ede_code };
-	if (ede_text != NULL)
-		ede.text = span_text(ede_text);
-	size_t size = sizeof(struct packed) + (ede_code < 0 ? 0 : ede_size(&ede));
+	struct ede ede = { .code = (uint16_t)why.ede };
+	if (why.text != NULL)
+		ede.text = span_text(why.text);
+	size_t size = sizeof(struct packed) + (why.ede < 0 ? 0 : ede_size(&ede));
 	struct packed *p = arena_alloc(a, size);
 	if (p == NULL)
 		return ERR_LIMIT;
 	*p = (struct packed){
 		.size = (uint32_t)size, .rcode = (uint16_t)rcode, .flags = FLAG_RA | PACKED_OWN, .origin = ORIGIN_LOCAL,
-		.nede = ede_code >= 0, .qname_len = q->name.len,
+		.nede = why.ede >= 0, .qname_len = q->name.len,
 	};
-	if (ede_code >= 0)
+	if (why.ede >= 0)
 		ede_write((uint8_t *)(p + 1), &ede);
 	*ret = p;
 	return OK;

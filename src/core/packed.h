@@ -82,8 +82,14 @@ extern const struct pack_conf pack_as_is;
  * returns OK | ERR_LIMIT too many records or the arena is full; *ret from a */
 enum err packed_make(struct arena *a, const struct question *q, const struct msg *m, const struct pack_conf *conf,
                      const struct packed **ret) MUST_CHECK;
-/* An answer of our own without records: rcode and at most one EDE (code < 0: none; text NULL: none). ttl is 0. */
-enum err packed_error(struct arena *a, const struct question *q, unsigned rcode, int ede_code, const char *ede_text,
+/* Why something failed, for the client. */
+struct reason {
+	int ede;                     /* info code (RFC8914 5.2), -1 none */
+	const char *text;            /* NULL none */
+};
+
+/* An answer of our own without records: rcode and at most one EDE. ttl is 0. */
+enum err packed_error(struct arena *a, const struct question *q, unsigned rcode, struct reason why,
                       const struct packed **ret) MUST_CHECK;
 /* The same answer with one more EDE (the first PACKED_EDE_MAX stay): a new blob from a. */
 enum err packed_with_ede(struct arena *a, const struct packed *p, int ede_code, const char *ede_text,

@@ -56,7 +56,7 @@ static void reply(struct arena *a, const struct msg *m, const struct packed *p, 
 		            .edns = { .present = true, .dnssec_ok = dnssec } };
 	struct buf b = buf_on(bytes, sizeof(bytes));
 	struct msg got;
-	must(reply_write(&conf, &c, p, 0, UINT32_MAX, 0, &b) == OK);
+	must(reply_write(&conf, &c, p, (struct reply_form){ .ttl_cap = NO_TTL_CAP }, &b) == OK);
 	must(msg_parse(a, buf_span(&b), &got) == OK);
 	must(got.rcode == m->rcode && question_eq(&got.question, &m->question));
 	if (!(got.flags & FLAG_TC) && got.counts[3] == (dnssec ? p->counts : p->counts_plain)[2] + 1)
@@ -66,7 +66,7 @@ static void reply(struct arena *a, const struct msg *m, const struct packed *p, 
 	struct reply_conf turned = conf;
 	turned.rotate = true;
 	b = buf_on(bytes, sizeof(bytes));
-	must(reply_write(&turned, &c, p, m->id, UINT32_MAX, m->id, &b) == OK);
+	must(reply_write(&turned, &c, p, (struct reply_form){ m->id, NO_TTL_CAP, m->id }, &b) == OK);
 	must(b.n <= c.size_max && msg_parse(a, buf_span(&b), &got) == OK);
 }
 

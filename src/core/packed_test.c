@@ -7,6 +7,7 @@
 
 static struct arena arena;
 static const struct pack_conf usual = { .minimal = true, .ttl_max = 86400, .negative_max = 3600 };
+static const struct reason none = { -1, NULL };
 static const struct reply_conf replying = { .edns_size = 1232, .rotate = true };
 
 static int set_up(void **state)
@@ -36,7 +37,7 @@ static struct msg reply(const struct reply_conf *conf, const struct client *c, c
 	uint8_t *bytes = arena_alloc(&arena, MSG_MAX);
 	struct buf b = buf_on(bytes, MSG_MAX);
 	struct msg m;
-	assert_int_equal(reply_write(conf, c, p, age, UINT32_MAX, rotate_by, &b), OK);
+	assert_int_equal(reply_write(conf, c, p, (struct reply_form){ age, NO_TTL_CAP, rotate_by }, &b), OK);
 	assert_int_equal(msg_parse(&arena, buf_span(&b), &m), OK);
 	assert_true(b.n <= c->size_max);
 	assert_int_equal(m.id, c->id);
@@ -165,7 +166,7 @@ static void ttls_are_clamped_and_level(void **state)
 	uint8_t bytes[512];
 	struct buf b = buf_on(bytes, sizeof(bytes));
 	struct msg r;
-	assert_int_equal(reply_write(&replying, &c, p, 9000, 30, 0, &b), OK);
+	assert_int_equal(reply_write(&replying, &c, p, (struct reply_form){ 9000, 30, 0 }, &b), OK);
 	assert_int_equal(msg_parse(&arena, buf_span(&b), &r), OK);
 	assert_int_equal(r.rrs[0].ttl, 30);
 }
@@ -213,7 +214,7 @@ static void own_errors_tell_why(void **state)
 {
 	struct question q = text_question(&arena, "a.example", RR_A);
 	const struct packed *p, *two;
-	assert_int_equal(packed_error(&arena, &q, RCODE_SERVFAIL, 22, "no upstream could answer", &p), OK);
+	assert_int_equal(packed_error(&arena, &q, RCODE_SERVFAIL, (struct reason){ 22, "no upstream could answer" }, &p), OK);
 	assert_true(packed_ok(span_of(p, p->size)));
 	struct client c = wants(&q, false);
 	struct msg r = reply(&replying, &c, p, 0, 0);
@@ -287,15 +288,15 @@ static void errors_without_answer(void **state)
 	uint8_t bytes[512];
 	struct buf b = buf_on(bytes, sizeof(bytes));
 	struct msg r;
-	assert_int_equal(reply_error(&replying, &c, RCODE_BADVERS, -1, NULL, &b), OK);
+	assert_int_equal(reply_error(&replying, &c, RCODE_BADVERS, none, &b), OK);
 	assert_int_equal(msg_parse(&arena, buf_span(&b), &r), OK);
 	assert_int_equal(r.rcode, RCODE_BADVERS);
 	b = buf_on(bytes, sizeof(bytes));
 	c = (struct client){ .id = 7, .size_max = 512 };
-	assert_int_equal(reply_error(&replying, &c, RCODE_FORMERR, -1, NULL, &b), OK);
+	assert_int_equal(reply_error(&replying, &c, RCODE_FORMERR, none, &b), OK);
 	assert_int_equal(b.n, MSG_HEADER);
 	b = buf_on(bytes, 11);
-	assert_int_equal(reply_error(&replying, &c, RCODE_FORMERR, -1, NULL, &b), ERR_SPACE);
+	assert_int_equal(reply_error(&replying, &c, RCODE_FORMERR, none, &b), ERR_SPACE);
 }
 
 static void limits_hold(void **state)

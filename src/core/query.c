@@ -23,7 +23,7 @@ enum err query_spend(struct query *q, uint32_t packets, uint32_t bytes, uint32_t
 
 enum verdict query_fail(struct query *q, unsigned rcode, int ede_code, const char *text)
 {
-	if (packed_error(&q->arena, &q->question, rcode, ede_code, text, &q->answer) == OK)
+	if (packed_error(&q->arena, &q->question, rcode, (struct reason){ ede_code, text }, &q->answer) == OK)
 		return ANSWERED;
 	q->answer = NULL;   /* the arena is full: the engine answers SERVFAIL without it */
 	return ANSWERED;

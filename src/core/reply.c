@@ -16,10 +16,6 @@ struct form {
 	unsigned nedes;
 };
 
-struct life {
-	uint32_t age, ttl_cap;
-};
-
 static bool is_stream(const struct client *c)
 {
 	return c->proto == PROTO_TCP || c->proto == PROTO_DOT;
@@ -69,13 +65,14 @@ static void put_opt(const struct reply_conf *conf, const struct client *c, const
 }
 
 /* Records with their ranges left out, TTLs set and the first address chosen. */
-static void put_records(const struct form *f, struct life life, uint32_t first, uint8_t *to)
+static void put_records(const struct form *f, struct reply_form how, uint8_t *to)
 {
 	const struct packed *p = f->p;
 	const uint8_t *records = packed_records(p);
 	const uint16_t *ttls = packed_ttls(p), *cuts = packed_cuts(p);
 	unsigned ncuts = f->dnssec ? 0 : p->ncuts, cut = 0;
 	size_t from = 0, gone = 0;
+	uint32_t first = p->rotate_n > 1 ? how.rotate_by % p->rotate_n : 0;
 	for (unsigned i = 0; i < ncuts && cuts[2 * i] < f->end; i++) {
 		memcpy(to + from - gone, records + from, cuts[2 * i] - from);
 		from = cuts[2 * i + 1];
@@ -94,7 +91,7 @@ static void put_records(const struct form *f, struct life life, uint32_t first, 
 			gone += (size_t)cuts[2 * cut + 1] - cuts[2 * cut];
 		if (cut < ncuts && ttls[i] >= cuts[2 * cut])
 			continue;
-		put_u32(to + ttls[i] - gone, ttl_aged(get_u32(records + ttls[i]), life.age, life.ttl_cap));
+		put_u32(to + ttls[i] - gone, ttl_aged(get_u32(records + ttls[i]), how.age, how.ttl_cap));
 	}
 }
 
@@ -152,8 +149,8 @@ static void put_question(uint8_t *to, const struct question *q)
 	put_u16(to + q->name.len + 2, q->class);
 }
 
-enum err reply_write(const struct reply_conf *conf, const struct client *c, const struct packed *p, uint32_t age,
-                     uint32_t ttl_cap, uint32_t rotate_by, struct buf *out)
+enum err reply_write(const struct reply_conf *conf, const struct client *c, const struct packed *p,
+                     struct reply_form form, struct buf *out)
 {
 	ASSERT(p->qname_len == c->question.name.len);
 	struct ede edes[PACKED_EDE_MAX];
@@ -170,9 +167,10 @@ enum err reply_write(const struct reply_conf *conf, const struct client *c, cons
 	uint16_t counts[4] = { 1, f.counts[0], f.counts[1], (uint16_t)(f.counts[2] + c->edns.present) };
 	put_header(to, c->id, flags_for(c, p, f.truncated), counts);
 	put_question(to + MSG_HEADER, &c->question);
-	uint32_t first = conf->rotate && p->rotate_n > 1 && f.end > 0 ? rotate_by % p->rotate_n : 0;
+	if (!conf->rotate)
+		form.rotate_by = 0;
 	if (f.end > 0)
-		put_records(&f, (struct life){ age, ttl_cap }, first, to + MSG_HEADER + question);
+		put_records(&f, form, to + MSG_HEADER + question);
 	if (c->edns.present)
 		put_opt(conf, c, &f, p->rcode, &b);
 	if (!buf_ok(&b))
@@ -181,13 +179,13 @@ enum err reply_write(const struct reply_conf *conf, const struct client *c, cons
 	return OK;
 }
 
-enum err reply_error(const struct reply_conf *conf, const struct client *c, unsigned rcode, int ede_code,
-                     const char *ede_text, struct buf *out)
+enum err reply_error(const struct reply_conf *conf, const struct client *c, unsigned rcode, struct reason why,
+                     struct buf *out)
 {
-	struct ede ede = { .code = (uint16_t)ede_code };
-	if (ede_text != NULL)
-		ede.text = span_of(ede_text, MIN(strlen(ede_text), EDE_TEXT_MAX));
-	struct form f = { .edes = &ede, .nedes = ede_code >= 0 };
+	struct ede ede = { .code = (uint16_t)why.ede };
+	if (why.text != NULL)
+		ede.text = span_of(why.text, MIN(strlen(why.text), EDE_TEXT_MAX));
+	struct form f = { .edes = &ede, .nedes = why.ede >= 0 };
 	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
 	bool asked = c->question.name.len > 0;
 	size_t question = asked ? c->question.name.len + 4u : 0;

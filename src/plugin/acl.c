@@ -31,7 +31,7 @@ static enum judgement judge(const struct access_table *t, const struct client *c
 static enum verdict fast_error(struct fast *f, unsigned rcode, int ede_code, const char *text)
 {
 	f->rcode = rcode;
-	return reply_error(f->reply, f->client, rcode, ede_code, text, f->out) == OK ? ANSWERED : DROP;
+	return reply_error(f->reply, f->client, rcode, (struct reason){ ede_code, text }, f->out) == OK ? ANSWERED : DROP;
 }
 
 static enum verdict fast(const struct link *l, struct fast *f)

@@ -27,9 +27,8 @@ struct caching {
 /* An answer found, and the key it was found under. meta.mark is the second until which a refresh is under way or held
  * off; 0 at first. */
 struct found {
-	uint8_t key[NAME_MAX_BYTES + 10];
-	size_t nkey;
-	uint64_t hash;
+	uint8_t bytes[NAME_MAX_BYTES + 10];
+	struct cache_key key;      /* borrows them */
 	struct cache_meta meta;
 	size_t n;                  /* bytes of the answer; 0 none */
 	union {
@@ -43,18 +42,17 @@ enum state { ABSENT, FRESH, STALE };
 static void key_make(struct found *f, const struct cache *c, const struct chain *chain, const struct question *q,
                      bool checking_disabled)
 {
-	struct name folded = name_fold(q->name, f->key + 10);
-	put_u32(f->key, chain->instance);
-	put_u16(f->key + 4, q->type);
-	put_u16(f->key + 6, q->class);
-	put_u16(f->key + 8, checking_disabled);
-	f->nkey = 10u + folded.len;
-	f->hash = cache_hash(c, span_of(f->key, f->nkey));
+	struct name folded = name_fold(q->name, f->bytes + 10);
+	put_u32(f->bytes, chain->instance);
+	put_u16(f->bytes + 4, q->type);
+	put_u16(f->bytes + 6, q->class);
+	put_u16(f->bytes + 8, checking_disabled);
+	f->key = cache_key(c, span_of(f->bytes, 10u + folded.len));
 }
 
 static void find(struct found *f, struct cache *c)
 {
-	f->n = cache_get(c, f->hash, span_of(f->key, f->nkey), &f->answer, CACHE_ENTRY_MAX, &f->meta);
+	f->n = cache_get(c, f->key, &f->answer, CACHE_ENTRY_MAX, &f->meta);
 }
 
 static bool is_failure(const struct packed *p)
@@ -86,7 +84,7 @@ static bool is_held(const struct found *f, msec now)
 /* Hold off refreshes; true for the one of many who may begin one now. */
 static bool hold(struct cache *c, const struct found *f, msec now)
 {
-	return cache_mark(c, f->hash, span_of(f->key, f->nkey), f->meta.mark, MAX(second(now) + HOLD_SECS, 1u));
+	return cache_mark(c, f->key, f->meta.mark, MAX(second(now) + HOLD_SECS, 1u));
 }
 
 /* In the last tenth of its life. */
@@ -114,7 +112,7 @@ static void refresh(const struct found *f, struct engine *e, const struct chain 
 	if (is_held(f, e->now.ms) || !hold(l->live, f, e->now.ms))
 		return;
 	metrics_add(e->metrics, M_PREFETCHES, 1);
-	engine_alone(e, chain, place, q, get_u16(f->key + 8) != 0);
+	engine_alone(e, chain, place, q, get_u16(f->bytes + 8) != 0);
 }
 
 /* May a stale answer go out at once: nobody wants to wait, or waiting was tried a moment ago? */
@@ -138,8 +136,9 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return SLOW;
 	if (state == STALE)
 		make_stale(&found);
-	uint32_t turn = c->id + (uint32_t)now, cap = state == STALE ? s->reply_ttl : NO_TTL_CAP;
-	if (reply_write(f->reply, c, &found.answer.packed, age_of(s, &found, now), cap, turn, f->out) != OK)
+	struct reply_form form = { .age = age_of(s, &found, now), .ttl_cap = state == STALE ? s->reply_ttl : NO_TTL_CAP,
+		                   .rotate_by = c->id + (uint32_t)now };
+	if (reply_write(f->reply, c, &found.answer.packed, form, f->out) != OK)
 		return SLOW;
 	f->rcode = found.answer.packed.rcode;
 	f->cached = true;
@@ -217,7 +216,7 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 static void store(struct cache *c, const struct found *f, const struct packed *p, msec now, msec life)
 {
 	struct cache_meta meta = { .stored = now, .expires = now + life };
-	cache_put(c, f->hash, span_of(f->key, f->nkey), span_of(p, p->size), &meta);
+	cache_put(c, f->key, span_of(p, p->size), &meta);
 }
 
 /* A failure: twice as long as the one before, if it goes on. A good answer that may still be served stays instead. */
@@ -234,7 +233,7 @@ static void store_failure(const struct link *l, const struct query *q, struct fo
 		bool reset = state == STALE && s->ttl_reset;
 		struct cache_meta meta = { .stored = old->meta.stored, .expires = now, .mark = second(now) + HOLD_SECS };
 		if (reset)
-			cache_put(l->live, old->hash, span_of(old->key, old->nkey), span_of(&old->answer, old->n), &meta);
+			cache_put(l->live, old->key, span_of(&old->answer, old->n), &meta);
 		else
 			(void)hold(l->live, old, now);
 		return;

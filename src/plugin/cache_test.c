@@ -75,7 +75,7 @@ static void perform(void)
 		struct buf b = buf_on(w.bytes, sizeof(w.bytes));
 		assert_int_equal(w.fx.list[i].kind, FX_REPLY);
 		assert_false(q->dropped);
-		assert_int_equal(reply_write(&replying, q->client, q->answer, 0, UINT32_MAX, 0, &b), OK);
+		assert_int_equal(reply_write(&replying, q->client, q->answer, (struct reply_form){ .ttl_cap = NO_TTL_CAP }, &b), OK);
 		keep_reply(&b);
 	}
 	w.fx.n = 0;

@@ -193,7 +193,7 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	if (err == OK) {
 		f->rcode = p->rcode;
 		uint32_t turn = (uint32_t)rng_u64(&f->engine->rng);
-		err = reply_write(f->reply, f->client, p, 0, UINT32_MAX, turn, f->out);
+		err = reply_write(f->reply, f->client, p, (struct reply_form){ 0, NO_TTL_CAP, turn }, f->out);
 	}
 	arena_free(&a);
 	return err == OK ? ANSWERED : SLOW;

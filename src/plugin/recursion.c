@@ -50,7 +50,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	if (v != ANSWERED)
 		return v;
 	f->rcode = RCODE_REFUSED;
-	return reply_error(f->reply, f->client, RCODE_REFUSED, (int)ede, text, f->out) == OK ? ANSWERED : DROP;
+	struct reason why = { (int)ede, text };
+	return reply_error(f->reply, f->client, RCODE_REFUSED, why, f->out) == OK ? ANSWERED : DROP;
 }
 
 static enum verdict request(const struct link *l, struct query *q)

@@ -411,9 +411,9 @@ static void perform_reply(struct host *h, uint32_t worker, const struct query *q
 	if (q->budget->packets > BUDGET_PACKETS || q->budget->questions > BUDGET_QUESTIONS)
 		fault(h, "a budget below nothing");
 	if (!q->dropped && q->answer == NULL)
-		err = reply_error(&h->model->reply, q->client, RCODE_SERVFAIL, 0, err_text(q->err), &out);
+		err = reply_error(&h->model->reply, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, &out);
 	else if (!q->dropped)
-		err = reply_write(&h->model->reply, q->client, q->answer, 0, UINT32_MAX, turn, &out);
+		err = reply_write(&h->model->reply, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, &out);
 	if (err != OK)
 		fault(h, "a reply that could not be written");
 	replied(h, (unsigned)q->client->conn - 1, buf_span(&out));
