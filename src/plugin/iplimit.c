@@ -1,6 +1,6 @@
 /* iplimit: how many questions a second one client address may ask; more are dropped, one in `factor` is let through. The
  * counters stand in one fixed table that all workers share without locks: a client is a set of four words by keyed hash,
- * so that nobody can choose whom to push out, and the one seen longest ago gives way. */
+ * so that nobody can choose whom to push out. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
@@ -39,18 +39,20 @@ static uint64_t word_count(uint64_t word, unsigned now)
 	return word_make(word >> 40, now, 1, age == 1 ? count : 0);
 }
 
-/* The client's word in its set, or the one to give way. */
+/* The client's word in its set, or the one to give way: the oldest, of equal age the one that counted least, so that a
+ * crowd of strangers does not make a heavy client forgotten. */
 static _Atomic uint64_t *word_find(struct live *live, uint64_t hash, uint64_t tag, unsigned now)
 {
 	_Atomic uint64_t *set = &live->words[(hash & (live->sets - 1)) * WAYS], *oldest = set;
-	unsigned oldest_age = 0;
+	unsigned most = 0;
 	for (unsigned i = 0; i < WAYS; i++) {
 		uint64_t word = atomic_load_explicit(&set[i], memory_order_relaxed);
 		if (word >> 40 == tag)
 			return &set[i];
 		unsigned age = word == 0 ? 256 : (now - (unsigned)(word >> 32)) & 0xff;
-		if (age > oldest_age) {
-			oldest_age = age;
+		unsigned worth = age << 16 | (COUNT_MAX - ((unsigned)(word >> 16) & COUNT_MAX));
+		if (worth > most) {
+			most = worth;
 			oldest = &set[i];
 		}
 	}
