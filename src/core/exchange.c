@@ -331,7 +331,7 @@ static void note_late(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->n; i++) {
 		struct attempt *a = &x->attempts[i];
-		if (!a->live || a->late > x->q->engine->now.ms)
+		if (!a->live || a->useless || a->late > x->q->engine->now.ms)
 			continue;
 		a->late = NEVER;
 		pool_late(x->pool, a->server);
