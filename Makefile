@@ -9,7 +9,6 @@ DESTDIR ?=
 N ?= 10000
 T ?= 60
 SEED ?= 1
-SLICES ?= store
 SIGNET = $(BUILD)/signet
 RUN = TALLY=$(BUILD)/tally $(PYTHON) tools/tally.py
 export PYTHONDONTWRITEBYTECODE = 1
@@ -52,7 +51,7 @@ endef
 
 # Real programs against ours: unbound, named, kdig, ldns, dnsperf ...; what is absent is skipped by name.
 define PEERS
-$(RUN) pytest peers $(PYTHON) -m pytest -q -rs -p no:cacheprovider test/peer
+$(RUN) pytest peers $(PYTHON) test/peer/run.py -q -rs
 endef
 
 check: release debug
@@ -79,10 +78,9 @@ peers: $(SIGNET)
 bench: $(SIGNET)
 	$(PYTHON) bench/run.py
 
-# Parts measured alone: each prints its own figures.
-slices: release
-	ninja -C $(BUILD) $(SLICES:%=bench/bench_%)
-	for name in $(SLICES); do echo "== $$name"; $(BUILD)/bench/bench_$$name || exit 1; done
+# One slice a capability, end to end, below a minute in all: work begins and ends here.
+slices: $(SIGNET)
+	$(PYTHON) tools/slices.py
 
 sim: debug
 	test -x $(DEBUG)/test/sim/sim
