@@ -267,6 +267,7 @@ static enum err tls_prepare(struct dial *d)
 		return fail(d, ERR_UPSTREAM, "%s", buf_cstr(&why));
 	struct tls_client_conf conf = { .store = d->store, .alpn = "dot" };
 	d->tls = tls_client_context(&conf, &why);
+	step(d, "certificates of %u authorities read", tls_store_count(d->store));
 	return d->tls != NULL ? OK : fail(d, ERR_UPSTREAM, "%s", buf_cstr(&why));
 }
 
@@ -310,8 +311,6 @@ static enum err ask_stream(struct dial *d, const struct dial_server *s, const st
 {
 	struct line l = { .d = d, .fd = -1, .deadline = now_ms() + DIAL_STREAM_MS };
 	ret->over = s->tls ? "TLS" : "TCP";
-	if (s->tls)
-		TRY(tls_prepare(d));
 	frame_init(&l.frame);
 	queue_init(&l.out, MSG_MAX + 2);
 	enum err err = line_connect(&l, s);
@@ -335,10 +334,12 @@ enum err dial_ask(struct dial *d, const struct dial_server *server, const struct
 {
 	char text[ADDR_TEXT_MAX + 8];
 	struct buf b = buf_on(text, sizeof(text));
-	int64_t begun = clock_usec();
 	addr_port_text(&server->addr, &b);
 	step(d, "asking %s%s%s", buf_cstr(&b), server->tls ? "#" : "", server->tls ? server->tls_name : "");
 	bool stream = server->tls || d->tcp;
+	if (server->tls)
+		TRY(tls_prepare(d));
+	int64_t begun = clock_usec();
 	enum err err = stream ? ask_stream(d, server, q, query, ret) : ask_udp(d, server, q, query, ret);
 	if (err == OK && !stream && ret->msg.flags & FLAG_TC) {
 		step(d, "truncated: once more over TCP");
