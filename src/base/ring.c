@@ -1,5 +1,7 @@
 #include "base/ring.h"
 
+#include <stdbool.h>
+
 #include "base/assert.h"
 #include "base/heap.h"
 
@@ -10,6 +12,7 @@ struct lead {
 };
 
 #define SKIP UINT32_MAX
+#define HOT_BYTES 65536u
 
 void ring_init(struct ring *r, size_t cap)
 {
@@ -43,7 +46,9 @@ void *ring_room(struct ring *r, size_t n)
 	size_t need = size <= to_end ? size : to_end + size;
 	if (need > r->cap - (head - tail))
 		return NULL;
-	if (size > to_end) {
+	/* An empty ring starts over, so that one little used touches its first pages alone. */
+	bool early = head == tail && r->cap - to_end > HOT_BYTES && size <= r->cap - to_end;
+	if (size > to_end || early) {
 		*lead_at(r, head) = (struct lead){ (uint32_t)to_end, SKIP };
 		head += to_end;
 	}

@@ -23,7 +23,7 @@ struct record_ring {
 	_Atomic uint64_t lost, written;
 };
 
-#define RECORD_RING_BYTES (1u << 20)
+#define RECORD_RING_BYTES (4u << 20)   /* a tenth of a second at full speed; pages are touched only when needed */
 #define RECORD_TEXT_MAX 512u
 
 /* A question arrived / a reply of `size` bytes left. Nothing is formatted here. */
@@ -38,7 +38,8 @@ void record_reply(struct record_ring *r, struct wall at, const struct client *c,
 /* A line about a question, or about none (c NULL). text is cut at RECORD_TEXT_MAX; in a RECORD_LOCAL_ACTION it is the
  * zone and its type, in a RECORD_SERVFAIL the reason, in a RECORD_TEXT all of the line: "LEVEL: MESSAGE" or a message
  * of level info. */
-void record_text(struct record_ring *r, enum record_kind kind, struct wall at, const struct client *c, const char *text);
+void record_text(struct record_ring *r, enum record_kind kind, struct wall at, const struct client *c,
+                 const char *text);
 
 /* How lines look (unbound.conf's log-* options). */
 struct record_style {
