@@ -38,7 +38,8 @@ static const struct packed *answer(struct arena *a, const struct question *q, bo
 	uint8_t sig[18 + 9 + 64] = { 0, RR_A, 13, 2, [18] = 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0 };
 	struct rr rrs[2] = {
 		{ .owner = q->name, .type = RR_A, .class = CLASS_IN, .ttl = 300, .rdata = span_of(address, 4) },
-		{ .owner = q->name, .type = RR_RRSIG, .class = CLASS_IN, .ttl = 300, .rdata = span_of(sig, sizeof(sig)) },
+		{ .owner = q->name, .type = RR_RRSIG, .class = CLASS_IN, .ttl = 300,
+		  .rdata = span_of(sig, sizeof(sig)) },
 	};
 	struct msg m = { .question = *q, .rrs = rrs, .nrrs = is_signed ? 2 : 1 };
 	struct pack_conf conf = { .minimal = true, .ttl_max = 86400, .negative_max = 3600 };
@@ -102,8 +103,8 @@ static void fill(size_t names, size_t mb, bool is_signed)
 	}
 	struct cache_stats stats;
 	cache_stats(c, &stats);
-	printf("%zu names, %zu MB, %s: %.0f bytes an answer in the log; %.0f of the budget when it is full\n", names, mb,
-	       is_signed ? "signed" : "unsigned", (double)stats.bytes / (double)stats.entries,
+	printf("%zu names, %zu MB, %s: %.0f bytes an answer in the log; %.0f of the budget when it is full\n", names,
+	       mb, is_signed ? "signed" : "unsigned", (double)stats.bytes / (double)stats.entries,
 	       stats.evicted > 0 ? (double)(mb << 20) / (double)stats.entries : 0.0);
 	hits(c, asked, names, false);
 	if (is_signed)

@@ -20,8 +20,8 @@
 
 /* A log's positions count bytes since the start and never come back, so "the tail has not passed it" proves that what
  * a reader copied was whole. All memory that readers see is words: loads acquire, stores release. A reader that sees
- * a word of a later entry therefore also sees the tail that was moved before it was written. A slot never points behind its
- * queue's tail: it is cleared or moved on before the tail is. */
+ * a word of a later entry therefore also sees the tail that was moved before it was written. A slot never points behind
+ * its queue's tail: it is cleared or moved on before the tail is. */
 typedef _Atomic uint64_t word;
 
 enum { SMALL, MAIN, QUEUES };
@@ -40,7 +40,7 @@ struct shard {
 	struct queue queues[QUEUES];
 	word *slots;             /* tag << 40 | 1 + unit, the main queue's units behind the small one's; 0 empty */
 	_Atomic uint8_t *freqs;  /* one a slot */
-	uint32_t *ghosts;        /* fingerprints of what the small queue lost lately; sets of GHOST_WAYS, newest first */
+	uint32_t *ghosts;        /* fingerprints of what the small queue lost lately, newest first */
 	uint32_t nsets, nghosts; /* sets of either */
 	word moves;              /* odd while an entry that goes on living has no slot */
 	uint64_t entries, inserted, evicted;
@@ -254,7 +254,8 @@ size_t cache_get(struct cache *c, struct cache_key key, void *to, size_t cap, st
 		if (n > cap && load(&s->queues[spot.queue].tail) <= spot.at)
 			return 0;
 		const word *at = word_at(&s->queues[spot.queue], spot.at);
-		struct cache_meta meta = { .stored = (msec)load(at + HEAD_STORED), .expires = (msec)load(at + HEAD_EXPIRES),
+		struct cache_meta meta = { .stored = (msec)load(at + HEAD_STORED),
+			                   .expires = (msec)load(at + HEAD_EXPIRES),
 			                   .mark = (uint32_t)(spot.sizes >> 32) };
 		copy_out(at + HEAD_WORDS + round8(key.bytes.n) / 8, to, MIN(n, cap));
 		if (load(&s->queues[spot.queue].tail) > spot.at)

@@ -3,7 +3,8 @@
 #include "core/reply.h"
 #include "core/text_test.h"
 
-#define RRSIG_OF(owner, ttl, type) owner " " ttl " IN RRSIG " type " 13 2 300 20300101000000 20200101000000 1 example. AAAA\n"
+#define RRSIG_OF(owner, ttl, type)                                                                        \
+	owner " " ttl " IN RRSIG " type " 13 2 300 20300101000000 20200101000000 1 example. AAAA\n"
 
 static struct arena arena;
 static const struct pack_conf usual = { .minimal = true, .ttl_max = 86400, .negative_max = 3600 };
@@ -132,7 +133,8 @@ static void rfc2308_5_negative_ttl(void **state)
 		{ RCODE_NOERROR, "example. 9000 IN SOA a. b. 1 2 3 4 86400\n", 0, 3600, 3600 },
 		{ RCODE_NOERROR, "example. 10 IN SOA a. b. 1 2 3 4 10\n", 600, 3600, 600 },
 		{ RCODE_NOERROR, "", 0, 3600, 5 },
-		{ RCODE_NOERROR, "example. 400 IN SOA a. b. 1 2 3 4 400\nb.example. 100 IN NSEC c.example. A\n", 0, 3600, 100 },
+		{ RCODE_NOERROR, "example. 400 IN SOA a. b. 1 2 3 4 400\n"
+		                 "b.example. 100 IN NSEC c.example. A\n", 0, 3600, 100 },
 	};
 	struct question q = text_question(&arena, "a.example", RR_A);
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -214,7 +216,8 @@ static void own_errors_tell_why(void **state)
 {
 	struct question q = text_question(&arena, "a.example", RR_A);
 	const struct packed *p, *two;
-	assert_int_equal(packed_error(&arena, &q, RCODE_SERVFAIL, (struct reason){ 22, "no upstream could answer" }, &p), OK);
+	struct reason why = { 22, "no upstream could answer" };
+	assert_int_equal(packed_error(&arena, &q, RCODE_SERVFAIL, why, &p), OK);
 	assert_true(packed_ok(span_of(p, p->size)));
 	struct client c = wants(&q, false);
 	struct msg r = reply(&replying, &c, p, 0, 0);

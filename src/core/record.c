@@ -15,7 +15,8 @@ static struct record *record_begin(struct record_ring *r, enum record_kind kind,
 		atomic_store_explicit(&r->lost, lost + 1, memory_order_relaxed);
 		return NULL;
 	}
-	*rec = (struct record){ .kind = (uint8_t)kind, .name_len = (uint8_t)name, .text_len = (uint32_t)text, .at = at };
+	*rec = (struct record){ .kind = (uint8_t)kind, .at = at, .name_len = (uint8_t)name,
+		                .text_len = (uint32_t)text };
 	if (c == NULL)
 		return rec;
 	rec->proto = (uint8_t)c->proto;
@@ -264,7 +265,8 @@ static uint8_t *put_line_text(uint8_t *at, const struct record *rec)
 /* Does the text begin with a level of its own, "error: ..."? */
 static bool has_level(const struct record *rec)
 {
-	static const char *const levels[] = { "error: ", "warning: ", "notice: ", "info: ", "debug: ", "fatal error: " };
+	static const char *const levels[] = { "error: ", "warning: ", "notice: ", "info: ", "debug: ",
+		                              "fatal error: " };
 	const uint8_t *text = rec->name + rec->name_len;
 	for (unsigned i = 0; i < COUNT(levels); i++)
 		if (rec->text_len >= strlen(levels[i]) && memcmp(text, levels[i], strlen(levels[i])) == 0)

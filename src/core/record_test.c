@@ -48,14 +48,17 @@ static void lines_are_unbounds(void **state)
 	reply = (struct record_reply){ RCODE_NXDOMAIN, true, 40, 12000001 };
 	style.destaddr = true;
 	record_reply(&r, at, &c, &reply);
-	assert_string_equal(line(&r, &style), "[1795304181] unbound[2813:0] reply: 127.0.0.1 host.example. A IN NXDOMAIN "
-	                                      "12.000001 1 40 on udp ::1 53");
+	assert_string_equal(line(&r, &style),
+	                    "[1795304181] unbound[2813:0] reply: 127.0.0.1 host.example. A IN NXDOMAIN "
+	                    "12.000001 1 40 on udp ::1 53");
 	record_text(&r, RECORD_LOCAL_ACTION, at, &c, "example. always_nxdomain");
-	assert_string_equal(line(&r, &style), "[1795304181] unbound[2813:0] info: example. always_nxdomain 127.0.0.1@55974 "
-	                                      "host.example. A IN");
+	assert_string_equal(line(&r, &style),
+	                    "[1795304181] unbound[2813:0] info: example. always_nxdomain 127.0.0.1@55974 "
+	                    "host.example. A IN");
 	record_text(&r, RECORD_SERVFAIL, at, &c, "upstream server timeout");
 	assert_string_equal(line(&r, &style),
-	                    "[1795304181] unbound[2813:0] error: SERVFAIL <host.example. A IN>: upstream server timeout");
+	                    "[1795304181] unbound[2813:0] error: SERVFAIL <host.example. A IN>: "
+	                    "upstream server timeout");
 	record_text(&r, RECORD_TEXT, at, NULL, "warning: a\nb");
 	assert_string_equal(line(&r, &style), "[1795304181] unbound[2813:0] warning: a?b");
 	c.question.name.len = 0;
@@ -72,7 +75,8 @@ static void names_cannot_lie(void **state)
 	struct client c = client("a\\010b\\.c.X-_*9.example", 65280);
 	c.question.class = 9;
 	record_query(&r, (struct wall){ 0 }, &c);
-	assert_string_equal(line(&r, &usual), "[0] unbound[2813:0] info: 127.0.0.1 a?b?c.X-_*9.example. TYPE65280 CLASS9");
+	assert_string_equal(line(&r, &usual),
+	                    "[0] unbound[2813:0] info: 127.0.0.1 a?b?c.X-_*9.example. TYPE65280 CLASS9");
 	c = client(".", RR_NS);
 	record_query(&r, (struct wall){ 0 }, &c);
 	assert_string_equal(line(&r, &usual), "[0] unbound[2813:0] info: 127.0.0.1 . NS IN");
@@ -121,7 +125,8 @@ static void bounds(void **state)
 	struct client c = client(name, 65280);
 	c.question.class = 65280;
 	assert_int_equal(addr_parse(span_text("1111:1111:1111:1111:1111:1111:1111:1111"), 65535, &c.from), OK);
-	struct record_style style = { .ident = ident, .pid = UINT32_MAX, .time_ascii = true, .time_iso = true, .tag = true };
+	struct record_style style = { .ident = ident, .pid = UINT32_MAX, .time_ascii = true,
+		                      .time_iso = true, .tag = true };
 	record_text(&r, RECORD_LOCAL_ACTION, (struct wall){ 0 }, &c, text);
 	assert_true(strlen(line(&r, &style)) > 128 + 254 + RECORD_TEXT_MAX);
 	for (unsigned i = 0; i < 100; i++)

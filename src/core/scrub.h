@@ -2,7 +2,7 @@
  * ("." for a forwarder of everything), and of that zone only about the name asked for and where its aliases lead. What
  * is left out here can poison nothing behind (attacks B1, B3, B4, B6).
  *
- * answer      records on the CNAME and DNAME chain from the question's name, in the zone; CNAMEs of DNAMEs as computed here
+ * answer      records on the alias chain from the question's name, in the zone; a DNAME's CNAME as computed here
  * authority   SOA at or above the final name; NSEC and NSEC3 of the zone; NS and DS of a delegation, in referrals alone
  * additional  addresses of the MX, SRV and NS targets kept, in the zone
  * everywhere  RRSIGs over what is kept; nothing of another class */

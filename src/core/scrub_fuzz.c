@@ -19,8 +19,9 @@ static void judge(const struct msg *m, struct name zone, const struct scrubbed *
 		const struct rr *rr = &s->msg.rrs[i];
 		must(name_below(rr->owner, zone) && rr->class == m->question.class && rr->section <= SEC_ADDITIONAL);
 		must(!rrtype_is_meta(rr->type));
-		must(rr->section != SEC_AUTHORITY || rr->type == RR_SOA || rr->type == RR_NSEC || rr->type == RR_NSEC3 ||
-		     rr->type == RR_RRSIG || (s->kind == SCRUB_REFERRAL && (rr->type == RR_NS || rr->type == RR_DS)));
+		must(rr->section != SEC_AUTHORITY || rr->type == RR_SOA || rr->type == RR_NSEC ||
+		     rr->type == RR_NSEC3 || rr->type == RR_RRSIG ||
+		     (s->kind == SCRUB_REFERRAL && (rr->type == RR_NS || rr->type == RR_DS)));
 		must(rr->section != SEC_ADDITIONAL || rr->type == RR_A || rr->type == RR_AAAA || rr->type == RR_RRSIG);
 		n[rr->section]++;
 	}

@@ -36,7 +36,8 @@ static inline void text_add(struct arena *a, struct msg *m, enum section section
 		size_t n = strcspn(at, "\n"), column = 0;
 		assert_true(m->nrrs < TEXT_RRS_MAX);
 		struct rr *rr = &m->rrs[m->nrrs++];
-		assert_int_equal(rr_from_text(a, span_of(at, n), &(struct rr_defaults){ &name_root, 300 }, rr, &column), OK);
+		struct rr_defaults defaults = { &name_root, 300 };
+		assert_int_equal(rr_from_text(a, span_of(at, n), &defaults, rr, &column), OK);
 		rr->section = (uint8_t)section;
 		m->counts[1 + section]++;
 		at += n + (at[n] == '\n');

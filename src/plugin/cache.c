@@ -1,5 +1,5 @@
-/* cache: keeps whole answers under (chain, name, type, class, CD) and answers from them: on the fast path straight into the
- * reply, without a query object. What it lacks is asked below, once for all who want it, and kept on the way up.
+/* cache: keeps whole answers under (chain, name, type, class, CD) and answers from them: on the fast path straight into
+ * the reply, without a query object. What it lacks is asked below, once for all who want it, and kept on the way up.
  *
  * good answers   for their TTL (RFC2308 5 for denials); refreshed before they end, when asked for then (prefetch)
  * stale ones     for a while longer, when nothing better comes in time (serve-expired, RFC8767), with EDE 3
@@ -231,7 +231,8 @@ static void store_failure(const struct link *l, const struct query *q, struct fo
 			life = MIN(2 * before, FAILURE_MS_MAX);
 	} else if (state != ABSENT) {
 		bool reset = state == STALE && s->ttl_reset;
-		struct cache_meta meta = { .stored = old->meta.stored, .expires = now, .mark = second(now) + HOLD_SECS };
+		struct cache_meta meta = { .stored = old->meta.stored, .expires = now,
+			                   .mark = second(now) + HOLD_SECS };
 		if (reset)
 			cache_put(l->live, old->key, span_of(&old->answer, old->n), &meta);
 		else
@@ -308,12 +309,12 @@ static const struct opt opts[] = {
 	  .doc = "Memory of the answers kept, index included; at least 64 kB are taken." },
 	{ .corefile = { "success", 2, "3600" }, .unbound = { "cache-max-ttl", "86400" }, SECS(T, ttl_max), .min = 0,
 	  .max = TTL_MAX, .doc = "Longest life of a positive answer; larger TTLs are lowered." },
-	{ .corefile = { "success", 3, "5" }, .unbound = { "cache-min-ttl", "0" }, SECS(T, ttl_min), .min = 0, .max = TTL_MAX,
-	  .doc = "Shortest life of a positive answer; smaller TTLs are raised." },
+	{ .corefile = { "success", 3, "5" }, .unbound = { "cache-min-ttl", "0" }, SECS(T, ttl_min),
+	  .min = 0, .max = TTL_MAX, .doc = "Shortest life of a positive answer; smaller TTLs are raised." },
 	{ .corefile = { "denial", 2, "1800" }, .unbound = { "cache-max-negative-ttl", "3600" }, SECS(T, negative_max),
 	  .min = 0, .max = TTL_MAX, .doc = "Longest life of NXDOMAIN and NODATA (RFC2308 5)." },
-	{ .corefile = { "denial", 3, "5" }, .unbound = { "cache-min-negative-ttl", "0" }, SECS(T, negative_min), .min = 0,
-	  .max = TTL_MAX, .doc = "Shortest life of NXDOMAIN and NODATA; 0 is that of positive answers." },
+	{ .corefile = { "denial", 3, "5" }, .unbound = { "cache-min-negative-ttl", "0" }, SECS(T, negative_min),
+	  .min = 0, .max = TTL_MAX, .doc = "Shortest life of NXDOMAIN and NODATA; 0 is that of positive answers." },
 	{ .unbound = { "prefetch", "no" }, BOOL(T, prefetch),
 	  .doc = "Ask again for what is asked for in the last tenth of its life." },
 	{ .unbound = { "serve-expired", "no" }, BOOL(T, serve_expired),

@@ -75,7 +75,8 @@ static void perform(void)
 		struct buf b = buf_on(w.bytes, sizeof(w.bytes));
 		assert_int_equal(w.fx.list[i].kind, FX_REPLY);
 		assert_false(q->dropped);
-		assert_int_equal(reply_write(&replying, q->client, q->answer, (struct reply_form){ .ttl_cap = NO_TTL_CAP }, &b), OK);
+		struct reply_form form = { .ttl_cap = NO_TTL_CAP };
+		assert_int_equal(reply_write(&replying, q->client, q->answer, form, &b), OK);
 		keep_reply(&b);
 	}
 	w.fx.n = 0;
@@ -150,7 +151,8 @@ static void start(void)
 	w.e.now.ms = 5000;
 	w.chain.instance = 1;
 	w.chain.n = 2;
-	w.chain.links[0] = (struct link){ &plugin_cache.steps, "cache", w.settings, plugin_cache.live_make(w.settings, &env) };
+	void *live = plugin_cache.live_make(w.settings, &env);
+	w.chain.links[0] = (struct link){ &plugin_cache.steps, "cache", w.settings, live };
 	w.chain.links[1] = (struct link){ &server, "server", NULL, NULL };
 }
 
@@ -438,8 +440,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-		T(hits_age_and_end), T(equal_questions_are_one), T(zero_is_not_kept), T(denials_are_kept), T(clamps_are_seen),
-		T(original_ttls), T(prefetch), T(failed_prefetch), T(rfc9520_failures_are_kept_for_a_while),
+		T(hits_age_and_end), T(equal_questions_are_one), T(zero_is_not_kept), T(denials_are_kept),
+		T(clamps_are_seen), T(original_ttls), T(prefetch),
+		T(failed_prefetch), T(rfc9520_failures_are_kept_for_a_while),
 		T(own_failures_are_not_kept), T(rfc8767_stale_after_the_timeout), T(stale_when_upstreams_fail),
 		T(stale_at_once), T(ttl_reset),
 	};

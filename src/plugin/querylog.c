@@ -61,7 +61,8 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 #define T struct querylog
 
 static const struct opt opts[] = {
-	{ .unbound = { "log-queries", "no" }, BOOL(T, queries), .doc = "A line for each question: client, name, type, class." },
+	{ .unbound = { "log-queries", "no" }, BOOL(T, queries),
+	  .doc = "A line for each question: client, name, type, class." },
 	{ .unbound = { "log-replies", "no" }, BOOL(T, replies),
 	  .doc = "A line for each reply: the question, RCODE, time taken, whether it was cached, size." },
 	{ .unbound = { "log-tag-queryreply", "no" }, BOOL(T, tag),
