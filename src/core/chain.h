@@ -1,5 +1,5 @@
 /* chain: the plugins a question passes, in order, and the driver that walks it down until one answers and then back up
- * through .response of all it passed. A query's whole place is (index, direction), so waiting costs nothing either way. */
+ * through .response of all it passed. A query's place is (index, direction), so waiting costs nothing either way. */
 #ifndef CORE_CHAIN_H
 #define CORE_CHAIN_H
 
@@ -25,8 +25,8 @@ struct steps {
 	enum verdict (*request)(const struct link *l, struct query *q);
 	/* On the way up, for an answer made below. NULL: PASS. */
 	enum verdict (*response)(const struct link *l, struct query *q);
-	/* After WAIT: `child` is the sub-question that ended, NULL when wake_at came or the world has an event. The verdict
-	 * counts as that of the step that waited. */
+	/* After WAIT: `child` is the sub-question that ended, NULL when wake_at came or the world has an event.
+	 * The verdict counts as that of the step that waited. */
 	enum verdict (*wake)(const struct link *l, struct query *q, const struct query *child);
 	/* A question still in its packet: PASS, ANSWERED (reply stands in f->out), DROP or SLOW. NULL: SLOW. */
 	enum verdict (*fast)(const struct link *l, struct fast *f);

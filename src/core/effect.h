@@ -1,6 +1,6 @@
 /* effect and event: all that passes between machines and the world. Machines write effects; the app performs them with
- * real sockets, the simulator with a fake network. Events come back, each naming by id what it is for; an id whose owner
- * is gone is simply not found. */
+ * real sockets, the simulator with a fake network. Events come back, each naming by id what it is for; an id
+ * whose owner is gone is simply not found. */
 #ifndef CORE_EFFECT_H
 #define CORE_EFFECT_H
 

@@ -58,7 +58,7 @@ static void query_free(struct query *q)
 /* To the ended list, once nobody reads it and nobody runs on its budget. */
 static void release(struct query *q)
 {
-	if (!q->ended || q->ask.unheard > 0 || q->ask.owing > 0 || q->next != q)
+	if (!q->ask.ended || q->ask.unheard > 0 || q->ask.owing > 0 || q->next != q)
 		return;
 	q->next = q->engine->ended;
 	q->engine->ended = q;
@@ -66,7 +66,7 @@ static void release(struct query *q)
 
 void query_wake(struct query *q)
 {
-	if (q->next != q || q->ended)
+	if (q->next != q || q->ask.ended)
 		return;
 	q->next = NULL;
 	*q->engine->ready_last = q;
@@ -120,8 +120,8 @@ static void tell_worker(struct query *q, struct waiter *w)
 static void finish(struct query *q)
 {
 	struct engine *e = q->engine;
-	ASSERT(!q->ended);
-	q->ended = true;
+	ASSERT(!q->ask.ended);
+	q->ask.ended = true;
 	q->waiting = false;
 	if (q->exchange != NULL)
 		exchange_end(q->exchange);
@@ -352,7 +352,7 @@ void engine_ask(struct engine *e, const struct remote_ask *ask)
 void engine_told(struct engine *e, const struct remote_answer *told)
 {
 	struct query *child = slots_get(&e->queries, told->remote);
-	if (child == NULL || child->ended || !child->ask.remote)
+	if (child == NULL || child->ask.ended || !child->ask.remote)
 		return;
 	child->budget->packets += told->share.packets;
 	child->budget->bytes += told->share.bytes;
@@ -401,7 +401,7 @@ static void hear(struct waiter *w)
 	struct query *q = w->query == 0 ? NULL : slots_get(&child->engine->queries, w->query);
 	if (w->remote != 0)
 		tell_worker(child, w);
-	if (q != NULL && !q->ended && q->waiting && q->place == w->place && q->up == w->up) {
+	if (q != NULL && !q->ask.ended && q->waiting && q->place == w->place && q->up == w->up) {
 		if (!may_ask_anew(q, w) || query_ask(q, (enum door)child->ask.door, &child->question) != OK)
 			settle(q, chain_wake(q, child));
 	}
@@ -411,7 +411,7 @@ static void hear(struct waiter *w)
 
 static void run(struct query *q)
 {
-	if (q->ended)
+	if (q->ask.ended)
 		release(q);
 	else if (!q->ask.remote)
 		settle(q, q->waiting ? chain_wake(q, NULL) : chain_run(q));
@@ -427,7 +427,7 @@ static void run_due(struct engine *e)
 	uint64_t id;
 	while (has_room(e) && timers_due(&e->timers, e->now.ms, &id)) {
 		struct query *q = slots_get(&e->queries, id);
-		if (q == NULL || q->ended)
+		if (q == NULL || q->ask.ended)
 			continue;
 		if (q->deadline <= e->now.ms)
 			expire(q);

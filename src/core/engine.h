@@ -41,7 +41,8 @@ void engine_fini(struct engine *e);
 
 /* A client's question enters `chain` at link `place` (the fast path has done those before). bytes is the packet that c
  * borrows from; both are copied. returns ERR_LIMIT when too many are under way */
-enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c) MUST_CHECK;
+enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c)
+	MUST_CHECK;
 /* Something happened to a socket or a stream. */
 void engine_event(struct engine *e, const struct event *ev);
 /* A question that another worker hands over, and the answer to one handed to another worker. */
@@ -73,8 +74,8 @@ bool engine_turn(struct engine *e);
 /* When to call again if nothing happens before. */
 msec engine_deadline(const struct engine *e);
 
-/* For plugins: ask a sub-question; q must return WAIT. Equal ones under way that stand deeper are joined (DESIGN part 2:
- * waits always go deeper, so no cycle can form).
+/* For plugins: ask a sub-question; q must return WAIT. Equal ones under way that stand deeper are joined: waits always
+ * go deeper, so no cycle can form (doc/decisions/0001-chain.md).
  * DOOR_BELOW  starts behind q's place, ends by passing q's own .response
  * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
 enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;

@@ -132,7 +132,8 @@ static enum verdict four_wake(const struct link *l, struct query *q, const struc
 static enum verdict rewrite_request(const struct link *l, struct query *q)
 {
 	(void)l;
-	const char *to = below(q, "alias.") ? "www.three." : below(q, "left.") ? "right." : below(q, "right.") ? "left." : NULL;
+	const char *to = below(q, "alias.") ? "www.three." : below(q, "left.") ? "right."
+		: below(q, "right.") ? "left." : NULL;
 	if (to == NULL)
 		return PASS;
 	enum err err = ask(q, DOOR_TOP, to);
@@ -387,7 +388,7 @@ static void test_toys(void **state)
 	world_init(1);
 	world_ask(0, 0, "www.three.");     /* 2 descents + 3 shared */
 	world_ask(0, 1, "www.four.");      /* 4 + 1 */
-	world_ask(0, 2, "alias.");         /* joins nothing: what question 0 fetches stands no deeper than its own child */
+	world_ask(0, 2, "alias.");         /* joins nothing: question 0's stand no deeper than its own child */
 	world_ask(0, 3, "drop.");
 	world_run(NEVER);
 	assert_int_equal(w.sent, 2 + 3 + 4 + 1 + 2 + 3);
@@ -578,7 +579,8 @@ int main(void)
 		cmocka_unit_test(test_very_many),
 		cmocka_unit_test(test_first_asker_dies), cmocka_unit_test(test_first_asker_is_poor),
 		cmocka_unit_test(test_circle), cmocka_unit_test(test_two_workers), cmocka_unit_test(test_shares_return),
-		cmocka_unit_test(test_slow_letters), cmocka_unit_test(test_flood), cmocka_unit_test(test_end_in_the_middle),
+		cmocka_unit_test(test_slow_letters), cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_end_in_the_middle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

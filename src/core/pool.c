@@ -297,7 +297,7 @@ int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 		if (score(p, s) <= best + best / 4 + RTT_EQUAL && rng_below(&e->rng, ++equals) == 0)
 			found = (int)i;
 		else if (s->srtt > 1)
-			s->srtt -= (s->srtt + 127) / 128;   /* one not chosen looks better with time: it gets tried again */
+			s->srtt -= (s->srtt + 127) / 128;   /* one not chosen looks better with time */
 	}
 	return found;
 }

@@ -54,6 +54,7 @@ struct ask {
 	uint32_t nwaiters, unheard;   /* unheard: told of the end, not run yet */
 	uint16_t owing;            /* of a payer: sub-questions that run on its budget */
 	uint8_t door, depth;
+	bool ended;                /* through; alive only for those who still read it or run on its budget */
 	bool remote;               /* another worker runs it for us */
 	bool others;               /* ended by the empty budget of another worker's question */
 };
@@ -69,7 +70,6 @@ struct query {
 	bool up, waiting;
 	bool dropped;              /* no answer is to be sent */
 	bool log_reply;            /* a reply line is wanted */
-	bool ended;                /* through; alive only for those who still read it or run on its budget */
 	bool checking_disabled;
 	struct question question;  /* in the arena */
 	struct client *client;     /* NULL for sub-questions */

@@ -3,9 +3,9 @@
  *   conf ... end                         unbound.conf text
  *   workers N | seed N | tls             tls: no plaintext may leave; before the first `at`
  *   stale SECS TTL                       what may be served past its time
- *   name NAME KIND N TTL                 address, text, alias (N: which entry, from 0), nodata, absent
- *   server N KEY VALUE...                10.0.0.N: rtt jitter loss twice closes (of 100), lies NAME OF_100, dead silent |
- *                                        refusing | no, proof good | name | ca
+ *   name NAME KIND N TTL                 address, text, alias (N: entry, from 0), nodata, absent
+ *   server N KEY VALUE...                10.0.0.N: port, rtt, jitter, loss, twice, closes (of 100), lies NAME OF_100,
+ *                                        dead silent | refusing | no, proof good | name | ca
  *   at MS ask LABEL NAME TYPE [KEY..]    worker N, times N, tcp, plain (no EDNS)
  *   at MS server N KEY VALUE...          changes it
  *   at MS expect LABEL KEY VALUE...      replies N, rcode NAME, within MS, ede N, ttl MOST, records N, cached N, tc N
@@ -95,8 +95,8 @@ static void server_set(struct play *p, unsigned i)
 		return;
 	}
 	while (h->nservers < nr) {
-		struct server fresh = { .rtt = 20, .addr = { .family = ADDR_4, .ip = { 10, 0, 0, (uint8_t)(h->nservers + 1) } } };
-		fresh.addr.port = 53;
+		struct server fresh = { .rtt = 20, .addr = { .family = ADDR_4, .port = 53, .ip = { 10 } } };
+		fresh.addr.ip[3] = (uint8_t)(h->nservers + 1);
 		h->servers[h->nservers++] = fresh;
 	}
 	struct server *s = &h->servers[nr - 1];
@@ -118,7 +118,8 @@ static void server_set(struct play *p, unsigned i)
 			s->dead_from = 0;
 			s->dead_until = is(p, i + 1, "no") ? 0 : NEVER;
 		} else if (is(p, i, "proof")) {
-			s->proof = is(p, i + 1, "name") ? PROOF_WRONG_NAME : is(p, i + 1, "ca") ? PROOF_UNKNOWN_CA : PROOF_GOOD;
+			s->proof = is(p, i + 1, "name") ? PROOF_WRONG_NAME : is(p, i + 1, "ca") ? PROOF_UNKNOWN_CA
+				: PROOF_GOOD;
 		} else if (is(p, i, "lies")) {
 			s->lies = 0;
 			for (unsigned k = 0; k < LIE_COUNT; k++)
@@ -151,10 +152,9 @@ static void name_add(struct play *p)
 
 static void ask(struct play *p)
 {
-	struct asked how = { .edns = true, .flags = FLAG_RD };
+	struct asked how = { .edns = true, .flags = FLAG_RD, .at = p->h->now.ms };
 	unsigned worker = 0, times = 1;
-	uint16_t type = RR_A;
-	if (rrtype_from_text(span_text(word(p, 5)), &type) != OK)
+	if (rrtype_from_text(span_text(word(p, 5)), &how.type) != OK)
 		wrong(p, "no such type:", word(p, 5));
 	for (unsigned i = 6; i < p->nwords; i++) {
 		if (is(p, i, "worker"))
@@ -176,7 +176,8 @@ static void ask(struct play *p)
 		buf_span_put(&b, span_of(word(p, 4), at == NULL ? strlen(word(p, 4)) : (size_t)(at - word(p, 4))));
 		if (at != NULL)
 			buf_printf(&b, "%u%s", k, at + 1);
-		unsigned nr = host_ask(p->h, p->h->now.ms, (worker + k) % p->workers, buf_cstr(&b), type, &how);
+		how.worker = (worker + k) % p->workers;
+		unsigned nr = host_ask(p->h, buf_cstr(&b), &how);
 		struct buf label = buf_on(p->labels[nr], LABEL_BYTES);
 		buf_text(&label, word(p, 3));
 		buf_cstr(&label);
@@ -189,6 +190,14 @@ struct seen {
 	msec within;
 	bool same_rcode, text;
 };
+
+static bool says(struct span s, const char *text)
+{
+	bool there = memmem(s.p, s.n, text, strlen(text)) != NULL;
+	if (!there)
+		printf("it says: %.*s\n", (int)s.n, (const char *)s.p);
+	return there;
+}
 
 static void look(struct play *p, const char *label, const char *text, struct seen *ret)
 {
@@ -217,9 +226,7 @@ static void look(struct play *p, const char *label, const char *text, struct see
 			if (m.edns.nede > 0)
 				ret->ede = m.edns.ede[0].code;
 			for (unsigned k = 0; k < m.edns.nede && text != NULL; k++)
-				ret->text |= memmem(m.edns.ede[k].text.p, m.edns.ede[k].text.n, text, strlen(text)) != NULL;
-			if (text != NULL && !ret->text && m.edns.nede > 0)
-				printf("it says: %.*s\n", (int)m.edns.ede[0].text.n, (const char *)m.edns.ede[0].text.p);
+				ret->text |= says(m.edns.ede[k].text, text);
 		}
 		arena_free(&arena);
 	}
@@ -247,15 +254,16 @@ static void expect(struct play *p)
 			good = s.ttl <= v;
 			buf_printf(&b, "%u", s.ttl);
 		} else {
-			unsigned have = is(p, i, "replies") ? s.replies : is(p, i, "ede") ? s.ede : is(p, i, "records") ? s.records
-				: is(p, i, "cached") ? s.cached : is(p, i, "tc") ? s.tc : 99999;
+			unsigned have = is(p, i, "replies") ? s.replies : is(p, i, "ede") ? s.ede
+				: is(p, i, "records") ? s.records : is(p, i, "cached") ? s.cached
+				: is(p, i, "tc") ? s.tc : 99999;
 			good = have == v;
 			buf_printf(&b, "%u", have);
 		}
 		if (good)
 			continue;
-		printf("%s:%u: %s: expected %s %s, was %s\n", p->file, p->line, word(p, 3), word(p, i), word(p, i + 1),
-		       buf_cstr(&b));
+		printf("%s:%u: %s: expected %s %s, was %s\n", p->file, p->line, word(p, 3), word(p, i),
+		       word(p, i + 1), buf_cstr(&b));
 		p->failed = true;
 	}
 }
@@ -276,12 +284,13 @@ static void expect_server(struct play *p)
 		return;
 	}
 	const struct server *s = &p->h->servers[nr - 1];
-	unsigned have = is(p, 4, "datagrams") ? s->datagrams : is(p, 4, "streamed") ? s->streamed : is(p, 4, "opens") ? s->opens
-		: s->without_edns;
+	unsigned have = is(p, 4, "datagrams") ? s->datagrams : is(p, 4, "streamed") ? s->streamed
+		: is(p, 4, "opens") ? s->opens : s->without_edns;
 	unsigned v = number(p, 6);
 	if (is(p, 5, "=") ? have == v : is(p, 5, "<=") ? have <= v : have >= v)
 		return;
-	printf("%s:%u: server %u: expected %s %s %s, was %u\n", p->file, p->line, nr, word(p, 4), word(p, 5), word(p, 6), have);
+	printf("%s:%u: server %u: expected %s %s %s, was %u\n", p->file, p->line, nr, word(p, 4), word(p, 5),
+	       word(p, 6), have);
 	p->failed = true;
 }
 
@@ -315,8 +324,8 @@ static void statement_at(struct play *p)
 		expect_text(p);
 	else if (is(p, 2, "expect-server"))
 		expect_server(p);
-	else if (is(p, 2, "expect-log") && strstr(p->h->log, word(p, 3)) == NULL)
-		wrong(p, "the last line for the operator is:", p->h->log);
+	else if (is(p, 2, "expect-log") && strstr(p->h->seen.log, word(p, 3)) == NULL)
+		wrong(p, "the last line for the operator is:", p->h->seen.log);
 	else if (is(p, 2, "zero")) {
 		struct server *s = &p->h->servers[number(p, 3) % (SERVERS_MAX + 1) - 1];
 		s->datagrams = s->streamed = s->opens = s->without_edns = 0;
@@ -355,7 +364,7 @@ static void read_lines(struct play *p, FILE *f)
 	char line[1024];
 	bool in_conf = false;
 	struct buf conf = buf_on(p->conf, sizeof(p->conf));
-	while (fgets(line, sizeof(line), f) != NULL && p->h->fault == NULL) {
+	while (fgets(line, sizeof(line), f) != NULL && p->h->seen.fault == NULL) {
 		p->line++;
 		if (strncmp(line, "end", 3) == 0 && in_conf) {
 			in_conf = false;
@@ -392,9 +401,9 @@ static bool run(const char *file)
 		return false;
 	host_run(play.h, NEVER);
 	host_fini(play.h);
-	if (play.h->fault != NULL)
-		printf("%s:%u: %s\n", play.file, play.line, play.h->fault);
-	return !play.failed && play.h->fault == NULL;
+	if (play.h->seen.fault != NULL)
+		printf("%s:%u: %s\n", play.file, play.line, play.h->seen.fault);
+	return !play.failed && play.h->seen.fault == NULL;
 }
 
 int main(int argc, char **argv)

@@ -9,20 +9,20 @@
 #define GRACE_MS 5
 #define IDLE_END_MS 200000      /* after the last reply: idle connections and probes have ended by then */
 
-const char *const lie_names[LIE_COUNT] = { "none", "id", "three-ids", "question", "no-response", "garbage", "cut", "extra",
-	"servfail", "refused", "no-edns", "tc", "silent" };
+const char *const lie_names[LIE_COUNT] = { "none", "id", "three-ids", "question", "no-response", "garbage", "cut",
+	"extra", "servfail", "refused", "no-edns", "tc", "silent" };
 
 static void fault(struct host *h, const char *what)
 {
-	if (h->fault == NULL)
-		h->fault = what;
+	if (h->seen.fault == NULL)
+		h->seen.fault = what;
 }
 
 static void trace(struct host *h, const void *p, size_t n)
 {
 	const uint8_t *bytes = p;
 	for (size_t i = 0; i < n; i++)
-		h->trace = (h->trace ^ bytes[i]) * UINT64_C(0x100000001b3);
+		h->seen.trace = (h->seen.trace ^ bytes[i]) * UINT64_C(0x100000001b3);
 }
 
 static void trace_event(struct host *h, uint32_t what, uint64_t which, struct span bytes)
@@ -44,44 +44,44 @@ static bool before(const struct happening *a, const struct happening *b)
 
 static struct happening *schedule(struct host *h, msec at, enum happen_kind kind, struct span bytes)
 {
-	if (h->nheap == h->cap_heap) {
-		size_t cap = h->cap_heap == 0 ? 256 : h->cap_heap * 2;
+	if (h->times.n == h->times.cap) {
+		size_t cap = h->times.cap == 0 ? 256 : h->times.cap * 2;
 		struct happening **heap = heap_new(sizeof(*heap) * cap);
-		if (h->nheap > 0)
-			memcpy(heap, h->heap, sizeof(*heap) * h->nheap);
-		heap_free(h->heap);
-		h->heap = heap;
-		h->cap_heap = cap;
+		if (h->times.n > 0)
+			memcpy(heap, h->times.heap, sizeof(*heap) * h->times.n);
+		heap_free(h->times.heap);
+		h->times.heap = heap;
+		h->times.cap = cap;
 	}
 	struct happening *e = heap_new(sizeof(*e) + bytes.n);
 	e->at = at;
-	e->order = h->order++;
+	e->order = h->times.order++;
 	e->kind = kind;
 	e->entry = -1;
 	e->bytes = (uint8_t *)(e + 1);
 	if (bytes.n > 0)
 		memcpy(e->bytes, bytes.p, bytes.n);
 	e->event.bytes = span_of(e->bytes, bytes.n);
-	size_t i = h->nheap++;
-	for (; i > 0 && before(e, h->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		h->heap[i] = h->heap[(i - 1) / 2];
-	h->heap[i] = e;
+	size_t i = h->times.n++;
+	for (; i > 0 && before(e, h->times.heap[(i - 1) / 2]); i = (i - 1) / 2)
+		h->times.heap[i] = h->times.heap[(i - 1) / 2];
+	h->times.heap[i] = e;
 	return e;
 }
 
 static struct happening *next_happening(struct host *h)
 {
-	struct happening *first = h->heap[0], *last = h->heap[--h->nheap];
+	struct happening *first = h->times.heap[0], *last = h->times.heap[--h->times.n];
 	size_t i = 0;
-	for (size_t kid; (kid = 2 * i + 1) < h->nheap; i = kid) {
-		if (kid + 1 < h->nheap && before(h->heap[kid + 1], h->heap[kid]))
+	for (size_t kid; (kid = 2 * i + 1) < h->times.n; i = kid) {
+		if (kid + 1 < h->times.n && before(h->times.heap[kid + 1], h->times.heap[kid]))
 			kid++;
-		if (before(last, h->heap[kid]))
+		if (before(last, h->times.heap[kid]))
 			break;
-		h->heap[i] = h->heap[kid];
+		h->times.heap[i] = h->times.heap[kid];
 	}
-	if (h->nheap > 0)
-		h->heap[i] = last;
+	if (h->times.n > 0)
+		h->times.heap[i] = last;
 	return first;
 }
 
@@ -168,8 +168,8 @@ static void perform_datagram(struct host *h, uint32_t worker, const struct effec
 	w->flags = m.flags;
 	for (unsigned i = 0; i < WIRES_MAX; i++) {
 		const struct wire *o = &h->wires[i];
-		if (o != w && o->used && !o->stream && o->server == w->server && o->entry == w->entry && o->entry >= 0 &&
-		    o->flags == w->flags)
+		bool other = o != w && o->used && !o->stream && o->server == w->server;
+		if (other && o->entry == w->entry && o->entry >= 0 && o->flags == w->flags)
 			fault(h, "one server is asked the same twice at once");
 	}
 	arrive_later(h, w, fx->bytes);
@@ -282,14 +282,14 @@ static bool bend(struct host *h, enum lie lie, const struct question *q, uint16_
 	case LIE_NO_RESPONSE:
 		b->n = 0;
 		b->full = false;
-		world_answer(&h->world, q, lie == LIE_NO_RESPONSE ? id : (uint16_t)(id ^ 0x5a5a), true, 4096, b);
+		world_answer(&h->world, q, (struct saying){ lie == LIE_NO_RESPONSE ? id : id ^ 0x5a5a, true, 4096 }, b);
 		if (lie == LIE_NO_RESPONSE)
 			b->p[2] &= 0x7f;
 		return false;
 	case LIE_QUESTION:
 		b->n = 0;
 		b->full = false;
-		world_answer(&h->world, &other, id, true, 4096, b);
+		world_answer(&h->world, &other, (struct saying){ id, true, 4096 }, b);
 		return false;
 	case LIE_GARBAGE:
 		for (size_t i = MSG_HEADER + q->name.len + 4u; i < b->n; i++)
@@ -361,7 +361,8 @@ static void arrives(struct host *h, const struct happening *e)
 		lie = LIE_NONE;
 	if (lie == LIE_SILENT)
 		return;
-	world_answer(&h->world, &m.question, m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512, &b);
+	struct saying how = { m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512 };
+	world_answer(&h->world, &m.question, how, &b);
 	bool is_true = bend(h, lie, &m.question, m.id, &b);
 	int entry = is_true ? world_find(&h->world, m.question.name) : -1;
 	for (unsigned i = 0; i < (lie == LIE_THREE_IDS ? 3u : 1u); i++)
@@ -377,8 +378,8 @@ static void judge(struct host *h, struct asked *a)
 	arena_init(&arena, 1u << 20);
 	if (msg_parse(&arena, a->reply, &m) != OK)
 		fault(h, "a malformed reply");
-	else if (m.id != a->id || m.question.type != a->type || !span_eq(span_of(m.question.name.wire, m.question.name.len),
-	                                                                span_of(a->name.wire, a->name.len)))
+	else if (m.id != a->id || m.question.type != a->type || m.question.name.len != a->name.len ||
+	         memcmp(m.question.name.wire, a->name.wire, a->name.len) != 0)
 		fault(h, "a reply to another question, or in another case");
 	else if (a->entry >= 0) {
 		const char *wrong = world_judge(&h->world, (unsigned)a->entry, &m, h->now.ms, &h->stale);
@@ -405,15 +406,16 @@ static void replied(struct host *h, unsigned nr, struct span bytes)
 static void perform_reply(struct host *h, uint32_t worker, const struct query *q)
 {
 	static uint8_t room[65535];
+	const struct reply_conf *conf = &h->model->reply;
 	struct buf out = buf_on(room, sizeof(room));
 	uint32_t turn = (uint32_t)rng_u64(&h->engines[worker].rng);
 	enum err err = OK;
 	if (q->budget->packets > BUDGET_PACKETS || q->budget->questions > BUDGET_QUESTIONS)
 		fault(h, "a budget below nothing");
 	if (!q->dropped && q->answer == NULL)
-		err = reply_error(&h->model->reply, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, &out);
+		err = reply_error(conf, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, &out);
 	else if (!q->dropped)
-		err = reply_write(&h->model->reply, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, &out);
+		err = reply_write(conf, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, &out);
 	if (err != OK)
 		fault(h, "a reply that could not be written");
 	replied(h, (unsigned)q->client->conn - 1, buf_span(&out));
@@ -437,8 +439,8 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 	struct span blob = fx->answer == NULL ? (struct span){ 0 } : span_of(fx->answer, fx->answer->size);
 	struct happening *e = schedule(h, at, HAPPEN_TELL, blob);
 	e->worker = fx->worker;
-	e->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others, .share = fx->share,
-		                          .answer = blob.n == 0 ? NULL : (const void *)e->bytes };
+	e->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others,
+		                          .share = fx->share, .answer = blob.n == 0 ? NULL : (const void *)e->bytes };
 }
 
 static void perform(struct host *h, uint32_t worker, const struct effect *fx)
@@ -469,9 +471,9 @@ static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 		post_letter(h, worker, fx);
 		break;
 	case FX_LOG:
-		h->log[0] = 0;
-		memcpy(h->log, fx->bytes.p, MIN(fx->bytes.n, sizeof(h->log) - 1));
-		h->log[MIN(fx->bytes.n, sizeof(h->log) - 1)] = 0;
+		h->seen.log[0] = 0;
+		memcpy(h->seen.log, fx->bytes.p, MIN(fx->bytes.n, sizeof(h->seen.log) - 1));
+		h->seen.log[MIN(fx->bytes.n, sizeof(h->seen.log) - 1)] = 0;
 		break;
 	}
 }
@@ -511,7 +513,8 @@ static void client_asks(struct host *h, unsigned nr)
 		fault(h, "a good question is not taken");
 		return;
 	}
-	struct fast f = { .engine = e, .chain = &h->model->chain, .client = &c, .out = &out, .reply = &h->model->reply };
+	struct fast f = { .engine = e, .chain = &h->model->chain, .client = &c, .out = &out };
+	f.reply = &h->model->reply;
 	enum verdict v = engine_fast(&f);
 	a->cached = v == ANSWERED;
 	if (v == ANSWERED)
@@ -561,7 +564,7 @@ static void happen(struct host *h, const struct happening *e)
 
 static msec next_time(const struct host *h)
 {
-	msec at = h->nheap == 0 ? NEVER : h->heap[0]->at;
+	msec at = h->times.n == 0 ? NEVER : h->times.heap[0]->at;
 	for (unsigned i = 0; i < h->workers; i++)
 		at = MIN(at, engine_deadline(&h->engines[i]));
 	return at;
@@ -570,7 +573,7 @@ static msec next_time(const struct host *h)
 void host_run(struct host *h, msec until)
 {
 	msec end = until;
-	for (unsigned step = 0; h->fault == NULL; step++) {
+	for (unsigned step = 0; h->seen.fault == NULL; step++) {
 		msec at = next_time(h);
 		if (at == NEVER || at > end)
 			break;
@@ -579,7 +582,7 @@ void host_run(struct host *h, msec until)
 		h->now.ms = MAX(h->now.ms, at);
 		for (unsigned i = 0; i < h->workers; i++)
 			h->engines[i].now = h->now;
-		while (h->nheap > 0 && h->heap[0]->at <= h->now.ms) {
+		while (h->times.n > 0 && h->times.heap[0]->at <= h->now.ms) {
 			struct happening *e = next_happening(h);
 			happen(h, e);
 			heap_free(e);
@@ -597,7 +600,7 @@ void host_run(struct host *h, msec until)
 		h->now.ms = MAX(h->now.ms, until);
 }
 
-unsigned host_ask(struct host *h, msec at, uint32_t worker, const char *name, uint16_t type, const struct asked *how)
+unsigned host_ask(struct host *h, const char *name, const struct asked *how)
 {
 	ASSERT(h->nasked < ASKED_MAX);
 	uint8_t store[NAME_MAX_BYTES];
@@ -609,13 +612,10 @@ unsigned host_ask(struct host *h, msec at, uint32_t worker, const char *name, ui
 	ASSERT(err == OK);
 	struct asked *a = &h->asked[h->nasked];
 	*a = *how;
-	a->at = at;
-	a->worker = worker;
 	a->name = name_dup(&h->keep, n);
-	a->type = type;
 	a->entry = world_find(&h->world, n);
 	a->id = (uint16_t)rng_u64(&h->rng);
-	schedule(h, at, HAPPEN_CLIENT, (struct span){ 0 })->nr = h->nasked;
+	schedule(h, a->at, HAPPEN_CLIENT, (struct span){ 0 })->nr = h->nasked;
 	return h->nasked++;
 }
 
@@ -632,8 +632,8 @@ uint64_t host_metric(const struct host *h, enum metric m)
 bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed)
 {
 	memset(h, 0, sizeof(*h));
-	h->blocks = heap_blocks();
-	h->trace = UINT64_C(0xcbf29ce484222325);
+	h->seen.blocks = heap_blocks();
+	h->seen.trace = UINT64_C(0xcbf29ce484222325);
 	h->now.ms = START_MS;
 	h->now.wall.sec = 1800000000;
 	h->workers = workers;
@@ -683,7 +683,7 @@ static void leave(struct host *h)
 void host_fini(struct host *h)
 {
 	for (unsigned i = 0; i < h->workers; i++) {
-		if (h->fault == NULL && (h->engines[i].queries.used > 0 || h->engines[i].asks.n > 0 ||
+		if (h->seen.fault == NULL && (h->engines[i].queries.used > 0 || h->engines[i].asks.n > 0 ||
 		                         h->engines[i].sockets.used > 0 || h->engines[i].clients > 0))
 			fault(h, "something is left under way");
 	}
@@ -700,12 +700,12 @@ void host_fini(struct host *h)
 		}
 		model_free(h->model);
 	}
-	while (h->nheap > 0)
+	while (h->times.n > 0)
 		heap_free(next_happening(h));
-	heap_free(h->heap);
+	heap_free(h->times.heap);
 	heap_free(h->fx);
 	arena_free(&h->keep);
 	arena_free(&h->conf);
-	if (heap_blocks() != h->blocks)
+	if (heap_blocks() != h->seen.blocks)
 		fault(h, "memory is left behind");
 }

@@ -1,5 +1,5 @@
-/* host: the resolver under test (its real engines on a chain lowered from a configuration's text) in a world of its own:
- * a fake clock, workers and the letters between them, and a network of servers that are slow, dead, lossy or lie.
+/* host: the resolver under test (its real engines on a chain lowered from a configuration's text) in a world of its
+ * own: a fake clock, workers and the letters between them, and a network of servers that are slow, dead, lossy or lie.
  * Everything comes from one seed, so a run repeats exactly; its trace hash says whether it did. */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
@@ -13,8 +13,8 @@
 #define WIRES_MAX 256u
 
 /* What a server says instead of the truth. */
-enum lie { LIE_NONE, LIE_ID, LIE_THREE_IDS, LIE_QUESTION, LIE_NO_RESPONSE, LIE_GARBAGE, LIE_CUT, LIE_EXTRA, LIE_SERVFAIL,
-	   LIE_REFUSED, LIE_NO_EDNS, LIE_TC, LIE_SILENT, LIE_COUNT };
+enum lie { LIE_NONE, LIE_ID, LIE_THREE_IDS, LIE_QUESTION, LIE_NO_RESPONSE, LIE_GARBAGE, LIE_CUT, LIE_EXTRA,
+	   LIE_SERVFAIL, LIE_REFUSED, LIE_NO_EDNS, LIE_TC, LIE_SILENT, LIE_COUNT };
 extern const char *const lie_names[LIE_COUNT];
 
 enum proof { PROOF_GOOD, PROOF_WRONG_NAME, PROOF_UNKNOWN_CA };
@@ -69,6 +69,19 @@ struct happening {
 	uint8_t *bytes;
 };
 
+struct timeline {
+	struct happening **heap;            /* by time, then order */
+	size_t n, cap;
+	uint64_t order;
+};
+
+struct verdicts {
+	const char *fault;                  /* the first promise broken */
+	uint64_t trace;                     /* hash of all that passed between engines and world */
+	size_t blocks;                      /* memory at the beginning */
+	char log[1024];                     /* the last line for the operator */
+};
+
 struct host {
 	struct world world;
 	struct model *model;
@@ -84,24 +97,20 @@ struct host {
 	unsigned nservers;
 	struct server servers[SERVERS_MAX];
 	struct wire wires[WIRES_MAX];
-	struct happening **heap;            /* by time, then order */
-	size_t nheap, cap_heap;
-	uint64_t order, trace;
+	struct timeline times;
 	unsigned nasked, sent;
 	struct asked asked[ASKED_MAX];
 	bool tls;                           /* no plaintext may leave */
 	struct stale_rules stale;
-	const char *fault;                  /* the first promise broken */
-	char log[1024];                     /* the last lines for the operator */
-	size_t blocks;
+	struct verdicts seen;
 };
 
 /* returns false when the configuration has errors: h->diag says which */
 bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed);
 /* Let go of everything; a block left behind is a fault. */
 void host_fini(struct host *h);
-/* A client will ask this. The number of the question. */
-unsigned host_ask(struct host *h, msec at, uint32_t worker, const char *name, uint16_t type, const struct asked *how);
+/* A client will ask this: when, whom and in which form says `how`. The number of the question. */
+unsigned host_ask(struct host *h, const char *name, const struct asked *how);
 /* Run until then, or until all questions are answered and all is quiet (NEVER). */
 void host_run(struct host *h, msec until);
 uint64_t host_metric(const struct host *h, enum metric m);

@@ -77,10 +77,13 @@ static void make_clients(struct host *h)
 		struct buf b = buf_on(name, sizeof(name));
 		unsigned entry = rng_below(r, 1 + rng_below(r, h->world.n));
 		struct asked how = { .tcp = rng_below(r, 5) == 0, .edns = rng_below(r, 4) != 0 };
-		how.flags = (uint16_t)(FLAG_RD | (rng_below(r, 16) == 0 ? FLAG_CD : 0) | (rng_below(r, 8) == 0 ? FLAG_AD : 0));
+		unsigned cd = rng_below(r, 16) == 0 ? FLAG_CD : 0, ad = rng_below(r, 8) == 0 ? FLAG_AD : 0;
+		how.flags = (uint16_t)(FLAG_RD | cd | ad);
 		buf_printf(&b, "%c%u", rng_below(r, 4) == 0 ? 'N' : 'n', entry);
-		msec at = h->now.ms + rng_below(r, within);
-		host_ask(h, at, rng_below(r, h->workers), buf_cstr(&b), world_type(&h->world, entry), &how);
+		how.at = h->now.ms + rng_below(r, within);
+		how.worker = rng_below(r, h->workers);
+		how.type = world_type(&h->world, entry);
+		host_ask(h, buf_cstr(&b), &how);
 	}
 }
 
@@ -99,6 +102,25 @@ static const char *judge_end(struct host *h, const struct plan *p)
 	if (h->sent > ATTEMPTS_MAX * (h->nasked + host_metric(h, M_PREFETCHES)))
 		return "more packets than the questions are worth";
 	return NULL;
+}
+
+static void describe(const struct host *h, const char *conf)
+{
+	printf("%s", conf);
+	for (unsigned i = 0; i < h->nservers; i++) {
+		const struct server *s = &h->servers[i];
+		printf("server %u: rtt %lld loss %u closes %u lies %x of 100: %u dead %lld..%lld proof %d", i,
+		       (long long)s->rtt, s->loss, s->closes, s->lies, s->lies_of_100, (long long)s->dead_from,
+		       (long long)s->dead_until, (int)s->proof);
+		printf("; heard %u datagrams, %u on %u streams\n", s->datagrams, s->streamed, s->opens);
+	}
+	for (unsigned i = 0; i < h->nasked; i++) {
+		const struct asked *a = &h->asked[i];
+		unsigned rcode = a->reply.n == 0 ? 99u : FLAGS_RCODE(get_u16(a->reply.p + 2));
+		printf("question %u at %lld, worker %u, entry %d: %u replies after %lld ms, rcode %u\n", i,
+		       (long long)a->at, a->worker, a->entry, a->replies, (long long)(a->replied - a->at), rcode);
+	}
+	printf("now %lld, last word: %s\n", (long long)h->now.ms, h->seen.log);
 }
 
 static uint64_t run_seed(uint64_t seed, const char **ret_fault, bool verbose)
@@ -122,31 +144,19 @@ static uint64_t run_seed(uint64_t seed, const char **ret_fault, bool verbose)
 	h->nservers = nservers;
 	for (unsigned i = 0; i < nservers; i++) {
 		struct server *s = &h->servers[i];
-		s->addr = (struct addr){ .family = ADDR_4, .port = 853, .ip = { 10, 0, 0, (uint8_t)(i + 1) } };
+		s->addr = (struct addr){ .family = ADDR_4, .port = 853, .ip = { 10, 0, 0, 1 } };
+		s->addr.ip[3] = (uint8_t)(i + 1);
 		random_server(h, s, p.honest && i == 0);
 	}
 	make_clients(h);
 	host_run(h, NEVER);
-	if (h->fault == NULL)
-		h->fault = judge_end(h, &p);
-	if (verbose) {
-		printf("%s", conf);
-		for (unsigned i = 0; i < nservers; i++)
-			printf("server %u: rtt %lld loss %u closes %u lies %x of 100: %u dead %lld..%lld proof %d; %u %u %u\n", i,
-			       (long long)h->servers[i].rtt, h->servers[i].loss, h->servers[i].closes, h->servers[i].lies,
-			       h->servers[i].lies_of_100, (long long)h->servers[i].dead_from,
-			       (long long)h->servers[i].dead_until, (int)h->servers[i].proof, h->servers[i].datagrams,
-			       h->servers[i].streamed, h->servers[i].opens);
-		for (unsigned i = 0; i < h->nasked; i++)
-			printf("q%u at %lld worker %u entry %d: %u replies after %lld ms, rcode %u\n", i,
-			       (long long)h->asked[i].at, h->asked[i].worker, h->asked[i].entry, h->asked[i].replies,
-			       (long long)(h->asked[i].replied - h->asked[i].at),
-			       h->asked[i].reply.n == 0 ? 99u : FLAGS_RCODE(get_u16(h->asked[i].reply.p + 2)));
-		printf("now %lld, last word: %s\n", (long long)h->now.ms, h->log);
-	}
+	if (h->seen.fault == NULL)
+		h->seen.fault = judge_end(h, &p);
+	if (verbose)
+		describe(h, conf);
 	host_fini(h);
-	*ret_fault = h->fault;
-	return h->trace;
+	*ret_fault = h->seen.fault;
+	return h->seen.trace;
 }
 
 int main(int argc, char **argv)
@@ -180,7 +190,7 @@ int main(int argc, char **argv)
 		if (++failed == 20)
 			break;
 	}
-	printf("%llu worlds from seed %llu, %u failed, trace %016llx\n", (unsigned long long)n, (unsigned long long)first,
-	       failed, (unsigned long long)all);
+	printf("%llu worlds from seed %llu, %u failed, trace %016llx\n", (unsigned long long)n,
+	       (unsigned long long)first, failed, (unsigned long long)all);
 	return failed == 0 ? 0 : 1;
 }

@@ -79,7 +79,8 @@ uint16_t world_type(const struct world *w, unsigned entry)
 
 struct truth {
 	unsigned rcode, n;
-	uint32_t ttl;                      /* how long all of it may be kept */
+	uint32_t ttl, negative_ttl;        /* ttl: how long all of it may be kept */
+	msec told;
 	struct rr rrs[CHAIN_MAX_RRS];
 	uint8_t rdata[CHAIN_MAX_RRS][TEXT_BYTES + 1];
 	uint8_t soa[64];
@@ -134,6 +135,8 @@ static void truth_of(const struct world *w, unsigned entry, uint16_t type, struc
 	t->n = 0;
 	t->rcode = RCODE_NOERROR;
 	t->ttl = UINT32_MAX;
+	t->negative_ttl = w->negative_ttl;
+	t->told = w->entries[entry].told;
 	while (w->entries[entry].kind == KIND_ALIAS) {
 		const struct entry *e = &w->entries[entry];
 		entry = e->alias;
@@ -156,18 +159,18 @@ static void lie_about(const struct question *q, struct truth *t)
 		                 .rdata = span_of(lie_rdata, 4), .section = SEC_ANSWER };
 }
 
-void world_answer(const struct world *w, const struct question *q, uint16_t id, bool lie, size_t limit, struct buf *to)
+void world_answer(const struct world *w, const struct question *q, struct saying how, struct buf *to)
 {
 	static struct truth t;
 	int entry = world_find(w, q->name);
-	if (lie)
+	if (how.lie)
 		lie_about(q, &t);
 	else if (entry >= 0)
 		truth_of(w, (unsigned)entry, q->type, &t);
 	else
 		t = (struct truth){ .rcode = RCODE_REFUSED };
 	struct msg_writer mw;
-	msg_begin(&mw, to, id, (uint16_t)(FLAG_QR | FLAG_RD | FLAG_RA | FLAG_AD | t.rcode));
+	msg_begin(&mw, to, how.id, (uint16_t)(FLAG_QR | FLAG_RD | FLAG_RA | FLAG_AD | t.rcode));
 	msg_question(&mw, q);
 	bool fits = true;
 	for (unsigned i = 0; i < t.n; i++)
@@ -176,11 +179,11 @@ void world_answer(const struct world *w, const struct question *q, uint16_t id, 
 	edns_end(to, at);
 	msg_opt_counted(&mw);
 	msg_end(&mw);
-	if (fits && to->n <= limit)
+	if (fits && to->n <= how.limit)
 		return;
 	to->n = 0;
 	to->full = false;
-	msg_begin(&mw, to, id, FLAG_QR | FLAG_RD | FLAG_RA | FLAG_TC);
+	msg_begin(&mw, to, how.id, FLAG_QR | FLAG_RD | FLAG_RA | FLAG_TC);
 	msg_question(&mw, q);
 	msg_end(&mw);
 }
@@ -206,14 +209,12 @@ static bool says_stale(const struct msg *m)
 	return false;
 }
 
-static const char *judge_age(const struct world *w, unsigned entry, const struct truth *t, const struct msg *m,
-                             const struct stale_rules *stale, msec now)
+static const char *judge_age(const struct truth *t, const struct msg *m, const struct stale_rules *stale, msec now)
 {
-	msec told = w->entries[entry].told;
-	if (told < 0)
+	if (t->told < 0)
 		return "an answer that nobody has told yet";
 	/* `told` may be later than what is kept: an answer that came too late to be of use is told as well. */
-	msec age = now - told, life = (msec)t->ttl * SECOND;
+	msec age = now - t->told, life = (msec)t->ttl * SECOND;
 	bool old = age >= life + SECOND;
 	if (old && (!stale->allowed || age >= life + SECOND + (msec)stale->secs * SECOND))
 		return "an answer past its time";
@@ -226,7 +227,7 @@ static const char *judge_age(const struct world *w, unsigned entry, const struct
 				most = t->rrs[k].ttl;
 		}
 		if (m->rrs[i].type == RR_SOA)
-			most = MIN(most, w->negative_ttl);
+			most = MIN(most, t->negative_ttl);
 		uint32_t gone = (uint32_t)(age / SECOND);
 		uint32_t fresh = most - MIN(most, gone), past = MIN(most, stale->reply_ttl);
 		uint32_t limit = !stale->allowed ? fresh : stale->said && m->edns.present && !says_stale(m) ? fresh
@@ -261,5 +262,5 @@ const char *world_judge(const struct world *w, unsigned entry, const struct msg 
 	}
 	if (found != t.n)
 		return "records are missing or twice";
-	return judge_age(w, entry, &t, m, stale, now);
+	return judge_age(&t, m, stale, now);
 }

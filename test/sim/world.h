@@ -42,8 +42,13 @@ unsigned world_add(struct world *w, const char *name, enum kind kind, unsigned n
 /* -1: none of that name. */
 int world_find(const struct world *w, struct name name);
 uint16_t world_type(const struct world *w, unsigned entry);
-/* A message that answers q: the truth, or what no true server would say. Cut with TC when longer than `limit`. */
-void world_answer(const struct world *w, const struct question *q, uint16_t id, bool lie, size_t limit, struct buf *to);
+struct saying {
+	uint16_t id;
+	bool lie;               /* what no true server would say */
+	size_t limit;           /* longer is cut, with TC */
+};
+/* A message that answers q. */
+void world_answer(const struct world *w, const struct question *q, struct saying how, struct buf *to);
 /* NULL when the reply is true, fresh enough and not more than asked; else what is wrong with it. */
 const char *world_judge(const struct world *w, unsigned entry, const struct msg *m, msec now,
                         const struct stale_rules *stale);
