@@ -214,7 +214,9 @@ static enum err line_turn(struct line *l)
 		return fail(l->d, ERR_TIMEOUT, "no answer in %u ms", DIAL_STREAM_MS);
 	switch (stream_read(l->fd, bytes, sizeof(bytes), &n, &why)) {
 	case STREAM_OK:
-		return line_fed(l, span_of(bytes, n)) == OK ? OK : fail(l->d, ERR_UPSTREAM, "more bytes than any answer has");
+		if (line_fed(l, span_of(bytes, n)) == OK)
+			return OK;
+		return fail(l->d, ERR_UPSTREAM, "more bytes than any answer has");
 	case STREAM_WAIT:
 		return OK;
 	case STREAM_END:

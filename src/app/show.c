@@ -6,8 +6,8 @@ static const struct {
 	const char *name;
 	uint16_t flag;
 } flags[] = {
-	{ "qr", FLAG_QR }, { "aa", FLAG_AA }, { "tc", FLAG_TC }, { "rd", FLAG_RD }, { "ra", FLAG_RA }, { "ad", FLAG_AD },
-	{ "cd", FLAG_CD },
+	{ "qr", FLAG_QR }, { "aa", FLAG_AA }, { "tc", FLAG_TC }, { "rd", FLAG_RD }, { "ra", FLAG_RA },
+	{ "ad", FLAG_AD }, { "cd", FLAG_CD },
 };
 
 static const char *const sections[] = { "ANSWER", "AUTHORITY", "ADDITIONAL" };

@@ -143,7 +143,8 @@ static void soa_put(const struct local_zone *zone, struct rr *rr, struct msg *m)
 	m->nrrs = 1;
 }
 
-static enum err answer_make(struct arena *a, const struct question *q, const struct ruling *r, const struct packed **ret)
+static enum err answer_make(struct arena *a, const struct question *q, const struct ruling *r,
+                            const struct packed **ret)
 {
 	struct msg m = { .flags = FLAG_QR | FLAG_AA | FLAG_RA, .question = *q };
 	struct rr one;

@@ -108,8 +108,8 @@ static void zone_add(struct making *m, const struct directive *d)
 		m->full |= local_zone_make(&m->z->tree, n, (uint8_t)kind) != OK;
 	if (kind == LOCAL_IPSET)
 		diag_warning(m->diag, d->file, d->word.line, d->word.column,
-		             "local-zone %s ipset: addresses are not put into a set of the kernel; the zone is transparent",
-		             d->args[0].text);
+		             "local-zone %s ipset: addresses are not put into a set of the kernel; the zone is "
+		             "transparent", d->args[0].text);
 }
 
 /* ---- records ---- */
@@ -128,23 +128,24 @@ static const char *data_wrong(enum err e, const char *text, size_t column)
 }
 
 /* May the record stand at its name? In a redirect zone all names have the records of its own. */
-static bool fits(struct making *m, struct local_node *n, const struct rr *rr, const struct directive *d, const char *text)
+static bool fits(struct making *m, struct local_node *n, const struct rr *rr, const struct directive *d,
+                 const char *text)
 {
 	const struct local_node *apex = local_apex(n);
 	if (apex == NULL || (apex->zone->kind != LOCAL_REDIRECT && apex->zone->kind != LOCAL_INFORM_REDIRECT))
 		return true;
 	if (apex != n) {
 		diag_error(m->diag, d->file, d->args[0].line, d->args[0].column,
-		           "local-data in redirect zone must reside at top of zone, not at %s; expected a local-zone of "
-		           "another type", text);
+		           "local-data in redirect zone must reside at top of zone, not at %s; expected a local-zone "
+		           "of another type", text);
 		return false;
 	}
 	for (const struct local_item *i = n->items; i != NULL; i = i->next) {
 		if (i->rr.type != RR_CNAME && rr->type != RR_CNAME)
 			continue;
 		diag_error(m->diag, d->file, d->args[0].line, d->args[0].column,
-		           "local-data '%s' in redirect zone must not coexist with %s local-data; expected the CNAME alone",
-		           text, i->rr.type == RR_CNAME ? "CNAME" : "other");
+		           "local-data '%s' in redirect zone must not coexist with %s local-data; expected the CNAME "
+		           "alone", text, i->rr.type == RR_CNAME ? "CNAME" : "other");
 		return false;
 	}
 	return true;
@@ -159,8 +160,8 @@ static void record_add(struct making *m, const struct directive *d, const char *
 	if (e != OK) {
 		m->full |= e == ERR_LIMIT;
 		diag_error(m->diag, d->file, d->args[0].line, d->args[0].column,
-		           "error parsing local-data at %zu '%s': %s; expected NAME [TTL] [CLASS] TYPE DATA", column, text,
-		           data_wrong(e, text, column));
+		           "error parsing local-data at %zu '%s': %s; expected NAME [TTL] [CLASS] TYPE DATA", column,
+		           text, data_wrong(e, text, column));
 		return;
 	}
 	rr.section = SEC_ANSWER;

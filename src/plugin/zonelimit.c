@@ -1,8 +1,8 @@
-/* zonelimit: how many questions a second may go upstream for one zone. The zone is the domain under a public suffix
- * (example.co.uk), or a name that ratelimit-for-domain gives. It stands behind the cache, so hits cost nothing, and of
- * questions that were joined only the one that is asked counts. Counters stand in one fixed table that all workers share
- * without locks: a zone is one of a few words by keyed hash, so that nobody can choose whom to push out; a flood of names
- * pushes out those that were asked for least. */
+/* zonelimit: how many questions a second may go upstream for one zone, in windows of one second. The zone is the domain
+ * under a public suffix (example.co.uk), or a name that ratelimit-for-domain gives. It stands behind the cache, so hits
+ * cost nothing, and of questions that were joined only the one that is asked counts. Counters stand in one fixed table
+ * that all workers share without locks: a zone is one of a few words by keyed hash, so that nobody can choose whom to
+ * push out; a flood of names pushes out those that were asked for least. */
 #include <libpsl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -324,7 +324,8 @@ static void except(void *self, const struct directive *d, struct arena *a, struc
 		return;
 	}
 	if (!parse_limit(d->args[1].text, &x.limit)) {
-		diag_error(diag, d->file, d->args[1].line, d->args[1].column, "number expected; expected questions a second");
+		diag_error(diag, d->file, d->args[1].line, d->args[1].column,
+		           "number expected; expected questions a second");
 		return;
 	}
 	x.name = name_dup(a, x.name);
