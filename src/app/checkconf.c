@@ -78,6 +78,7 @@ static const struct wording {
 	{ "edns buffer size too small", true, NULL, NULL },
 	{ "expected 128 bit hex string", true, NULL, NULL },
 	{ " value < 0", false, NULL, NULL },
+	{ "local-data-ptr could not", true, NULL, NULL },
 	{ "cannot parse forward", false, NULL, "Could not set forward zones" },
 	{ "cannot parse stub", false, NULL, "Could not set stub zones" },
 	{ "local-data", false, NULL, "failed local-zone, local-data configuration" },
@@ -86,9 +87,12 @@ static const struct wording {
 
 static const struct wording *wording_of(const struct diag_line *l)
 {
-	for (unsigned i = 0; i < COUNT(wordings); i++)
-		if (strstr(l->text, wordings[i].holds) != NULL)
+	const char *end = strstr(l->text, "; expected");
+	for (unsigned i = 0; i < COUNT(wordings); i++) {
+		const char *at = strstr(l->text, wordings[i].holds);
+		if (at != NULL && (end == NULL || at < end))
 			return &wordings[i];
+	}
 	return NULL;
 }
 

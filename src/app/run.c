@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/httpd.h"
@@ -19,6 +20,8 @@
 #define RETIRE_MS (QUERY_LIFE_MS + 1500)   /* a configuration is kept at least so long after it was left: mail between
                                             * workers may still name it */
 #define TICK_MS 200
+#define DRAIN_MS (QUERY_LIFE_MS + 500)     /* every question has ended by then */
+#define DRAIN_STEP_NS 5000000
 
 struct server {
 	const struct run_flags *flags;
@@ -318,34 +321,58 @@ static void retire(struct server *s)
 
 /* ---- the main thread's loop ---- */
 
+/* What a signal asks for; false: to end. */
+static bool heed(struct server *s, int sig)
+{
+	if (sig == SIGHUP)
+		reload(s);
+	else if (sig == SIGUSR1)
+		atomic_store(&s->logger.reopen, true);
+	return sig == SIGHUP || sig == SIGUSR1;
+}
+
 static void serve(struct server *s)
 {
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event ev = { .events = EPOLLIN };
 	ASSERT(ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, s->signals, &ev) == 0);
-	for (;;) {
+	for (bool on = true; on;) {
 		epoll_wait(ep, &ev, 1, s->generation->next == NULL ? -1 : TICK_MS);
-		for (int sig; (sig = signals_next(s->signals)) != 0;) {
-			if (sig == SIGHUP)
-				reload(s);
-			else if (sig == SIGUSR1)
-				atomic_store(&s->logger.reopen, true);
-			else
-				goto stop;
-		}
+		for (int sig; on && (sig = signals_next(s->signals)) != 0;)
+			on = heed(s, sig);
 		retire(s);
 	}
-stop:
 	close(ep);
+}
+
+static void stop_workers(struct server *s, enum worker_stop how)
+{
+	for (uint32_t i = 0; i < s->nworkers; i++) {
+		atomic_store(&s->workers[i].stop, how);
+		worker_wake(&s->workers[i]);
+	}
+}
+
+/* Nothing new is taken; what is under way gets its answer, within bounds. */
+static void drain(struct server *s)
+{
+	struct now now;
+	clock_now(&now);
+	msec until = now.ms + DRAIN_MS;
+	stop_workers(s, WORKER_DRAINS);
+	for (uint32_t waiting = 1; waiting > 0 && now.ms < until; clock_now(&now)) {
+		nanosleep(&(struct timespec){ 0, DRAIN_STEP_NS }, NULL);
+		waiting = 0;
+		for (uint32_t i = 0; i < s->nworkers; i++)
+			waiting += atomic_load_explicit(&s->workers[i].waiting, memory_order_acquire);
+	}
 }
 
 static void stop(struct server *s)
 {
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_STOPPING, NULL);
-	for (uint32_t i = 0; i < s->nworkers; i++) {
-		atomic_store(&s->workers[i].stop, true);
-		worker_wake(&s->workers[i]);
-	}
+	drain(s);
+	stop_workers(s, WORKER_ENDS);
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		pthread_join(s->workers[i].thread, NULL);
 	if (s->trusting)

@@ -6,7 +6,6 @@
 #include "io/clock.h"
 #include "io/process.h"
 
-#define DRAIN_MS 5000        /* after stop: what is under way may end, no longer */
 #define MAIL_MAX 1024u       /* taken from one inbox in one turn */
 
 void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct hash_key *key)
@@ -242,22 +241,16 @@ static void turn(struct worker *w)
 	asking_flush(w->asking);
 	wake_peers(w);
 	housekeep(w);
-}
-
-/* Nothing new is taken; what is under way gets its answer. */
-static void drain(struct worker *w)
-{
-	msec until = w->engine.now.ms + DRAIN_MS;
-	serving_stop(w->serving, w->generation);
-	while (w->engine.clients > 0 && w->engine.now.ms < until)
-		turn(w);
+	atomic_store_explicit(&w->waiting, w->engine.clients, memory_order_release);
 }
 
 void *worker_run(void *arg)
 {
 	struct worker *w = arg;
-	while (!atomic_load(&w->stop))
+	while (atomic_load(&w->stop) == WORKER_SERVES)
 		turn(w);
-	drain(w);
+	serving_stop(w->serving, w->generation);
+	while (atomic_load(&w->stop) != WORKER_ENDS)
+		turn(w);
 	return NULL;
 }

@@ -20,9 +20,8 @@ enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KI
 #define READ_MAX 65536u
 #define CLIENTS_CONN_MAX 65536u
 
-struct client_conn;
-struct up_stream;
-struct tickets;
+/* Workers end together: one that has no client of its own may be asking for another's. */
+enum worker_stop { WORKER_SERVES, WORKER_DRAINS, WORKER_ENDS };
 
 /* The CA certificates, parsed beside the start; all workers and generations share them. */
 struct trust {
@@ -48,14 +47,14 @@ struct worker {
 	_Atomic(struct generation *) next;   /* from main */
 	struct generation *generation;       /* in service here; older ones follow by .next until left */
 	_Atomic uint64_t left;               /* generations below this number are left */
-	_Atomic uint32_t answered_first;     /* for main: has begun */
-	_Atomic bool stop;
+	_Atomic uint32_t waiting;            /* clients of ours that wait, as of the last turn */
+	_Atomic enum worker_stop stop;
 	msec housekeeping;
 };
 
 void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct hash_key *key);
 void worker_fini(struct worker *w);
-/* The thread. Serves until stop is set and what is under way has ended (bounded). */
+/* The thread. Serves; from WORKER_DRAINS on it takes nothing new, and at WORKER_ENDS it returns. */
 void *worker_run(void *worker);
 /* From main: a configuration to go over to; from any thread: look up from sleep. */
 void worker_give(struct worker *w, struct generation *g);
