@@ -136,6 +136,10 @@ static void style_log(struct server *s, const struct model *m)
 	st->time_ascii = p->time_ascii;
 	st->time_iso = p->time_iso;
 	st->thread_id = p->thread_id;
+	time_t at = time(NULL);
+	struct tm local;
+	if (localtime_r(&at, &local) != NULL)
+		st->utc_offset = (int32_t)local.tm_gmtoff;
 	st->tag = m->chain.conf.log_tag;
 	st->destaddr = m->chain.conf.log_destaddr;
 	if (st->ident != NULL)

@@ -164,7 +164,7 @@ bool serving_question(struct serving *s, struct client *c, struct span bytes, st
 	}
 	count_answer(&w->metrics, f.rcode);
 	if (f.log_reply) {
-		struct record_reply r = { f.rcode, f.cached, out->n, 0 };
+		struct record_reply r = { f.rcode, true, out->n, 0 };   /* without recursion, as unbound counts */
 		record_reply(&w->log, w->engine.now.wall, c, &r);
 	}
 	return true;

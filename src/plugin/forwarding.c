@@ -45,7 +45,9 @@ enum verdict forwarding_wake(const struct link *l, struct query *q, const struct
 	exchange_end(x);
 	q->wake_at = NEVER;
 	if (m != NULL) {
-		err = packed_make(&q->arena, &q->question, m, &q->chain->conf.pack, &q->answer);
+		struct pack_conf pack = q->chain->conf.pack;
+		pack.no_store = f->no_cache;
+		err = packed_make(&q->arena, &q->question, m, &pack, &q->answer);
 		return err == OK ? ANSWERED : query_fail_err(q, err);
 	}
 	if (err == ERR_BUDGET)
