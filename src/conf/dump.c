@@ -212,7 +212,7 @@ bool model_option(const struct model *m, const char *name, struct buf *to)
 	if (dflt == NULL)
 		return false;
 	const struct directive *d = last_of(m, name);
-	if (d != NULL && vocabulary_is_list(name)) {
+	if (vocabulary_is_list(name)) {
 		list_put(m, name, NULL, to);
 		return true;
 	}

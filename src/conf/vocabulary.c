@@ -165,11 +165,11 @@ const struct option *vocabulary_find(const struct vocabulary *v, const char *cla
 /* The row of an option that nobody has, of the clauses that unbound-checkconf prints. */
 static const struct option *other_find(const char *name)
 {
+	static const char *const printed[] = { "server", "remote-control", "dnstap", "python", "dynlib" };
 	for (size_t i = 0; i < COUNT(others); i++)
-		if (strcmp(others[i].name, name) == 0 && (strcmp(others[i].clause, "server") == 0 ||
-		                                          strcmp(others[i].clause, "remote-control") == 0 ||
-		                                          strcmp(others[i].clause, "dnstap") == 0))
-			return &others[i];
+		for (size_t k = 0; k < COUNT(printed); k++)
+			if (strcmp(others[i].name, name) == 0 && strcmp(others[i].clause, printed[k]) == 0)
+				return &others[i];
 	return NULL;
 }
 
