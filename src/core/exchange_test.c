@@ -202,7 +202,8 @@ static void test_refused_stream(void **state)
 	(void)state;
 	begin(1, true);
 	ask("a.example.");
-	struct event ev = { .kind = EV_CLOSED, .stream = turn(FX_OPEN).stream, .why = CLOSED_REFUSED, .text = "said no" };
+	struct event ev = { .kind = EV_CLOSED, .why = CLOSED_REFUSED, .text = "said no" };
+	ev.stream = turn(FX_OPEN).stream;
 	engine_event(&engine, &ev);
 	turn(FX_REPLY);
 	assert_int_equal(replies, 1);
