@@ -80,6 +80,8 @@ INSIDE
 status=0
 unshare --mount --pid --fork --propagation private -- bash -c '
 	root=$1; shift
+	mount --bind "$root" "$root"     # a root that is a mount of its own, as the tests need for their namespaces
+	cd "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs sysfs "$root/sys"
 	mount --rbind /dev "$root/dev"
