@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/anchors.h"
 #include "app/httpd.h"
 #include "app/logger.h"
 #include "base/heap.h"
@@ -59,6 +60,8 @@ static void print_diag(struct server *s, const struct diag *d)
 static struct model *load(struct server *s, struct diag *d)
 {
 	struct model *m = model_load(s->flags->conf, d);
+	if (m != NULL)
+		anchors_load(m, d);
 	print_diag(s, d);
 	return m;
 }
@@ -447,8 +450,8 @@ static int start(struct server *s, struct model *m)
 
 static void greet(struct server *s)
 {
-	logger_say(&s->logger, "notice", "this version does not validate DNSSEC yet: answers are authenticated by TLS alone and "
-	           "are never marked AD; trust anchors have no effect");
+	if (s->generation->chain->conf.anchors == NULL)
+		logger_say(&s->logger, "warning", "no trust anchor is configured: answers are not validated");
 	logger_say(&s->logger, "info", "start of service (signet %s).", SIGNET_VERSION);
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
 }

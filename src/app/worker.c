@@ -2,7 +2,7 @@
 
 #include "app/serve.h"
 #include "app/upstreams.h"
-#include "base/heap.h"
+#include "crypto/verify.h"
 #include "io/clock.h"
 #include "io/process.h"
 
@@ -27,6 +27,8 @@ void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct has
 	enum err err = loop_init(&w->loop, &why);
 	ASSERT(err == OK);
 	clock_now(&w->engine.now);
+	w->engine.crypto = verifier_new(NULL, key, VERIFIER_KEYS, &why);
+	ASSERT(w->engine.crypto != NULL);
 	w->serving = serving_new(w);
 	w->asking = asking_new(w);
 }
@@ -37,6 +39,7 @@ void worker_fini(struct worker *w)
 	asking_free(w->asking);
 	engine_fini(&w->engine);
 	arena_free(&w->scratch);
+	verifier_free(w->engine.crypto);
 	ring_fini(&w->log.ring);
 	loop_fini(&w->loop);
 }

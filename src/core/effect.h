@@ -26,6 +26,7 @@ enum effect_kind {
 
 struct budget_share {
 	uint32_t packets, bytes, questions;
+	uint32_t verifies, blocks;
 };
 
 struct effect {

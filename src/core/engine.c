@@ -90,7 +90,7 @@ static void unpay(struct query *q)
 
 static struct budget_share share_of(const struct budget *b)
 {
-	return (struct budget_share){ b->packets, b->bytes, b->questions };
+	return (struct budget_share){ b->packets, b->bytes, b->questions, b->verifies, b->blocks };
 }
 
 /* Each waiter hears in its turn, so that a thousand of them do not flood one turn. */
@@ -176,7 +176,7 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	q->checking_disabled = (c->flags & FLAG_CD) != 0;
 	q->log_reply = chain->conf.log_replies;
 	q->place = (uint16_t)place;
-	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS };
+	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
 	q->budget = &q->own;
 	e->clients++;
 	query_wake(q);
@@ -247,10 +247,13 @@ static struct query *ask_new(struct engine *e, const struct query *like, uint64_
 /* A quarter: enough for any one exchange, and what is asked elsewhere at once does not starve what is asked next. */
 static struct budget_share take_share(struct budget *b)
 {
-	struct budget_share s = { (b->packets + 3) / 4, (b->bytes + 3) / 4, (b->questions + 3) / 4 };
+	struct budget_share s = { (b->packets + 3) / 4, (b->bytes + 3) / 4, (b->questions + 3) / 4,
+		                  (b->verifies + 1) / 2, (b->blocks + 1) / 2 };
 	b->packets -= s.packets;
 	b->bytes -= s.bytes;
 	b->questions -= s.questions;
+	b->verifies -= s.verifies;
+	b->blocks -= s.blocks;
 	return s;
 }
 
@@ -326,7 +329,8 @@ void engine_ask(struct engine *e, const struct remote_ask *ask)
 {
 	struct query like = like_asked(ask);
 	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->checking_disabled);
-	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions };
+	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions,
+		                ask->share.verifies, ask->share.blocks };
 	struct waiter w = { .worker = ask->worker, .remote = ask->remote, .share = share };
 	struct query *child = find_ask(e, &like, hash);
 	if (child == NULL) {
@@ -357,6 +361,8 @@ void engine_told(struct engine *e, const struct remote_answer *told)
 	child->budget->packets += told->share.packets;
 	child->budget->bytes += told->share.bytes;
 	child->budget->questions += told->share.questions;
+	child->budget->verifies += told->share.verifies;
+	child->budget->blocks += told->share.blocks;
 	child->err = told->err;
 	child->ask.others = told->others;
 	child->answer = told->answer == NULL ? NULL : packed_dup(&child->arena, told->answer);
@@ -370,7 +376,7 @@ void engine_alone(struct engine *e, const struct chain *chain, unsigned place, c
 {
 	struct remote_ask ask = { .chain = chain, .place = (uint16_t)(place + 1), .depth = 1, .alone = true,
 		                  .question = *question, .checking_disabled = checking_disabled,
-		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS } };
+		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS } };
 	uint64_t hash = ask_hash(e, chain, ask.place, question, checking_disabled);
 	uint32_t owner = owner_of(e, hash);
 	if (owner == e->worker) {

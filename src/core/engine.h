@@ -14,6 +14,8 @@
 #include "core/record.h"
 #include "core/reply.h"
 
+struct verifier;
+
 struct engine {
 	struct now now;
 	struct rng rng;
@@ -28,6 +30,7 @@ struct engine {
 	struct query *ended;                   /* to be freed when the turn's effects are performed */
 	struct effects *fx;            /* of the turn at hand */
 	struct metrics *metrics;
+	struct verifier *crypto;       /* this worker's; NULL: nothing can be validated */
 	struct record_ring *log;       /* NULL: none */
 	uint32_t clients, clients_max; /* client questions under way at once, and the bound on them */
 	struct pool *pools;            /* those that want to be told of time */

@@ -24,11 +24,15 @@ struct budget {
 	uint32_t packets;      /* questions sent upstream */
 	uint32_t bytes;        /* received from upstream */
 	uint32_t questions;    /* sub-questions started */
+	uint32_t verifies;     /* signatures checked and keys imported */
+	uint32_t blocks;       /* SHA-1 blocks of NSEC3 hashes */
 };
 
 #define BUDGET_PACKETS 64u
 #define BUDGET_BYTES (256u * 1024u)
 #define BUDGET_QUESTIONS 100u
+#define BUDGET_VERIFIES 64u
+#define BUDGET_BLOCKS 256u
 #define DEPTH_MAX 16u            /* sub-questions of sub-questions */
 #define WAITERS_MAX 4096u        /* that join one sub-question; those beyond share another */
 #define QUERY_ARENA_MAX (512u * 1024u)

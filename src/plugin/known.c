@@ -1,0 +1,116 @@
+#include "plugin/known.h"
+
+/* A zone's state as kept; of a secure one its keys follow: u16 length, rdata, and so on. */
+struct state {
+	uint8_t security, algorithm, nkeys;
+	uint16_t tag, why;
+};
+
+static struct span key_of(struct name zone, uint8_t store[NAME_MAX_BYTES])
+{
+	struct name folded = name_fold(zone, store);
+	return span_of(folded.wire, folded.len);
+}
+
+/* The keys of a blob, their bytes in a. */
+static bool keys_from(struct arena *a, struct span blob, unsigned n, struct zone_keys *ret)
+{
+	const uint8_t *bytes = arena_dup(a, blob.p, blob.n);
+	size_t at = 0;
+	if (bytes == NULL || n > ZONE_KEYS_MAX)
+		return false;
+	for (ret->n = 0; ret->n < n; ret->n++) {
+		if (blob.n - at < 2 || blob.n - at - 2 < get_u16(bytes + at))
+			return false;
+		struct span rdata = span_of(bytes + at + 2, get_u16(bytes + at));
+		if (rdata.n < 4)
+			return false;
+		ret->list[ret->n] = (struct zone_key){ .rdata = rdata, .tag = dnskey_tag(rdata), .flags = get_u16(rdata.p),
+			                               .algorithm = rdata.p[3] };
+		at += 2 + rdata.n;
+	}
+	return true;
+}
+
+/* Start from what is known of `zone`, if anything is. */
+static bool start_at(struct cache *c, struct arena *a, struct path *p, struct name zone, msec now)
+{
+	uint8_t store[NAME_MAX_BYTES], blob[ZONE_KEYS_MAX * 1100];
+	struct cache_key key = cache_key(c, key_of(zone, store));
+	struct cache_meta meta;
+	size_t n = cache_get(c, key, blob, sizeof(blob), &meta);
+	struct state s;
+	if (n < sizeof(s) || meta.expires <= now)
+		return false;
+	memcpy(&s, blob, sizeof(s));
+	uint32_t ttl = (uint32_t)((meta.expires - now) / SECOND);
+	if (s.security == SECURITY_SECURE) {
+		struct zone_keys keys = { .zone = zone };
+		if (!keys_from(a, span_of(blob + sizeof(s), n - sizeof(s)), s.nkeys, &keys))
+			return false;
+		path_resume(p, &keys, p->target, zone.labels);
+	} else {
+		p->step = PATH_DONE;
+		p->ruling = (struct ruling){ .security = (enum security)s.security, .why = (enum why)s.why, .tag = s.tag,
+			                     .algorithm = s.algorithm, .zone = zone };
+	}
+	p->ttl = MAX(ttl, 1);
+	return true;
+}
+
+void known_start(struct cache *c, struct arena *a, struct path *p, const struct anchors *anchors, struct name target,
+                 struct now now)
+{
+	path_start(p, anchors, target, now.wall.sec);
+	if (p->step == PATH_DONE)
+		return;
+	unsigned least = p->trust.zone.labels;
+	for (unsigned up = 0; target.labels - up + 1 > least; up++) {
+		struct path fresh = *p;
+		if (start_at(c, a, &fresh, name_up(target, up), now.ms)) {
+			*p = fresh;
+			return;
+		}
+		if (up == target.labels)
+			return;
+	}
+}
+
+static void put(struct cache *c, struct name zone, struct span blob, msec now, uint32_t ttl)
+{
+	uint8_t store[NAME_MAX_BYTES];
+	struct cache_key key = cache_key(c, key_of(zone, store));
+	struct cache_meta meta = { .stored = now, .expires = now + (msec)MIN(ttl, KNOWN_TTL_MAX) * SECOND };
+	cache_put(c, key, blob, &meta);
+}
+
+static void keep_keys(struct cache *c, const struct path *p, msec now)
+{
+	uint8_t blob[ZONE_KEYS_MAX * 1100];
+	struct state s = { .security = SECURITY_SECURE, .nkeys = (uint8_t)p->keys.n };
+	struct buf b = buf_on(blob, sizeof(blob));
+	buf_put(&b, &s, sizeof(s));
+	for (unsigned i = 0; i < p->keys.n; i++) {
+		buf_u16(&b, (uint16_t)p->keys.list[i].rdata.n);
+		buf_span_put(&b, p->keys.list[i].rdata);
+	}
+	if (buf_ok(&b))
+		put(c, p->keys.zone, buf_span(&b), now, p->ttl);
+}
+
+void known_keep(struct cache *c, const struct path *p, msec now)
+{
+	if (p->keys.zone.len > 0)
+		keep_keys(c, p, now);
+	if (p->step != PATH_DONE || p->ruling.zone.len == 0)
+		return;
+	bool reached = p->keys.zone.len > 0 && name_eq(p->keys.zone, p->trust.zone);
+	bool keys_failed = p->ruling.security == SECURITY_BOGUS && !reached && p->trust.zone.len > 0 &&
+	                   name_eq(p->ruling.zone, p->trust.zone);
+	if (p->ruling.security != SECURITY_INSECURE && !keys_failed)
+		return;
+	struct state s = { .security = (uint8_t)p->ruling.security, .why = (uint16_t)p->ruling.why, .tag = p->ruling.tag,
+		           .algorithm = p->ruling.algorithm };
+	uint32_t ttl = keys_failed ? KNOWN_BOGUS_TTL : p->ttl;
+	put(c, p->ruling.zone, span_of(&s, sizeof(s)), now, ttl);
+}

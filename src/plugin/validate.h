@@ -1,0 +1,33 @@
+/* validate: what of its settings the app has to read from files, because nothing here may. */
+#ifndef PLUGIN_VALIDATE_H
+#define PLUGIN_VALIDATE_H
+
+#include "core/validate.h"
+#include "plugin/plugin.h"
+
+enum anchor_kind { ANCHOR_TEXT, ANCHOR_FILE, ANCHOR_AUTO_FILE, ANCHOR_BIND_FILE, ANCHOR_INSECURE };
+
+/* One statement that says where trust begins or ends. */
+struct anchor_source {
+	enum anchor_kind kind;
+	const char *text;             /* a record, a path, or a name */
+	const char *file;             /* where it stands */
+	uint32_t line, column;
+};
+
+#define ANCHOR_SOURCES_MAX 1024u
+
+struct validating {
+	struct validate_conf conf;
+	int64_t wall;                 /* val-override-date, seconds since 1970; 0: the clock */
+	uint32_t log_level, bogus_ttl;
+	bool permissive, ignore_cd, fake_sha1, fake_dsa, clean_additional, stripped;
+	secs skew_min, skew_max;
+	unsigned nsources;
+	struct anchor_source *sources;
+};
+
+/* The settings of the chain's validation; NULL when it has none. */
+const struct validating *validate_settings(const struct chain *chain);
+
+#endif
