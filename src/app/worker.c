@@ -110,15 +110,17 @@ static void perform(struct worker *w, const struct effect *fx)
 	}
 }
 
-/* Performing may write more effects: a full inbox or an unreachable network is an event at once. */
+/* Performing may write more effects, a line for the log at most: what is refused by the dozen waits for its end. */
 void worker_perform(struct worker *w)
 {
-	for (unsigned i = 0; i < w->fx.n; i++) {
-		struct effect fx = w->fx.list[i];
-		perform(w, &fx);
-	}
-	w->fx.n = 0;
-	arena_free(&w->scratch);
+	do {
+		for (unsigned i = 0; i < w->fx.n; i++) {
+			struct effect fx = w->fx.list[i];
+			perform(w, &fx);
+		}
+		w->fx.n = 0;
+		arena_free(&w->scratch);
+	} while (asking_refused(w->asking));
 }
 
 void worker_relieve(struct worker *w)
