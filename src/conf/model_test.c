@@ -103,7 +103,7 @@ static const struct {
 	{ "server: fake-sha1: yes fake-dsa: yes val-override-date: 20260101000000", 0, 3, NULL },
 	{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 2, "is named again (- line 1)" },
 	{ "server: dlv-anchor: x low-rtt: 5 infra-lame-ttl: 9", 0, 0, NULL },
-	{ "server: private-address: 10.0.0.0/8", 1, 0, "is not supported, and without it" },
+	{ "server: response-ip: 10.0.0.0/8 deny", 1, 0, "is not supported, and without it" },
 	{ "server: proxy-protocol-port: 5000", 1, 0, "access control would judge the proxy" },
 	{ "signet: metrics: 9153", 1, 0, "expected ADDR@PORT" },
 	{ "include: /nonexistent\nserver: port: 5", 1, 0, "cannot open include file '/nonexistent'" },
