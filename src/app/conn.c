@@ -207,13 +207,20 @@ static void question(struct conns *c, struct client_conn *k, struct span message
 	}
 	k->pending += c->w->engine.clients - before;
 	k->active = c->w->engine.now.ms;
+	k->slow = 0;   /* that was a whole message: the next one has its own time */
 }
 
-/* All whole messages that are here, as long as not too many are under way. */
+/* No more is taken in while too many questions are under way or too many answers wait to be read. */
+static bool busy(const struct client_conn *k)
+{
+	return k->pending >= CONN_PENDING_MAX || k->out.n >= CONN_OUT_FULL || k->doomed;
+}
+
+/* All whole messages that are here, as far as they are taken. */
 static void questions(struct conns *c, struct client_conn *k)
 {
 	struct span message;
-	while (k->pending < CONN_PENDING_MAX && !k->doomed && frame_next(&k->frame, &message)) {
+	while (!busy(k) && frame_next(&k->frame, &message)) {
 		question(c, k, message);
 		worker_relieve(c->w);
 	}
@@ -235,7 +242,7 @@ static void fed_tls(struct conns *c, struct client_conn *k, struct span bytes)
 {
 	tls_feed(k->tls, bytes);
 	size_t n;
-	while (!k->doomed && k->pending < CONN_PENDING_MAX && (n = tls_read(k->tls, c->plain, sizeof(c->plain))) > 0)
+	while (!busy(k) && (n = tls_read(k->tls, c->plain, sizeof(c->plain))) > 0)
 		fed(c, k, span_of(c->plain, n));
 	if (tls_keep(k->tls) != OK || tls_state(k->tls) == TLS_FAILED)
 		doom(c, k);
@@ -310,14 +317,12 @@ void conns_answered(struct conns *c, uint64_t conn, struct span reply)
 	mark(c, k);
 }
 
-/* Questions that waited because too many were under way. */
+/* Questions that were not taken before. */
 static void resume(struct conns *c, struct client_conn *k)
 {
-	if (k->pending >= CONN_PENDING_MAX || k->doomed)
-		return;
-	if (frame_waits(&k->frame))
+	if (!busy(k) && frame_waits(&k->frame))
 		fed(c, k, (struct span){ 0 });
-	if (k->tls != NULL && tls_waits(k->tls))
+	if (!busy(k) && k->tls != NULL && tls_waits(k->tls))
 		fed_tls(c, k, (struct span){ 0 });
 }
 
@@ -362,9 +367,13 @@ static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
 
 static void flush(struct conns *c, struct client_conn *k)
 {
-	bool left = false;
-	resume(c, k);
-	bool good = write_all(k, &left) && !(k->doomed && k->tls == NULL);
+	bool left = false, full = true;
+	bool good = !k->writing || write_all(k, &left);
+	while (full && good && !left) {   /* each round takes what the one before left: what is kept is bounded */
+		resume(c, k);
+		full = k->out.n >= CONN_OUT_FULL;
+		good = write_all(k, &left);
+	}
 	if (!good || k->doomed || (k->ended && k->pending == 0 && !left) || !rewatch(c, k, left)) {
 		conn_close(c, k);
 		return;

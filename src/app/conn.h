@@ -8,6 +8,7 @@
 
 #define CONN_PENDING_MAX 100u        /* questions under way on one connection; reading stops until some are answered */
 #define CONN_OUT_MAX (256u * 1024u)  /* bytes the peer has not read; beyond, the connection is closed (attacks F2) */
+#define CONN_OUT_FULL (128u * 1024u) /* from here on no more questions are taken, until it has read some */
 #define CONN_SLOW_MS 5000            /* to send a whole message or to end a handshake (attacks F1) */
 
 struct conns;

@@ -226,7 +226,7 @@ static msec sleep_ms(const struct worker *w)
 	msec at = engine_deadline(&w->engine);
 	if (changing || serving_conns(w->serving) > 0)
 		at = MIN(at, w->housekeeping);
-	if (w->mail_left)
+	if (w->mail_left || w->fx.n > 0)   /* flushing may have written some */
 		return 0;
 	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
 }
