@@ -24,6 +24,8 @@ enum verdict forwarding_request(const struct link *l, struct query *q)
 	const struct live *live = l->live;
 	if (!mine(f, q))
 		return PASS;
+	if (f->forbidden && !f->first)
+		return query_fail(q, RCODE_SERVFAIL, EDE_PROHIBITED, "no server of this zone may be asked");
 	if (f->group.n == 0)
 		return PASS;   /* a hole: these names are not forwarded */
 	enum err err = exchange_start(q, live->pools[q->engine->worker], &f->group, f->zone);
@@ -221,5 +223,6 @@ void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct 
 		}
 		f->group.servers[kept++] = u;
 	}
+	f->forbidden = kept == 0 && f->group.n > 0;
 	f->group.n = kept;
 }
