@@ -27,6 +27,7 @@ struct logger {
 	struct file_log file;             /* fd -1: standard error */
 	bool syslog;
 	_Atomic bool stop, reopen;
+	_Atomic bool quiet;               /* verbosity: 0 */
 	char path[FILE_PATH_MAX];
 	struct said said[SAID_MAX];
 	unsigned nsaid;
