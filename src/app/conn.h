@@ -16,7 +16,8 @@ struct conns;
 struct conns *conns_new(struct serving *s);
 void conns_free(struct conns *c);
 void conns_enter(struct conns *c, const struct generation *g);
-void conns_accept(struct conns *c, const struct listener *l);
+/* false: there are no descriptors for those who wait. */
+bool conns_accept(struct conns *c, const struct listener *l);
 void conns_event(struct conns *c, const struct loop_event *ev);
 /* Room for one reply, until the next call. */
 struct buf conns_room(struct conns *c);

@@ -176,7 +176,8 @@ static void start_trust(struct server *s)
 static void make_workers(struct server *s, uint32_t n)
 {
 	struct hash_key key;
-	uint8_t random[32];
+	uint8_t random[32], tickets[32];
+	process_random(tickets);
 	process_random(random);
 	memcpy(key.k, random, sizeof(key.k));
 	process_random(random);
@@ -194,7 +195,9 @@ static void make_workers(struct server *s, uint32_t n)
 		w->inboxes = s->inboxes;
 		w->peers = s->workers;
 		w->trust = &s->trust;
+		rng_seed(&w->tickets, tickets);
 	}
+	explicit_bzero(tickets, sizeof(tickets));
 	s->logger.workers = s->workers;
 	s->logger.nworkers = n;
 }

@@ -10,6 +10,7 @@ struct serving {
 	struct udp_in *in;
 	struct udp_out *out;
 	struct conns *conns;
+	bool paused;              /* connections are not accepted until the next housekeeping */
 	struct reply_conf reply;
 	uint16_t udp_size_max;
 };
@@ -37,9 +38,9 @@ struct worker *serving_worker(const struct serving *s)
 	return s->w;
 }
 
-unsigned serving_conns(const struct serving *s)
+bool serving_keeps(const struct serving *s)
 {
-	return conns_count(s->conns);
+	return s->paused || conns_count(s->conns) > 0;
 }
 
 /* ---- listeners ---- */
@@ -260,8 +261,22 @@ void serving_reply(struct serving *s, const struct query *q)
 void serving_accept(struct serving *s, uint32_t nr)
 {
 	struct listener *l = listener_nr(s, nr);
-	if (l != NULL && l->has_tcp)
-		conns_accept(s->conns, l);
+	if (l == NULL || !l->has_tcp || conns_accept(s->conns, l))
+		return;
+	/* Out of descriptors: who waits is told of again and again, and the loop would do nothing else. */
+	s->paused = loop_change(&s->w->loop, l->tcp[s->w->nr].fd, 0, KIND_TCP, l->nr) == OK;
+}
+
+/* Those that are no longer watched at all stay so. */
+static void accept_again(struct serving *s)
+{
+	const struct generation *g = s->w->generation;
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		const struct listener *l = g->listeners[i];
+		if (l->has_tcp)
+			(void)!loop_change(&s->w->loop, l->tcp[s->w->nr].fd, LOOP_READ, KIND_TCP, l->nr);
+	}
+	s->paused = false;
 }
 
 void serving_conn(struct serving *s, const struct loop_event *ev)
@@ -278,4 +293,6 @@ void serving_flush(struct serving *s)
 void serving_housekeeping(struct serving *s)
 {
 	conns_housekeeping(s->conns);
+	if (s->paused)
+		accept_again(s);
 }

@@ -202,6 +202,32 @@ static void stream_drop(struct asking *a, struct up_stream *u)
 	heap_free(u);
 }
 
+static bool write_all(struct up_stream *u, bool *ret_left)
+{
+	char text[WHY_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	if (u->tls != NULL && tls_state(u->tls) == TLS_OPEN && u->out.n > 0) {
+		if (tls_write(u->tls, queue_span(&u->out)) != OK)
+			return false;
+		queue_drop(&u->out, u->out.n);
+	}
+	struct span bytes = u->tls != NULL ? tls_output(u->tls) : queue_span(&u->out);
+	size_t n = 0;
+	if (bytes.n > 0) {
+		enum stream_io io = stream_write(u->fd, bytes, &n, &why);
+		if (io == STREAM_BROKEN)
+			return false;
+		if (io != STREAM_OK)
+			n = 0;
+	}
+	if (u->tls != NULL)
+		tls_sent(u->tls, n);
+	else
+		queue_drop(&u->out, n);
+	*ret_left = n < bytes.n;
+	return true;
+}
+
 /* Gone, and the engine is told why. */
 static void stream_fail(struct asking *a, struct up_stream *u, enum closed_why why, const char *text)
 {
@@ -212,6 +238,8 @@ static void stream_fail(struct asking *a, struct up_stream *u, enum closed_why w
 
 static void stream_fail_tls(struct asking *a, struct up_stream *u)
 {
+	bool left;
+	(void)write_all(u, &left);   /* the alert, as far as the connection takes it at once (RFC8446 6.2) */
 	stream_fail(a, u, tls_fault(u->tls) == TLS_FAULT_AUTH ? CLOSED_AUTH : CLOSED_TLS, tls_text(u->tls));
 }
 
@@ -400,32 +428,6 @@ void asking_event(struct asking *a, const struct loop_event *ev)
 }
 
 /* ---- the end of a turn ---- */
-
-static bool write_all(struct up_stream *u, bool *ret_left)
-{
-	char text[WHY_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	if (u->tls != NULL && u->state == UP_OPEN && u->out.n > 0) {
-		if (tls_write(u->tls, queue_span(&u->out)) != OK)
-			return false;
-		queue_drop(&u->out, u->out.n);
-	}
-	struct span bytes = u->tls != NULL ? tls_output(u->tls) : queue_span(&u->out);
-	size_t n = 0;
-	if (bytes.n > 0) {
-		enum stream_io io = stream_write(u->fd, bytes, &n, &why);
-		if (io == STREAM_BROKEN)
-			return false;
-		if (io != STREAM_OK)
-			n = 0;
-	}
-	if (u->tls != NULL)
-		tls_sent(u->tls, n);
-	else
-		queue_drop(&u->out, n);
-	*ret_left = n < bytes.n;
-	return true;
-}
 
 static void flush(struct asking *a, struct up_stream *u)
 {
