@@ -22,7 +22,10 @@ static void put_out(struct logger *l, struct buf *out)
 	out->n = 0;
 	if (part.n == 0)
 		return;
-	if (l->file.fd >= 0 && file_log_write(&l->file, &part, 1, &why) == OK)
+	pthread_mutex_lock(&l->writing);
+	bool written = l->file.fd >= 0 && file_log_write(&l->file, &part, 1, &why) == OK;
+	pthread_mutex_unlock(&l->writing);
+	if (written)
 		return;
 	if (fwrite(part.p, 1, part.n, stderr) != part.n)
 		return;
@@ -106,7 +109,10 @@ static void reopen(struct logger *l)
 {
 	char text[512];
 	struct buf why = buf_on(text, sizeof(text));
-	if (l->file.fd < 0 || file_log_reopen(&l->file, &why) == OK)
+	pthread_mutex_lock(&l->writing);
+	bool good = l->file.fd < 0 || file_log_reopen(&l->file, &why) == OK;
+	pthread_mutex_unlock(&l->writing);
+	if (good)
 		return;
 	logger_say(l, "error", "could not reopen the log, writing on to the old file: %s", buf_cstr(&why));
 }

@@ -450,7 +450,7 @@ static void greet(struct server *s)
 
 int run_server(const struct run_flags *f)
 {
-	struct server s = { .flags = f, .signals = -1 };
+	struct server s = { .flags = f, .signals = -1, .logger.writing = PTHREAD_MUTEX_INITIALIZER };
 	struct diag d;
 	process_tune_memory();
 	process_descriptors();
