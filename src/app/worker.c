@@ -227,9 +227,9 @@ static msec sleep_ms(const struct worker *w)
 {
 	bool changing = atomic_load(&w->left) != w->generation->number;
 	msec at = engine_deadline(&w->engine);
-	if (changing || serving_conns(w->serving) > 0)
+	if (changing || serving_keeps(w->serving))
 		at = MIN(at, w->housekeeping);
-	if (w->mail_left)
+	if (w->mail_left || w->fx.n > 0)   /* flushing may have written some */
 		return 0;
 	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
 }

@@ -42,6 +42,7 @@ struct worker {
 	struct metrics metrics;
 	struct record_ring log;
 	struct trust *trust;
+	struct rng tickets;                  /* what the keys of TLS tickets are drawn from: alike in all workers */
 	struct serving *serving;             /* clients: app/serve.c */
 	struct asking *asking;               /* upstreams: app/upstreams.c */
 	_Atomic(struct generation *) next;   /* from main */
