@@ -6,6 +6,7 @@
 #include "conf/vocabulary.h"
 #include "plugin/access.h"
 #include "plugin/forwarding.h"
+#include "plugin/validate.h"
 
 #define SERVERS_TOLD_MAX 32u /* of one zone */
 
@@ -257,6 +258,26 @@ static void inert_put(const struct model *m, struct buf *to)
 	}
 }
 
+/* What answers are proved from. */
+static void proof_put(const struct model *m, struct buf *to)
+{
+	const struct validating *v = validate_settings(&m->chain);
+	if (v == NULL) {
+		buf_text(to, "leak: no trust anchor: answers are not validated, and a forged answer of an upstream would be "
+		             "believed; cure: auto-trust-anchor-file: FILE\n");
+		return;
+	}
+	for (unsigned i = 0; i < v->nsources; i++) {
+		const struct anchor_source *s = &v->sources[i];
+		bool off = s->kind == ANCHOR_INSECURE;
+		buf_printf(to, off ? "leak: names at and below %s are not validated\n"
+		                   : "enforced: answers are proved by DNSSEC from the trust anchors of %s\n", s->text);
+	}
+	if (v->permissive)
+		buf_text(to, "leak: val-permissive-mode: what is not proved is handed on\n");
+	buf_text(to, "not yet: trust anchors are not kept up to date (RFC5011): they are read at start and on reload\n");
+}
+
 /* ---- the story ---- */
 
 void model_posture(const struct model *m, struct buf *to)
@@ -269,6 +290,5 @@ void model_posture(const struct model *m, struct buf *to)
 	else
 		buf_text(to, "enforced: root is given up once the sockets are open\n");
 	inert_put(m, to);
-	buf_text(to, "not yet: answers are not validated (DNSSEC): AD is never set, and a forged answer of an upstream "
-	             "would be believed\n");
+	proof_put(m, to);
 }
