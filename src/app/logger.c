@@ -91,13 +91,14 @@ static uint64_t drain(struct logger *l, unsigned worker, struct buf *out)
 {
 	const struct record_style *style = atomic_load(&l->style);
 	struct record_ring *r = &l->workers[worker].log;
+	unsigned thread = style->thread_id ? atomic_load(&l->workers[worker].thread_id) : worker;
 	uint64_t n = 0;
 	size_t size;
 	for (struct record *rec; (rec = ring_peek(&r->ring, &size)) != NULL; n++) {
 		if (out->cap - out->n < LINE_MAX)
 			flush(l, out);
 		if (!is_hushed(l, rec) && !is_said(l, rec))
-			record_line(rec, style, worker, out);
+			record_line(rec, style, thread, out);
 		ring_done(&r->ring);
 	}
 	if (n > 0)

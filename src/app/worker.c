@@ -260,6 +260,7 @@ static void turn(struct worker *w)
 void *worker_run(void *arg)
 {
 	struct worker *w = arg;
+	atomic_store(&w->thread_id, process_thread());
 	enter_next(w);   /* main has given it before the start; service may end before the first turn */
 	while (atomic_load(&w->stop) == WORKER_SERVES)
 		turn(w);
