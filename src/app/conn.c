@@ -101,6 +101,18 @@ void conns_free(struct conns *c)
 	heap_pages_free(c, sizeof(*c));
 }
 
+/* Which limit counts this address: the longest prefix that holds it. */
+static int limit_of(const struct conns *c, const struct addr *from)
+{
+	int best = -1;
+	for (unsigned i = 0; i < MIN(c->conf->ntcp_limits, LIMITS_MAX); i++) {
+		const struct prefix *p = &c->conf->tcp_limits[i].net;
+		if (prefix_holds(p, from) && (best < 0 || p->bits > c->conf->tcp_limits[best].net.bits))
+			best = (int)i;
+	}
+	return best;
+}
+
 /* A key a day for the tickets of TLS clients (attacks F6); all workers draw the same, so that a client is known to
  * whichever has its next connection. True: it is a new one. */
 static bool rekey(struct conns *c)
@@ -113,13 +125,15 @@ static bool rekey(struct conns *c)
 
 void conns_enter(struct conns *c, const struct generation *g)
 {
-	if (c->conf != &g->model->listen)
-		memset(c->limited, 0, sizeof(c->limited));
 	c->conf = &g->model->listen;
+	memset(c->limited, 0, sizeof(c->limited));
 	for (uint32_t i = 0; i < c->slots.cap; i++) {
 		struct client_conn *k = c->slots.rows[i].what;
-		if (k != NULL)
-			k->limit = -1;
+		if (k == NULL)
+			continue;
+		k->limit = limit_of(c, &k->from);
+		if (k->limit >= 0)
+			c->limited[k->limit]++;
 	}
 	if (c->tls != NULL)
 		tls_context_free(c->tls);
@@ -136,18 +150,6 @@ void conns_enter(struct conns *c, const struct generation *g)
 }
 
 /* ---- accepting ---- */
-
-/* Which limit counts this address: the longest prefix that holds it. */
-static int limit_of(const struct conns *c, const struct addr *from)
-{
-	int best = -1;
-	for (unsigned i = 0; i < MIN(c->conf->ntcp_limits, LIMITS_MAX); i++) {
-		const struct prefix *p = &c->conf->tcp_limits[i].net;
-		if (prefix_holds(p, from) && (best < 0 || p->bits > c->conf->tcp_limits[best].net.bits))
-			best = (int)i;
-	}
-	return best;
-}
 
 /* Full: the one that has been quiet for longest, and owes nothing, makes room. */
 static void make_room(struct conns *c)

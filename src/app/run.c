@@ -171,7 +171,8 @@ static void start_trust(struct server *s)
 	s->ca_system = s->generation->model->process.ca_system;
 	/* A copy: a reload may let go of the configuration before the thread has read it. */
 	s->ca_bundle = path == NULL || *path == 0 ? NULL : arena_text(&s->arena, span_text(path));
-	s->trusting = (s->ca_bundle != NULL || s->ca_system) && pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
+	bool any = s->ca_bundle != NULL || s->ca_system;
+	s->trusting = any && pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
 	if (!s->trusting)
 		atomic_store(&s->trust.ready, true);
 }

@@ -196,13 +196,12 @@ static void dispatch(struct worker *w, const struct loop_event *ev)
 
 static void take_mail(struct worker *w)
 {
-	w->mail_left = false;
 	for (uint32_t from = 0; from < w->count; from++) {
 		struct inbox *b = inbox_between(w, from, w->nr);
 		unsigned i = 0;
 		for (; from != w->nr && i < MAIL_MAX && inbox_take(b, &w->engine); i++)
 			worker_relieve(w);
-		w->mail_left |= i == MAIL_MAX;   /* nobody wakes us for it again */
+		w->woken |= (uint64_t)(i == MAIL_MAX) << w->nr;   /* nobody else wakes us for it again */
 	}
 }
 
@@ -229,7 +228,7 @@ static msec sleep_ms(const struct worker *w)
 	msec at = engine_deadline(&w->engine);
 	if (changing || serving_keeps(w->serving))
 		at = MIN(at, w->housekeeping);
-	if (w->mail_left || w->fx.n > 0)   /* flushing may have written some */
+	if (w->fx.n > 0)   /* flushing may have written some */
 		return 0;
 	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
 }

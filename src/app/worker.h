@@ -38,7 +38,7 @@ struct worker {
 	struct loop loop;
 	struct inbox *inboxes;               /* of all workers: [to * count + from] */
 	struct worker *peers;                /* all workers, by number */
-	uint64_t woken;                      /* peers that have mail of this turn, bit set */
+	uint64_t woken;                      /* who has mail of this turn, bit set; we: more than one turn takes */
 	struct metrics metrics;
 	struct record_ring log;
 	struct trust *trust;
@@ -51,7 +51,6 @@ struct worker {
 	_Atomic uint64_t left;               /* generations below this number are left */
 	_Atomic uint32_t waiting;            /* clients of ours that wait, as of the last turn */
 	_Atomic enum worker_stop stop;
-	bool mail_left;                      /* more than one turn takes */
 	msec housekeeping, entered;          /* entered: the generation in service */
 };
 

@@ -272,10 +272,12 @@ static void ports_ready(struct listening *l, struct arena *a)
 	for (unsigned port = PORT_LOW; port < PORTS; port++)
 		open[port] = !is_reflector(port);
 	struct port_range r;
-	for (unsigned i = 0; i < l->ports.n; i++)
-		for (unsigned port = range_read(l->ports.items[i], &r) ? r.first : PORTS; port < PORTS && port <= r.last;
-		     port++)
+	for (unsigned i = 0; i < l->ports.n; i++) {
+		if (!range_read(l->ports.items[i], &r))
+			continue;   /* its error is said */
+		for (unsigned port = r.first; port <= r.last; port++)
 			open[port] = !r.avoid && port > 0;
+	}
 	struct port_list *p = &l->conf.ports;
 	for (unsigned port = 1; port < PORTS; port++)
 		if (open[port])
@@ -298,8 +300,8 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	ports_ready(l, a);
 	if (!l->conf.do_tcp && l->conf.do_udp)
 		diag_warning(diag, NULL, 0, 0,
-		             "do-tcp: no closes TCP and TLS to clients; upstreams are still asked over TCP when an answer "
-		             "was cut or a clause wants it");
+		             "do-tcp: no closes TCP and TLS to clients; upstreams are still asked over TCP when "
+		             "an answer was cut or a clause wants it");
 	bool tls = false;
 	for (unsigned i = 0; i < l->conf.nlistens; i++)
 		tls = tls || l->conf.listens[i].tls;
@@ -343,7 +345,9 @@ static const struct opt opts[] = {
 	  .doc = "File with the certificates of the DNS-over-TLS service." },
 	{ .unbound = { "do-ip4", "yes" }, BOOL(L, conf.do_ip4), .doc = "Use IPv4, towards clients and upstreams." },
 	{ .unbound = { "do-ip6", "yes" }, BOOL(L, conf.do_ip6), .doc = "Use IPv6, towards clients and upstreams." },
-	{ .unbound = { "do-udp", "yes" }, BOOL(L, conf.do_udp), .doc = "Use UDP, towards clients and upstreams; without it upstreams are asked over TCP." },
+	{ .unbound = { "do-udp", "yes" },
+	  BOOL(L, conf.do_udp),
+	  .doc = "Use UDP, towards clients and upstreams; without it upstreams are asked over TCP." },
 	{ .unbound = { "do-tcp", "yes" }, BOOL(L, conf.do_tcp), .doc = "Serve clients over TCP and TLS." },
 	{ .unbound = { "incoming-num-tcp", "10" },
 	  U32(L, conf.tcp_clients),

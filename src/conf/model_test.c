@@ -192,7 +192,8 @@ static void listens(void **state)
 	assert_false(addr_is_loopback(&m->listen.listens[0].addr));
 	drop(&l);
 	m = load(&l,
-	         "server: outgoing-port-avoid: 0-65535 outgoing-port-permit: 2000-2002 outgoing-port-avoid: 2001 tcp-connection-limit: 10.0.0.0/8 3\n"
+	         "server: outgoing-port-avoid: 0-65535 outgoing-port-permit: 2000-2002 outgoing-port-avoid: 2001\n"
+	         "tcp-connection-limit: 10.0.0.0/8 3\n"
 	         "signet: metrics: ::1@9153");
 	assert_int_equal(m->listen.ports.n, 2);
 	assert_true(m->listen.ports.list[0] == 2000 && m->listen.ports.list[1] == 2002);

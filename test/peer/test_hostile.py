@@ -194,8 +194,8 @@ def test_a_false_host_is_told_why(world):
         listener.bind(("1.1.1.9", 853))
         listener.listen(8)
         listener.settimeout(10)
-        conf = ('server:\n\tinterface: 127.0.0.1\n\ttls-cert-bundle: /etc/ssl/certs/ca-certificates.crt\nforward-zone:\n'
-                '\tname: "."\n\tforward-tls-upstream: yes\n\tforward-addr: 1.1.1.9@853#cloudflare-dns.com\n')
+        conf = ('server:\n\tinterface: 127.0.0.1\n\ttls-cert-bundle: /etc/ssl/certs/ca-certificates.crt\n'
+                'forward-zone:\n\tname: "."\n\tforward-tls-upstream: yes\n\tforward-addr: 1.1.1.9@853#cloudflare-dns.com\n')
         Server(world, conf, file="tls.conf")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(world.keys / "wrong.pem")
@@ -206,3 +206,24 @@ def test_a_false_host_is_told_why(world):
             tls.settimeout(5)
             tls.recv(1)
         asker.join()
+
+
+def test_a_reload_forgets_no_connection(world):
+    """Connections from before a reload count toward tcp-connection-limit after it."""
+    server = Server(world, PLAIN.format(local="no", more="tcp-connection-limit: 127.0.0.1/32 2"), file="limit.conf")
+
+    def answered(sock):
+        try:
+            sock.sendall(message("www.site.com"))
+        except OSError:
+            return False
+        return len(frames(sock, 1)) == 1
+    with stream(world) as one, stream(world) as two:
+        assert answered(one) and answered(two)
+        server.hup()
+        server.wait_log("configuration reloaded")
+        assert answered(one) and answered(two)
+        with stream(world) as three:
+            assert not answered(three)
+        with stream(world, source="127.0.0.2") as other:
+            assert answered(other)
