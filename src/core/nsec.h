@@ -1,0 +1,13 @@
+/* nsec: proofs out of NSEC records, which name the next owner in the zone (RFC4034 4, RFC4035 5.4). The four questions
+ * of denial.h. cost  records x a few name comparisons */
+#ifndef CORE_NSEC_H
+#define CORE_NSEC_H
+
+#include "core/denial.h"
+
+struct ruling nsec_nxdomain(const struct denial *d, struct name name);
+struct ruling nsec_nodata(const struct denial *d, const struct question *q);
+struct ruling nsec_wildcard(const struct denial *d, struct name name, unsigned labels);
+struct ruling nsec_ds(const struct denial *d, struct name name);
+
+#endif
