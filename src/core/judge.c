@@ -1,0 +1,255 @@
+#include "core/judge.h"
+
+#include "base/assert.h"
+
+/* A ruling in the making. */
+struct bench {
+	struct judge *j;
+	struct validator *v;
+	const struct path *places;
+	struct denial denial;         /* of denial.zone, once collected */
+	struct ruling collected;
+	struct judgement to;
+};
+
+/* --- what must be known --- */
+
+static bool may_need(struct judge *j, struct name name)
+{
+	for (unsigned i = 0; i < j->nneeds; i++)
+		if (name_eq(j->needs[i], name))
+			return true;
+	if (j->nneeds == NEEDS_MAX)
+		return false;
+	j->needs[j->nneeds++] = name;
+	return true;
+}
+
+/* The zone that speaks of `type` at name: a DS is the parent's. */
+static struct name speaker(struct name name, uint16_t type)
+{
+	return type == RR_DS && name.labels > 0 ? name_up(name, 1) : name;
+}
+
+/* Whose place decides about a set: its signer's, which a zone with an anchor of its own does not let be anyone above
+ * that anchor; the owner's when nobody signed. */
+static struct name need_of(const struct rrset *set, const struct anchors *anchors)
+{
+	struct name signer = rrset_signer(set), owner = speaker(set->owner, set->type);
+	const struct anchor *an = anchors_find(anchors, owner, 0);
+	return signer.len > 0 && (an == NULL || name_below(signer, an->trust.zone)) ? signer : owner;
+}
+
+/* A CNAME that a DNAME of the answer makes is proved by it (RFC6672 5.3.1). */
+static const struct rrset *maker(const struct rrsets *sets, const struct rrset *cname)
+{
+	struct name from, to, made;
+	uint8_t store[NAME_MAX_BYTES];
+	if (cname->type != RR_CNAME || cname->nsigs > 0 || cname->nrrs != 1 ||
+	    name_from_wire(cname->rrs[0]->rdata, &to) != OK)
+		return NULL;
+	for (unsigned i = 0; i < sets->n; i++) {
+		const struct rrset *set = &sets->list[i];
+		from = set->owner;
+		if (set->type != RR_DNAME || set->section != SEC_ANSWER || set->nrrs != 1 ||
+		    cname->owner.labels <= from.labels || !name_below(cname->owner, from))
+			continue;
+		struct name target;
+		if (name_from_wire(set->rrs[0]->rdata, &target) == OK &&
+		    name_join(cname->owner, cname->owner.labels - from.labels, target, store, &made) == OK &&
+		    name_eq(made, to))
+			return set;
+	}
+	return NULL;
+}
+
+static bool is_negative(const struct judge *j)
+{
+	return j->answer->kind == SCRUB_NODATA || j->answer->kind == SCRUB_NXDOMAIN;
+}
+
+static struct rrset *soa_of(const struct judge *j)
+{
+	for (unsigned i = 0; i < j->sets.n; i++)
+		if (j->sets.list[i].section == SEC_AUTHORITY && j->sets.list[i].type == RR_SOA && j->sets.list[i].nrrs > 0)
+			return &j->sets.list[i];
+	return NULL;
+}
+
+/* The zone that denies: the SOA's when it is signed and the name is in it, and no anchor is in between. */
+static struct name denier(const struct judge *j, const struct anchors *anchors)
+{
+	const struct rrset *soa = soa_of(j);
+	struct name final = speaker(j->answer->final, j->question->type);
+	struct name signer = soa != NULL ? rrset_signer(soa) : (struct name){ 0 };
+	const struct anchor *an = anchors_find(anchors, final, 0);
+	return signer.len > 0 && name_below(final, signer) && (an == NULL || name_below(signer, an->trust.zone)) ?
+	       signer : final;
+}
+
+enum err judge_needs(struct arena *a, const struct question *q, const struct scrubbed *s, const struct anchors *anchors,
+                     struct judge *ret)
+{
+	struct judge j = { .question = q, .answer = s, .anchors = anchors };
+	TRY(rrsets_of(a, &s->msg, SEC_ADDITIONAL, &j.sets));
+	if (is_negative(&j) && !may_need(&j, denier(&j, anchors)))
+		return ERR_LIMIT;
+	for (unsigned i = 0; i < j.sets.n; i++) {
+		const struct rrset *set = &j.sets.list[i];
+		if (set->section == SEC_ANSWER && set->nrrs > 0 && maker(&j.sets, set) == NULL &&
+		    !may_need(&j, need_of(set, anchors)))
+			return ERR_LIMIT;
+	}
+	*ret = j;
+	return OK;
+}
+
+/* --- the verdict --- */
+
+static unsigned weight(struct ruling r)
+{
+	switch (r.security) {
+	case SECURITY_BOGUS: return 4;
+	case SECURITY_INDETERMINATE: return r.why == WHY_BUDGET ? 3 : 2;
+	case SECURITY_INSECURE: return 1;
+	case SECURITY_SECURE: case SECURITY_UNCHECKED: break;
+	}
+	return 0;
+}
+
+/* The worst counts. */
+static void count(struct bench *b, struct ruling r, const struct rrset *culprit)
+{
+	if (r.security == SECURITY_SECURE)
+		b->to.ttl = MIN(b->to.ttl, r.ttl);
+	if (weight(r) <= weight(b->to.ruling))
+		return;
+	b->to.ruling = r;
+	b->to.culprit = culprit;
+}
+
+/* The place that judge_needs chose for a set. */
+static const struct path *place_of(const struct bench *b, const struct rrset *set)
+{
+	struct name need = need_of(set, b->j->anchors);
+	unsigned i = 0;
+	while (i < b->j->nneeds && !name_eq(b->j->needs[i], need))
+		i++;
+	ASSERT(i < b->j->nneeds);   /* the same sets were gone over by the same rule */
+	return &b->places[i];
+}
+
+/* The proofs of one zone, verified once. */
+static struct ruling collect(struct bench *b, const struct zone_keys *keys)
+{
+	if (b->denial.zone.len == 0 || !name_eq(b->denial.zone, keys->zone))
+		b->collected = denial_collect(b->v, &b->j->sets, keys, &b->denial);
+	return b->collected;
+}
+
+static struct ruling rule_signed(struct bench *b, struct rrset *set, const struct path *place)
+{
+	struct ruling r = place->ruling;
+	if (r.security != SECURITY_SECURE)
+		return r;
+	r = validate_rrset(b->v, set, &place->keys);
+	if (r.security != SECURITY_SECURE || r.labels >= owner_labels(set->owner))
+		return r;
+	struct ruling proof = collect(b, &place->keys);
+	if (proof.security == SECURITY_SECURE)
+		proof = denial_wildcard(b->v, &b->denial, set->owner, r.labels);
+	if (proof.security == SECURITY_SECURE)
+		proof.ttl = MIN(r.ttl, proof.ttl);
+	return proof;
+}
+
+static struct ruling rule_set(struct bench *b, struct rrset *set, const struct rrset *dname)
+{
+	struct ruling r = ruling_of(SECURITY_SECURE, WHY_NONE);
+	if (dname == NULL)
+		r = rule_signed(b, set, place_of(b, set));
+	else
+		r.security = (enum security)dname->security;   /* and its reason has been counted */
+	if (dname != NULL)
+		r.ttl = set->ttl;
+	set->security = r.security;
+	return r;
+}
+
+/* RFC9077: no longer than the SOA says, nor than the SOA itself and the proofs live. */
+static uint32_t negative_ttl(const struct rrset *soa, struct ruling r)
+{
+	struct span rdata = soa->rrs[0]->rdata;
+	return rdata.n < 4 ? 0 : MIN(r.ttl, get_u32(rdata.p + rdata.n - 4));
+}
+
+static void rule_denial(struct bench *b)
+{
+	const struct path *place = &b->places[0];   /* judge_needs asked for the denier first */
+	struct rrset *soa = soa_of(b->j);
+	struct question q = *b->j->question;
+	struct ruling r = place->ruling;
+	q.name = b->j->answer->final;
+	if (r.security == SECURITY_SECURE && soa != NULL) {
+		r = validate_rrset(b->v, soa, &place->keys);
+		soa->security = r.security;
+		b->to.ttl = MIN(b->to.ttl, r.security == SECURITY_SECURE ? negative_ttl(soa, r) : 0);
+	}
+	if (r.security == SECURITY_SECURE)
+		r = collect(b, &place->keys);
+	if (r.security != SECURITY_SECURE) {
+		count(b, r, r.security == SECURITY_BOGUS && soa != NULL && soa->security == SECURITY_BOGUS ? soa : NULL);
+		return;
+	}
+	if (b->j->answer->kind == SCRUB_NXDOMAIN) {
+		r = denial_nxdomain(b->v, &b->denial, q.name);
+		if (r.security == SECURITY_BOGUS) {
+			struct ruling nodata = denial_nodata(b->v, &b->denial, &q);
+			if (nodata.security == SECURITY_SECURE) {   /* servers that say NXDOMAIN for an empty non-terminal */
+				r = nodata;
+				b->to.rcode = RCODE_NOERROR;
+			}
+		}
+	} else {
+		r = denial_nodata(b->v, &b->denial, &q);
+	}
+	count(b, r, NULL);
+}
+
+struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places)
+{
+	struct bench b = { .j = j, .v = v, .places = places };
+	b.to.ruling = ruling_of(SECURITY_SECURE, WHY_NONE);
+	b.to.ttl = UINT32_MAX;
+	b.to.rcode = j->answer->msg.rcode;
+	for (unsigned i = 0; i < j->nneeds; i++)
+		b.to.ttl = MIN(b.to.ttl, places[i].ttl);
+	for (unsigned made = 0; made < 2; made++)   /* what is made by a DNAME comes behind it */
+		for (unsigned i = 0; i < j->sets.n && b.to.ruling.security != SECURITY_BOGUS; i++) {
+			struct rrset *set = &j->sets.list[i];
+			const struct rrset *dname = maker(&j->sets, set);
+			if (set->section == SEC_ANSWER && set->nrrs > 0 && (dname != NULL) == (made == 1))
+				count(&b, rule_set(&b, set, dname), set);
+		}
+	if (is_negative(j) && b.to.ruling.security != SECURITY_BOGUS)
+		rule_denial(&b);
+	return b.to;
+}
+
+void judge_clean(const struct judge *j, struct scrubbed *s)
+{
+	struct msg *m = &s->msg;
+	size_t kept = 0;
+	m->counts[1] = m->counts[2] = m->counts[3] = 0;
+	for (size_t i = 0; i < m->nrrs; i++) {
+		struct rr *rr = &m->rrs[i];
+		uint16_t type = rr->type != RR_RRSIG ? rr->type : rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
+		const struct rrset *set = rrsets_find(&j->sets, (enum section)rr->section, rr->owner, type);
+		if (set == NULL || set->security != SECURITY_SECURE)
+			continue;
+		m->counts[1 + rr->section]++;
+		m->rrs[kept++] = *rr;
+	}
+	s->dropped += m->nrrs - kept;
+	m->nrrs = kept;
+}

@@ -1,0 +1,39 @@
+/* judge: the verdict on a whole answer, once it is known where its names stand in the chain of trust. First judge_needs
+ * says whose places must be known (all at once, so that all can be fetched at once), then judge_answer rules. Every
+ * record that is served or kept as secure has passed here: each set carries its own verdict, and what was not looked at
+ * stays SECURITY_UNCHECKED and is to be left out of a secure answer.
+ * source  RFC4035 3.2.3, 4.9, 5.3.4, 5.4, RFC6672 5.3.1, RFC9077 */
+#ifndef CORE_JUDGE_H
+#define CORE_JUDGE_H
+
+#include "core/path.h"
+#include "core/scrub.h"
+
+#define NEEDS_MAX 16u      /* signers and unsigned owners of one answer: 11 aliases, a denial, and some */
+
+struct judge {
+	const struct question *question;
+	const struct scrubbed *answer;
+	const struct anchors *anchors;
+	struct rrsets sets;
+	unsigned nneeds;
+	struct name needs[NEEDS_MAX];    /* places[i] of judge_answer is of needs[i] */
+};
+
+/* returns OK | ERR_LIMIT more than the bounds: the answer cannot be judged */
+enum err judge_needs(struct arena *a, const struct question *q, const struct scrubbed *s, const struct anchors *anchors,
+                     struct judge *ret) MUST_CHECK;
+
+struct judgement {
+	struct ruling ruling;           /* of the whole: the worst of what it is made of */
+	const struct rrset *culprit;    /* whose ruling that is; NULL: a denial's, or none */
+	uint16_t rcode;                 /* NXDOMAIN that proves to be NODATA is NOERROR */
+	uint32_t ttl;                   /* of a secure answer, no longer than this */
+};
+
+/* places: done paths, one for each of j->needs. */
+struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places);
+/* Leave out of the records of a secure answer what is not secure itself. s is the answer j was made for. */
+void judge_clean(const struct judge *j, struct scrubbed *s);
+
+#endif

@@ -1,0 +1,341 @@
+#include "core/judge.h"
+
+#include "core/signed_test.h"
+
+/* A small world. Root, example and island are signed, other is not and the root says so; island has an anchor of its
+ * own and no DS. */
+static struct arena arena;
+static struct verifier *verifier;
+static struct effort effort;
+static struct anchors anchors;
+static struct signer *root, *example, *island;
+static unsigned asked;
+
+#define ROOT_SOA ". 300 IN SOA a. b. 1 2 3 4 60\n"
+#define EXAMPLE_SOA "example. 300 IN SOA a. b. 1 2 3 4 60\n"
+
+static int set_up(void **state)
+{
+	arena_init(&arena, 16u << 20);
+	verifier = test_verifier();
+	effort = (struct effort){ EFFORT_VERIFIES, EFFORT_BLOCKS };
+	anchors = (struct anchors){ 0 };
+	root = signer_new(&arena, ".", 1, 257);
+	example = signer_new(&arena, "example", 2, 257);
+	island = signer_new(&arena, "island.other", 3, 257);
+	struct rr key = { .owner = name_root, .type = RR_DNSKEY, .class = CLASS_IN, .rdata = signer_key(root) };
+	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
+	key.owner = island->zone;
+	key.rdata = signer_key(island);
+	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
+	asked = 0;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	verifier_free(verifier);
+	arena_free(&arena);
+	return 0;
+}
+
+static struct validator validator(void)
+{
+	return (struct validator){ verifier, &validate_usual, &effort, &arena, WALL };
+}
+
+static void add_ds(struct msg *m, const struct signer *child, const struct signer *parent)
+{
+	uint8_t *p = arena_alloc(&arena, 4 + DIGEST_MAX);
+	put_u16(p, child->tag);
+	p[2] = child->rdata[3];
+	p[3] = DIGEST_SHA256;
+	verifier_digest(verifier, DIGEST_SHA256, span_of(child->zone.wire, child->zone.len), signer_key(child), p + 4);
+	add_rr(&arena, m, &(struct rr){ .owner = child->zone, .type = RR_DS, .class = CLASS_IN, .ttl = 300,
+	                                .rdata = span_of(p, 36) });
+	sign_last(&arena, m, parent, (struct twist){ 0 });
+}
+
+static void deny(struct msg *m, const char *soa, const char *nsecs, const struct signer *s)
+{
+	add_signed(&arena, m, SEC_AUTHORITY, soa, s);
+	for (const char *at = nsecs; *at != 0;) {
+		size_t n = strcspn(at, "\n") + 1;
+		add_signed(&arena, m, SEC_AUTHORITY, arena_text(&arena, span_of(at, n)), s);
+		at += n;
+	}
+}
+
+/* What the world's servers say to a question of the chain of trust. */
+static struct msg answer_of(const struct question *q)
+{
+	struct msg m = { .flags = FLAG_QR, .question = *q, .counts = { 1 } };
+	const struct signer *zones[] = { root, example, island };
+	asked++;
+	for (size_t i = 0; i < COUNT(zones) && q->type == RR_DNSKEY; i++)
+		if (name_eq(q->name, zones[i]->zone)) {
+			add_dnskey(&arena, &m, q->name, signer_key(zones[i]));
+			sign_last(&arena, &m, zones[i], (struct twist){ 0 });
+		}
+	if (q->type != RR_DS)
+		return m;
+	if (name_eq(q->name, example->zone)) {
+		add_ds(&m, example, root);
+	} else if (name_eq(q->name, text_name(&arena, "other"))) {
+		deny(&m, ROOT_SOA, "other. 300 IN NSEC z. NS RRSIG NSEC\n", root);
+	} else if (name_eq(q->name, text_name(&arena, "alias.example"))) {
+		add_signed(&arena, &m, SEC_ANSWER, "alias.example. 300 IN CNAME www.example.\n", example);
+	} else if (name_eq(q->name, text_name(&arena, "stolen.example"))) {
+		text_add(&arena, &m, SEC_ANSWER, "stolen.example. 300 IN CNAME evil.other.\n");
+	} else if (name_below(q->name, island->zone)) {
+		deny(&m, "island.other. 300 IN SOA a. b. 1 2 3 4 60\n",
+		     "www.island.other. 300 IN NSEC island.other. A RRSIG NSEC\n", island);
+	} else if (name_below(q->name, example->zone)) {
+		deny(&m, EXAMPLE_SOA, "example. 300 IN NSEC zz.example. NS SOA RRSIG NSEC DNSKEY\n", example);
+		m.rcode = RCODE_NXDOMAIN;
+	}
+	return m;
+}
+
+static struct path walk(struct name target)
+{
+	struct path p;
+	struct validator v = validator();
+	path_start(&p, &anchors, target, WALL);
+	while (p.step != PATH_DONE) {
+		struct question q = path_question(&p);
+		struct msg m = answer_of(&q);
+		path_answer(&p, &v, &m);
+	}
+	return p;
+}
+
+static void expect(const char *what, struct ruling r, enum security security, enum why why)
+{
+	if (r.security != security || r.why != why)
+		fail_msg("%s: security %d, %s", what, (int)r.security, why_text(r.why));
+}
+
+#define GOOD SECURITY_SECURE, WHY_NONE
+#define BAD(why) SECURITY_BOGUS, WHY_##why
+
+static void the_path_leads_down(void **state)
+{
+	struct path p = walk(text_name(&arena, "example"));
+	expect("a signed zone", p.ruling, GOOD);
+	assert_true(name_eq(p.keys.zone, example->zone));
+	assert_int_equal(asked, 3);   /* DNSKEY, DS, DNSKEY */
+	p = walk(text_name(&arena, "a.b.c.example"));
+	expect("a name in it", p.ruling, GOOD);
+	assert_true(name_eq(p.keys.zone, example->zone));
+	assert_int_equal(asked, 3 + 4);   /* nothing is below what does not exist */
+	p = walk(text_name(&arena, "www.other"));
+	expect("an unsigned zone", p.ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	assert_true(name_eq(p.ruling.zone, text_name(&arena, "other")));
+	p = walk(text_name(&arena, "island.other"));
+	expect("an island", p.ruling, GOOD);
+	assert_true(name_eq(p.keys.zone, island->zone));
+	p = walk(text_name(&arena, "alias.example"));
+	expect("an alias is no delegation", p.ruling, GOOD);
+	asked = 0;
+	p = walk(text_name(&arena, "stolen.example"));
+	expect("C9: a DS answered by somebody's alias", p.ruling, BAD(NO_SIGNATURES));
+	assert_int_equal(asked, 4);
+}
+
+static void known_keys_shorten_it(void **state)
+{
+	struct zone_keys keys = test_keys(example);
+	struct path p;
+	path_resume(&p, &keys, text_name(&arena, "example"), 1);
+	assert_int_equal(p.step, PATH_DONE);
+	path_resume(&p, &keys, text_name(&arena, "a.b.example"), 2);
+	struct question q = path_question(&p);
+	assert_true(q.type == RR_DS && name_eq(q.name, text_name(&arena, "a.b.example")));
+}
+
+static void anchors_decide_where_it_starts(void **state)
+{
+	assert_int_equal(anchors_add_insecure(&arena, &anchors, text_name(&arena, "nta.example"), WALL + 10), OK);
+	struct path p = walk(text_name(&arena, "www.nta.example"));
+	expect("a negative anchor", p.ruling, SECURITY_INSECURE, WHY_NONE);
+	path_start(&p, &anchors, text_name(&arena, "www.nta.example"), WALL + 10);
+	assert_int_equal(p.step, PATH_KEYS);   /* it has ended */
+	anchors = (struct anchors){ 0 };
+	p = walk(text_name(&arena, "example"));
+	expect("no anchor", p.ruling, SECURITY_INDETERMINATE, WHY_NO_ANCHOR);
+}
+
+/* --- whole answers --- */
+
+static struct judgement rule(const struct msg *m, struct scrubbed *s)
+{
+	struct judge j;
+	struct validator v = validator();
+	struct path places[NEEDS_MAX];
+	assert_int_equal(scrub_msg(&arena, &m->question, name_root, m, s), OK);
+	assert_int_equal(judge_needs(&arena, &m->question, s, &anchors, &j), OK);
+	for (unsigned i = 0; i < j.nneeds; i++)
+		places[i] = walk(j.needs[i]);
+	struct judgement r = judge_answer(&j, &v, places);
+	if (r.ruling.security == SECURITY_SECURE)
+		judge_clean(&j, s);
+	effort = (struct effort){ EFFORT_VERIFIES, EFFORT_BLOCKS };
+	return r;
+}
+
+static struct msg ask(const char *name, uint16_t type)
+{
+	return (struct msg){ .flags = FLAG_QR, .question = text_question(&arena, name, type), .counts = { 1 } };
+}
+
+static void answers_are_proved(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("www.example", RR_A);
+	add_signed(&arena, &m, SEC_ANSWER, "www.example. 300 IN A 192.0.2.1\n", example);
+	text_add(&arena, &m, SEC_AUTHORITY, "example. 300 IN NSEC zz.example. NS\n");
+	struct judgement r = rule(&m, &s);
+	expect("a signed answer", r.ruling, GOOD);
+	assert_int_equal(s.msg.nrrs, 2);   /* what nobody signed is gone */
+	m = ask("www.example", RR_A);
+	text_add(&arena, &m, SEC_ANSWER, "www.example. 300 IN A 192.0.2.1\n");
+	r = rule(&m, &s);
+	expect("C1: stripped", r.ruling, BAD(NO_SIGNATURES));
+	assert_non_null(r.culprit);
+	m = ask("www.other", RR_A);
+	text_add(&arena, &m, SEC_ANSWER, "www.other. 300 IN A 192.0.2.1\n");
+	expect("unsigned by proof", rule(&m, &s).ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	m = ask("www.example", RR_A);
+	add_signed(&arena, &m, SEC_ANSWER, "www.example. 300 IN CNAME www.other.\n", example);
+	text_add(&arena, &m, SEC_ANSWER, "www.other. 300 IN A 192.0.2.1\n");
+	expect("an alias out of the secure tree", rule(&m, &s).ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	text_add(&arena, &m, SEC_AUTHORITY, "x. 300 IN NSEC y. A\n");
+	m.rrs[1].rdata = span_of(m.rrs[1].rdata.p, m.rrs[1].rdata.n - 1);
+	expect("with a broken signature", rule(&m, &s).ruling, BAD(CRYPTO));
+}
+
+static void wildcards_need_their_proof(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("a.b.example", RR_A);
+	text_add(&arena, &m, SEC_ANSWER, "a.b.example. 300 IN A 192.0.2.1\n");
+	sign_last(&arena, &m, example, (struct twist){ .labels = -2 });
+	expect("C7: replayed", rule(&m, &s).ruling, BAD(NO_PROOF_SIGNATURES));
+	add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 40 IN NSEC c.example. A\n", example);
+	struct judgement r = rule(&m, &s);
+	expect("with proof", r.ruling, GOOD);
+	assert_int_equal(r.ttl, 40);
+	assert_int_equal(s.msg.nrrs, 4);
+}
+
+static void dnames_make_their_aliases(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("a.d.example", RR_A);
+	add_signed(&arena, &m, SEC_ANSWER, "d.example. 300 IN DNAME e.example.\n", example);
+	text_add(&arena, &m, SEC_ANSWER, "a.d.example. 300 IN CNAME a.e.example.\n");
+	add_signed(&arena, &m, SEC_ANSWER, "a.e.example. 300 IN A 192.0.2.1\n", example);
+	expect("a DNAME", rule(&m, &s).ruling, GOOD);
+	assert_int_equal(s.msg.nrrs, 5);
+	m.rrs[1].rdata = span_of(m.rrs[1].rdata.p, m.rrs[1].rdata.n - 1);
+	expect("a forged one", rule(&m, &s).ruling, BAD(CRYPTO));
+}
+
+static void denials_are_proved(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("nx.example", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	deny(&m, EXAMPLE_SOA, "a.example. 30 IN NSEC zz.example. A\nexample. 300 IN NSEC a.example. NS SOA\n", example);
+	struct judgement r = rule(&m, &s);
+	expect("NXDOMAIN", r.ruling, GOOD);
+	assert_int_equal(r.ttl, 30);
+	assert_int_equal(r.rcode, RCODE_NXDOMAIN);
+	m = ask("w.example", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	deny(&m, EXAMPLE_SOA, "a.example. 300 IN NSEC x.w.example. A\n", example);
+	r = rule(&m, &s);
+	expect("NXDOMAIN of an empty non-terminal", r.ruling, GOOD);
+	assert_int_equal(r.rcode, RCODE_NOERROR);
+	assert_int_equal(r.ttl, 60);   /* RFC9077: the SOA's minimum */
+	m = ask("nx.example", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	text_add(&arena, &m, SEC_AUTHORITY, EXAMPLE_SOA);
+	expect("stripped", rule(&m, &s).ruling, BAD(NO_SIGNATURES));
+	m = ask("nx.example", RR_A);
+	expect("nothing at all", rule(&m, &s).ruling, BAD(NO_PROOF_SIGNATURES));
+	m = ask("nx.other", RR_A);
+	expect("nothing at all, unsigned", rule(&m, &s).ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	m = ask("www.example", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	deny(&m, ROOT_SOA, "example. 300 IN NSEC other. NS DS RRSIG NSEC\n. 300 IN NSEC example. NS SOA\n", root);
+	expect("C8: by the parent, across the cut", rule(&m, &s).ruling, BAD(NO_NXDOMAIN));
+}
+
+/* An island's anchor is not to be undone by records of the unsigned zone around it. */
+static void nobody_above_an_anchor_speaks_below_it(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("www.island.other", RR_A);
+	text_add(&arena, &m, SEC_ANSWER, "www.island.other. 300 IN A 6.6.6.6\n");
+	sign_last(&arena, &m, example, (struct twist){ .signer = "other" });
+	expect("signed by other", rule(&m, &s).ruling, BAD(UNKNOWN_KEYS));
+	m = ask("www.island.other", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	text_add(&arena, &m, SEC_AUTHORITY, "other. 300 IN SOA a. b. 1 2 3 4 5\n");
+	sign_last(&arena, &m, example, (struct twist){ .signer = "other" });
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+	m = ask("www.island.other", RR_A);
+	add_signed(&arena, &m, SEC_ANSWER, "www.island.other. 300 IN A 192.0.2.1\n", island);
+	expect("its own", rule(&m, &s).ruling, GOOD);
+}
+
+static void a_ds_is_the_parents(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("example", RR_DS);
+	add_ds(&m, example, root);
+	expect("by the parent", rule(&m, &s).ruling, GOOD);
+	m = ask("example", RR_DS);
+	add_ds(&m, example, example);
+	expect("C11: by the child", rule(&m, &s).ruling, BAD(OFF_TREE));
+	m = ask("example", RR_DS);
+	deny(&m, EXAMPLE_SOA, "example. 300 IN NSEC a.example. NS SOA\n", example);
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+}
+
+/* 11 aliases, each with a trap: one effort for all of them (attacks D5). */
+static void the_effort_is_one(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("n0.example", RR_A);
+	for (unsigned i = 0; i < 10; i++)
+		add_signed(&arena, &m, SEC_ANSWER,
+		           arena_printf(&arena, "n%u.example. 300 IN CNAME n%u.example.\n", i, i + 1), example);
+	add_signed(&arena, &m, SEC_ANSWER, "n10.example. 300 IN A 192.0.2.1\n", example);
+	struct judge j;
+	struct validator v = validator();
+	assert_int_equal(scrub_msg(&arena, &m.question, name_root, &m, &s), OK);
+	assert_int_equal(judge_needs(&arena, &m.question, &s, &anchors, &j), OK);
+	assert_int_equal(j.nneeds, 1);
+	struct path place = walk(j.needs[0]);
+	uint32_t before = effort.verifies;
+	expect("the honest twin", judge_answer(&j, &v, &place).ruling, GOOD);
+	assert_int_equal(before - effort.verifies, 11);
+	assert_true(effort.verifies > EFFORT_VERIFIES / 2);
+	effort.verifies = 10;
+	expect("one too few", judge_answer(&j, &v, &place).ruling, SECURITY_INDETERMINATE, WHY_BUDGET);
+	assert_int_equal(effort.verifies, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+		T(the_path_leads_down), T(known_keys_shorten_it), T(anchors_decide_where_it_starts), T(answers_are_proved),
+		T(wildcards_need_their_proof), T(dnames_make_their_aliases), T(denials_are_proved),
+		T(nobody_above_an_anchor_speaks_below_it), T(a_ds_is_the_parents), T(the_effort_is_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+#include "core/path.h"
+
+#include "base/assert.h"
+
+static void done(struct path *p, struct ruling r)
+{
+	p->step = PATH_DONE;
+	p->ruling = r;
+}
+
+/* The zone of `keys` goes on for `labels` labels of the target. */
+static void settle(struct path *p, unsigned labels)
+{
+	struct ruling r = ruling_of(SECURITY_SECURE, WHY_NONE);
+	r.zone = p->keys.zone;
+	p->at = labels;
+	p->step = PATH_DS;
+	if (labels >= p->target.labels)
+		done(p, r);
+}
+
+void path_start(struct path *p, const struct anchors *anchors, struct name target, int64_t wall)
+{
+	const struct anchor *an = anchors_find(anchors, target, wall);
+	*p = (struct path){ .target = target, .ttl = UINT32_MAX, .step = PATH_KEYS };
+	if (an == NULL) {
+		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_NO_ANCHOR));
+	} else if (anchor_is_negative(an)) {
+		done(p, ruling_of(SECURITY_INSECURE, WHY_NONE));
+		p->ruling.zone = an->trust.zone;
+	} else {
+		p->trust = an->trust;
+		p->at = an->trust.zone.labels;
+	}
+}
+
+void path_resume(struct path *p, const struct zone_keys *keys, struct name target, unsigned settled)
+{
+	ASSERT(name_below(target, keys->zone) && settled >= keys->zone.labels);
+	*p = (struct path){ .target = target, .ttl = UINT32_MAX, .keys = *keys };
+	settle(p, settled);
+}
+
+/* The next name down that may be a zone of its own. */
+static struct name next_name(const struct path *p)
+{
+	return name_up(p->target, p->target.labels - p->at - 1);
+}
+
+struct question path_question(const struct path *p)
+{
+	ASSERT(p->step != PATH_DONE);
+	struct question q = { .class = CLASS_IN, .type = p->step == PATH_KEYS ? RR_DNSKEY : RR_DS };
+	q.name = p->step == PATH_KEYS ? p->trust.zone : next_name(p);
+	return q;
+}
+
+/* --- DNSKEY --- */
+
+static void judge_keys(struct path *p, struct validator *v, const struct rrsets *sets)
+{
+	struct rrset none = { .owner = p->trust.zone, .type = RR_DNSKEY };
+	struct rrset *set = rrsets_find(sets, SEC_ANSWER, p->trust.zone, RR_DNSKEY);
+	struct ruling r = validate_keys(v, set != NULL ? set : &none, &p->trust, &p->keys);
+	if (r.security != SECURITY_SECURE) {
+		done(p, r);
+		return;
+	}
+	set->security = SECURITY_SECURE;
+	p->ttl = MIN(p->ttl, r.ttl);
+	settle(p, p->trust.zone.labels);
+}
+
+/* --- DS --- */
+
+/* A delegation: what the parent says of the child's keys. */
+static void follow_ds(struct path *p, struct validator *v, struct rrset *set)
+{
+	struct ruling r = validate_rrset(v, set, &p->keys);
+	set->security = r.security;
+	if (r.security != SECURITY_SECURE) {
+		done(p, r);
+		return;
+	}
+	p->ttl = MIN(p->ttl, r.ttl);
+	trust_from_ds(set->owner, set, &p->trust);
+	r = validate_trust(v, &p->trust);
+	if (r.security != SECURITY_SECURE)
+		done(p, r);
+	else
+		p->step = PATH_KEYS;
+}
+
+/* An alias is no delegation. Rejected at once when it is not the zone's own (attacks C9). */
+static void pass_alias(struct path *p, struct validator *v, struct rrsets *sets, struct rrset *set)
+{
+	struct ruling r = validate_rrset(v, set, &p->keys);
+	struct denial d;
+	if (r.security == SECURITY_SECURE && r.labels < owner_labels(set->owner)) {
+		unsigned labels = r.labels;
+		r = denial_collect(v, sets, &p->keys, &d);
+		if (r.security == SECURITY_SECURE)
+			r = denial_wildcard(v, &d, set->owner, labels);
+	}
+	if (r.security != SECURITY_SECURE)
+		done(p, r);
+	else
+		settle(p, p->at + 1);
+}
+
+static void judge_denial(struct path *p, struct validator *v, struct rrsets *sets, bool nxdomain)
+{
+	struct denial d;
+	struct name name = next_name(p);
+	struct ruling r = denial_collect(v, sets, &p->keys, &d);
+	if (r.security == SECURITY_SECURE)
+		r = denial_ds(v, &d, name);
+	if (r.security == SECURITY_INSECURE)
+		r.zone = name;
+	p->ttl = MIN(p->ttl, d.ttl);
+	if (r.security != SECURITY_SECURE)
+		done(p, r);
+	else   /* nothing is below a name that does not exist (RFC8020), and to believe it can only refuse more */
+		settle(p, nxdomain ? p->target.labels : p->at + 1);
+}
+
+void path_answer(struct path *p, struct validator *v, const struct msg *m)
+{
+	struct rrsets sets;
+	ASSERT(p->step != PATH_DONE);
+	if (rrsets_of(v->arena, m, SEC_ADDITIONAL, &sets) != OK) {
+		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET));
+		return;
+	}
+	if (p->step == PATH_KEYS) {
+		judge_keys(p, v, &sets);
+		return;
+	}
+	struct name name = next_name(p);
+	struct rrset *ds = rrsets_find(&sets, SEC_ANSWER, name, RR_DS);
+	struct rrset *alias = rrsets_find(&sets, SEC_ANSWER, name, RR_CNAME);
+	if (ds != NULL)
+		follow_ds(p, v, ds);
+	else if (alias != NULL)
+		pass_alias(p, v, &sets, alias);
+	else
+		judge_denial(p, v, &sets, m->rcode == RCODE_NXDOMAIN);
+}
