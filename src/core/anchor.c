@@ -14,7 +14,7 @@ static unsigned place_of(const struct anchors *t, struct name zone, bool *ret_fo
 	*ret_found = false;
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
-		int diff = name_cmp(t->list[middle].trust.zone, zone);
+		int diff = name_cmp(t->list[middle]->trust.zone, zone);
 		if (diff == 0) {
 			*ret_found = true;
 			return middle;
@@ -32,7 +32,7 @@ static bool grow(struct arena *a, struct anchors *t)
 	if (t->n < t->cap)
 		return true;
 	unsigned cap = t->cap == 0 ? FIRST : t->cap * 2;
-	struct anchor *list = cap > ANCHORS_MAX ? NULL : ARENA_ARRAY(a, struct anchor, cap);
+	struct anchor **list = cap > ANCHORS_MAX ? NULL : ARENA_ARRAY(a, struct anchor *, cap);
 	if (list == NULL)
 		return false;
 	if (t->n > 0)
@@ -47,15 +47,16 @@ struct anchor *anchors_at(struct arena *a, struct anchors *t, struct name zone)
 	bool found;
 	unsigned at = place_of(t, zone, &found);
 	if (found)
-		return &t->list[at];
+		return t->list[at];
 	uint8_t store[NAME_MAX_BYTES];
+	struct anchor *an = ARENA_NEW(a, struct anchor);
 	zone = name_dup(a, name_fold(zone, store));
-	if (zone.wire == NULL || !grow(a, t))
+	if (zone.wire == NULL || an == NULL || !grow(a, t))
 		return NULL;
 	memmove(t->list + at + 1, t->list + at, (t->n - at) * sizeof(*t->list));
 	t->n++;
-	t->list[at] = (struct anchor){ .trust.zone = zone };
-	return &t->list[at];
+	an->trust.zone = zone;
+	return t->list[at] = an;
 }
 
 static enum err keep(struct arena *a, struct span list[TRUST_DS_MAX], unsigned *n, struct span rdata)
@@ -116,7 +117,7 @@ const struct anchor *anchors_find(const struct anchors *t, struct name name, int
 	for (unsigned up = 0; up <= name.labels; up++) {
 		bool found;
 		unsigned at = place_of(t, name_up(name, up), &found);
-		const struct anchor *an = &t->list[at];
+		const struct anchor *an = found ? t->list[at] : NULL;
 		if (found && !(anchor_is_negative(an) && an->until != 0 && wall >= an->until))
 			return an;
 	}

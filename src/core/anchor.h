@@ -18,7 +18,7 @@ struct anchor {
 };
 
 struct anchors {
-	struct anchor *list;     /* in canonical order of the zones, each once */
+	struct anchor **list;    /* in canonical order of the zones, each once */
 	unsigned n, cap;
 };
 

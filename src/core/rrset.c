@@ -82,7 +82,7 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 	size_t n = 0;
 	while (n < m->nrrs && m->rrs[n].section < sections)
 		n++;
-	struct rrsets sets = { 0, ARENA_ARRAY(a, struct rrset, RRSETS_MAX) };
+	struct rrsets sets = { 0, ARENA_ARRAY(a, struct rrset, MIN(n, RRSETS_MAX)) };
 	uint8_t *set_of = arena_alloc(a, n + 1);
 	if (sets.list == NULL || set_of == NULL)
 		return ERR_LIMIT;

@@ -331,6 +331,15 @@ static bool ds_matches(struct validator *v, struct name zone, struct span ds, co
 	return n > 0 && span_eq(span_of(digest, n), span_from(ds, DS_HEAD));
 }
 
+bool validate_vouched(struct validator *v, struct name zone, const struct span *ds, unsigned nds,
+                      const struct zone_key *key)
+{
+	for (unsigned i = 0; i < nds; i++)
+		if (key->algorithm == ds[i].p[2] && key->tag == get_u16(ds[i].p) && ds_matches(v, zone, ds[i], key))
+			return true;
+	return false;
+}
+
 static void match_ds(struct vouching *w, struct span ds)
 {
 	unsigned tried = 0;

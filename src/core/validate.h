@@ -105,6 +105,9 @@ void trust_from_ds(struct name zone, const struct rrset *ds, struct trust *ret);
  * all keys vouched for are of sizes that are not supported. */
 struct ruling validate_keys(struct validator *v, struct rrset *dnskeys, const struct trust *trust,
                             struct zone_keys *ret_keys);
+/* Does one of these DS vouch for this key? For RFC 5011's seeds. */
+bool validate_vouched(struct validator *v, struct name zone, const struct span *ds, unsigned nds,
+                      const struct zone_key *key);
 /* All keys of a set, for a caller that judges them otherwise (RFC5011). */
 void zone_keys_of(const struct rrset *dnskeys, struct zone_keys *ret);
 /* Is the set signed by this key of its own? For RFC 5011's revocations. */
