@@ -1,7 +1,7 @@
-/* anchor: where trust begins, and where it is given up on purpose. A table of names, each with the DS and DNSKEY records
- * that vouch for its zone's keys, or with nothing: then it and everything below is insecure (domain-insecure, negative
- * trust anchors, RFC7646). The nearest entry at or above a name speaks for it. Immutable once made: who learns new
- * keys (RFC5011) makes a new table. Lives in the arena it is made from.
+/* anchor: where trust begins, and where it is given up on purpose. A table of names, each with the DS and DNSKEY
+ * records that vouch for its zone's keys, or with nothing: then it and everything below is insecure (domain-insecure,
+ * negative trust anchors, RFC7646). The nearest entry at or above a name speaks for it. Immutable once made: who learns
+ * new keys (RFC5011) makes a new table. Lives in the arena it is made from.
  * source  RFC4035 4.4, RFC5011, RFC7646; the root's keys: IANA root-anchors.xml */
 #ifndef CORE_ANCHOR_H
 #define CORE_ANCHOR_H

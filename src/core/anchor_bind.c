@@ -114,7 +114,8 @@ static const char *take(struct arena *a, struct anchors *t, const struct entry *
 	struct rr rr = { .type = RR_DNSKEY, .class = CLASS_IN };
 	size_t column;
 	if (!e->whole || e->n != 5u + has_kind)
-		return has_kind ? "expected: NAME KIND three numbers \"KEY\";" : "expected: NAME FLAGS PROTOCOL ALGORITHM \"KEY\";";
+		return has_kind ? "expected: NAME KIND three numbers \"KEY\";" :
+		       "expected: NAME FLAGS PROTOCOL ALGORITHM \"KEY\";";
 	if (name_from_text(e->fields[0].text, &name_root, store, &rr.owner) != OK)
 		return "no name; expected a zone's name";
 	if (has_kind && (span_is(e->fields[1].text, "static-ds") || span_is(e->fields[1].text, "initial-ds")))
@@ -149,7 +150,9 @@ static unsigned read_entries(struct arena *a, struct anchors *t, struct lexer *l
 		struct entry e = entry_next(l);
 		if (e.n == 0 && e.end.kind == TOKEN_CLOSE)
 			return taken;
-		const char *why = e.end.kind == TOKEN_END ? "the statement has no end; expected }" : take(a, t, &e, has_kind);
+		const char *why = "the statement has no end; expected }";
+		if (e.end.kind != TOKEN_END)
+			why = take(a, t, &e, has_kind);
 		const struct token *at = e.n > 0 ? &e.fields[0] : &e.end;
 		if (why != NULL)
 			diag_error(place->diag, place->file, at->line, at->column, "%s", why);

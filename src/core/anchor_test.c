@@ -64,7 +64,8 @@ static void the_nearest_one_speaks(void **state)
 	assert_int_equal(anchors_add_root(&arena, &anchors), OK);
 	assert_int_equal(anchors_read(&arena, &anchors, span_text(
 		"Sub.Example. DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n"
-		"sub.example. DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n"), "f", &diag), 2);
+		"sub.example. DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n"),
+		"f", &diag), 2);
 	assert_int_equal(anchors_add_insecure(&arena, &anchors, text_name(&arena, "example"), 0), OK);
 	assert_int_equal(anchors_add_insecure(&arena, &anchors, text_name(&arena, "test"), 1001), OK);
 	assert_int_equal(anchors_add_insecure(&arena, &anchors, text_name(&arena, "gone"), 1000), OK);
@@ -82,9 +83,10 @@ static void the_nearest_one_speaks(void **state)
 
 static void many_names_are_found(void **state)
 {
-	for (unsigned i = 0; i < ANCHORS_MAX; i++)
-		assert_int_equal(anchors_add_insecure(&arena, &anchors,
-		                 text_name(&arena, arena_printf(&arena, "n%u.example", i * 7919u % ANCHORS_MAX)), 0), OK);
+	for (unsigned i = 0; i < ANCHORS_MAX; i++) {
+		char *name = arena_printf(&arena, "n%u.example", i * 7919u % ANCHORS_MAX);
+		assert_int_equal(anchors_add_insecure(&arena, &anchors, text_name(&arena, name), 0), OK);
+	}
 	assert_int_equal(anchors.n, ANCHORS_MAX);
 	assert_int_equal(anchors_add_insecure(&arena, &anchors, text_name(&arena, "more"), 0), ERR_LIMIT);
 	for (unsigned i = 0; i < ANCHORS_MAX; i += 37)
@@ -97,9 +99,11 @@ static void files_say_what_is_wrong(void **state)
 	static const struct { const char *text; unsigned taken, errors; uint32_t line; } cases[] = {
 		{ "", 0, 0, 0 },
 		{ "; only this\n", 0, 0, 0 },
-		{ "$ORIGIN example.\n@ 3600 IN DS 1 8 2 ( 00000000000000000000000000000000\n 00000000000000000000000000000000 )\n", 1, 0, 0 },
+		{ "$ORIGIN example.\n@ 3600 IN DS 1 8 2 ( 00000000000000000000000000000000\n"
+		  " 00000000000000000000000000000000 )\n", 1, 0, 0 },
 		{ "example. A 192.0.2.1\n", 0, 1, 1 },
-		{ "\nexample. CH DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n", 0, 1, 2 },
+		{ "\nexample. CH DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n",
+		  0, 1, 2 },
 		{ "example. DNSKEY 0 3 8 AwEAAQ==\n", 0, 1, 1 },
 		{ "example. DS 1 8 2 zz\nexample. DS 1 8 2 "
 		  "0000000000000000000000000000000000000000000000000000000000000000\n", 1, 1, 1 },
@@ -136,7 +140,8 @@ static void statements_of_bind_are_read(void **state)
 	static const char *const wrong[] = {
 		"trusted-keys { example. 257 3 8; };", "trusted-keys { example. 257 3 8 \"AwEAAQAB\" };",
 		"trusted-keys { example. 257 3 8 \"AwEAAQAB\";", "trust-anchors { a. other 257 3 8 \"AwEAAQAB\"; };",
-		"trusted-keys { exa..mple. 257 3 8 \"AwEAAQAB\"; };", "trusted-keys { example. 257 3 8 \"A", "trusted-keys { { } }",
+		"trusted-keys { exa..mple. 257 3 8 \"AwEAAQAB\"; };", "trusted-keys { example. 257 3 8 \"A",
+		"trusted-keys { { } }",
 	};
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		struct anchors none = { 0 };

@@ -71,7 +71,8 @@ static uint16_t flags_of(struct span rdata)
 /* The same key, whatever its REVOKE bit (RFC5011 2.1). */
 static bool same_key(struct span a, struct span b)
 {
-	return a.n == b.n && ((flags_of(a) ^ flags_of(b)) & ~DNSKEY_REVOKED) == 0 && memcmp(a.p + 2, b.p + 2, a.n - 2) == 0;
+	return a.n == b.n && ((flags_of(a) ^ flags_of(b)) & ~DNSKEY_REVOKED) == 0 &&
+	       memcmp(a.p + 2, b.p + 2, a.n - 2) == 0;
 }
 
 static struct autokey *find(struct autotrust *t, struct span rdata)
@@ -99,7 +100,7 @@ static bool has_trusted(const struct autotrust *t)
 /* --- a probe --- */
 
 /* A revoked key that signs its own revocation is out at once, whoever else signed (RFC5011 2.1). */
-static void take_revocations(struct autotrust *t, struct validator *v, struct rrset *dnskeys,
+static void take_revocations(struct autotrust *t, struct validator *v, struct msg_rrset *dnskeys,
                              const struct zone_keys *all)
 {
 	for (unsigned i = 0; i < all->n; i++) {
@@ -111,13 +112,13 @@ static void take_revocations(struct autotrust *t, struct validator *v, struct rr
 			struct span rdata = arena_span(t->arena, key->rdata);
 			if (rdata.p != NULL)
 				k->rdata = rdata;
-			change(k, k->state == AUTO_ADDPEND || k->state == AUTO_START ? AUTO_REMOVED : AUTO_REVOKED, v->wall);
+			change(k, is_trusted(k) ? AUTO_REVOKED : AUTO_REMOVED, v->wall);
 		}
 	}
 }
 
 /* Which keys are there; new ones join. Those that a seed's DS vouches for are valid from the start. */
-static void take_sightings(struct autotrust *t, struct validator *v, const struct rrset *dnskeys,
+static void take_sightings(struct autotrust *t, struct validator *v, const struct msg_rrset *dnskeys,
                            const struct zone_keys *all)
 {
 	for (unsigned i = 0; i < t->nkeys; i++)
@@ -158,7 +159,7 @@ static void turn_key(struct autokey *k, const struct autotrust_conf *conf, int64
 		break;
 	case AUTO_ADDPEND:
 		if (!k->seen)
-			change(k, AUTO_REMOVED, now);   /* back to the start: the hold-down begins anew if it comes again */
+			change(k, AUTO_REMOVED, now);   /* back to the start: its hold-down begins anew */
 		else if (k->count >= AUTOTRUST_SEEN_MIN && elapsed(k, conf->add_holddown, now))
 			change(k, AUTO_VALID, now);
 		break;
@@ -190,7 +191,8 @@ static void clean(struct autotrust *t, const struct autotrust_conf *conf, int64_
 		valid |= t->keys[i].state == AUTO_VALID;
 	for (unsigned i = 0; i < t->nkeys; i++) {
 		struct autokey *k = &t->keys[i];
-		bool old = k->state == AUTO_MISSING && valid && conf->keep_missing != 0 && elapsed(k, conf->keep_missing, now);
+		bool old = k->state == AUTO_MISSING && valid && conf->keep_missing != 0 &&
+		           elapsed(k, conf->keep_missing, now);
 		if (k->state != AUTO_REMOVED && !old)
 			t->keys[kept++] = *k;
 	}
@@ -203,7 +205,8 @@ static uint32_t clamp(uint32_t x, const struct autotrust_conf *conf)
 }
 
 /* RFC5011 2.3: from the TTL and the time to the first expiration. */
-static void set_times(struct autotrust *t, const struct autotrust_conf *conf, const struct rrset *dnskeys, uint32_t wall)
+static void set_times(struct autotrust *t, const struct autotrust_conf *conf, const struct msg_rrset *dnskeys,
+                      uint32_t wall)
 {
 	uint32_t left = UINT32_MAX;
 	for (unsigned i = 0; i < dnskeys->nsigs; i++) {
@@ -229,7 +232,7 @@ static void lose(struct autotrust *t, const struct autotrust_conf *conf, struct 
 }
 
 struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_conf *conf, struct validator *v,
-                              struct rrset *dnskeys, struct rng *rng)
+                              struct msg_rrset *dnskeys, struct rng *rng)
 {
 	struct trust trust;
 	struct zone_keys all, good;

@@ -59,10 +59,10 @@ enum err autotrust_copy(struct arena *a, const struct autotrust *t, struct autot
 
 /* What may vouch for the zone's keys now: valid and missing keys, and seeds. Nothing when revoked. */
 void autotrust_trust(const struct autotrust *t, struct trust *ret);
-/* A probe has ended: dnskeys is the zone's key set as received, NULL when none came. It is verified here. The file is to
- * be written after every probe. returns what the set was: SECURE and its reason otherwise */
+/* A probe has ended: dnskeys is the zone's key set as received, NULL when none came. It is verified here. The file is
+ * to be written after every probe. returns what the set was: SECURE and its reason otherwise */
 struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_conf *conf, struct validator *v,
-                              struct rrset *dnskeys, struct rng *rng);
+                              struct msg_rrset *dnskeys, struct rng *rng);
 /* The keys in autotrust_trust changed since `before`. */
 bool autotrust_differs(const struct autotrust *t, const struct autotrust *before);
 

@@ -13,7 +13,8 @@ static const char *const state_names[] = { "START", "ADDPEND", "VALID", "MISSING
 static void time_text(int64_t wall, struct buf *to)
 {
 	static const char *const days[] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
-	static const char *const months[] = { "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb" };
+	static const char *const months[] = { "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+	                                      "Dec", "Jan", "Feb" };
 	int64_t day = wall / DAY, second = wall % DAY;
 	/* years that begin in March have their leap day at the end, and 400 of them always have as many days */
 	int64_t since = day + 719468, era = since / 146097, of_era = since % 146097;
@@ -48,7 +49,8 @@ static void key_line(const struct autotrust *t, const struct autokey *k, struct 
 	buf_printf(to, "\t%u\tIN\tDNSKEY\t", k->ttl);
 	if (rdata_text(RR_DNSKEY, k->rdata, to) != OK)
 		return;   /* it was read or received as a DNSKEY, so it has a text */
-	buf_printf(to, " ;{id = %u (%s), size = %ub} ", dnskey_tag(k->rdata), ksk ? "ksk" : "zsk", known ? shape.bits : 0);
+	buf_printf(to, " ;{id = %u (%s), size = %ub} ", dnskey_tag(k->rdata), ksk ? "ksk" : "zsk",
+	           known ? shape.bits : 0);
 	state_text(k->state, to);
 	buf_printf(to, ";;count=%u ;;lastchange=%lld ;;", k->count, (long long)k->changed);
 	time_text(k->changed, to);
@@ -71,7 +73,8 @@ void autotrust_write(const struct autotrust *t, struct buf *to)
 	time_line("last_queried", t->queried, to);
 	time_line("last_success", t->succeeded, to);
 	time_line("next_probe_time", t->next_probe, to);
-	buf_printf(to, ";;query_failed: %u\n;;query_interval: %u\n;;retry_time: %u\n", t->failed, t->interval, t->retry);
+	buf_printf(to, ";;query_failed: %u\n;;query_interval: %u\n;;retry_time: %u\n", t->failed, t->interval,
+	           t->retry);
 	for (unsigned i = 0; i < t->nkeys; i++)
 		if (t->keys[i].state != AUTO_START && t->keys[i].state != AUTO_REMOVED)
 			key_line(t, &t->keys[i], to);

@@ -48,7 +48,7 @@ static struct signer *revoked(const struct signer *s)
 static struct ruling probe(const struct signer *const *keys, const struct signer *const *by)
 {
 	struct msg m = { .flags = FLAG_QR };
-	struct rrsets sets = { 0 };
+	struct msg_rrsets sets = { 0 };
 	struct validator v = { verifier, &validate_usual, &effort, &arena, wall };
 	effort = (struct effort){ EFFORT_VERIFIES, EFFORT_BLOCKS };
 	for (; keys != NULL && *keys != NULL; keys++)
@@ -262,12 +262,14 @@ static void files_are_read_with_care(void **state)
 		{ "a record of another type", ";;retry_time: 8640\n", ". 1 IN A 192.0.2.1 ;;state=2\n", ERR_SYNTAX },
 		{ "a number that is none", "query_interval: 43200", "query_interval: x", ERR_SYNTAX },
 		{ "an unknown comment", ";;retry_time", ";;something", OK },
-		{ "an interval that is too large", "query_interval: 43200", "query_interval: 4320000000000", ERR_SYNTAX },
+		{ "an interval that is too large", "query_interval: 43200", "query_interval: 4320000000000",
+		  ERR_SYNTAX },
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const char *at = strstr(file, cases[i].from);
 		assert_non_null(at);
-		char *text = arena_printf(&arena, "%.*s%s%s", (int)(at - file), file, cases[i].to, at + strlen(cases[i].from));
+		char *text = arena_printf(&arena, "%.*s%s%s", (int)(at - file), file, cases[i].to,
+		                          at + strlen(cases[i].from));
 		diag_init(&diag, &arena);
 		if (autotrust_read(&arena, span_text(text), "f", &diag, &trust) != cases[i].err)
 			fail_msg("%s", cases[i].what);
@@ -294,14 +296,15 @@ static void long_lines_are_one_line(void **state)
 
 static void seeds_are_plain_records(void **state)
 {
-	assert_int_equal(autotrust_read(&arena, span_text("; seed\n. IN DS 20326 8 2 ( E06D44B80B8F1D39A95C0B0D7C65D084\n"
-	                 " 58E880409BBC683457104237C7F8EC8D )\n. 1 IN DNSKEY 257 3 8 AwEAAQAB\n"), "f", &diag, &trust), OK);
+	static const char seeds[] = "; seed\n. IN DS 20326 8 2 ( E06D44B80B8F1D39A95C0B0D7C65D084\n"
+		" 58E880409BBC683457104237C7F8EC8D )\n. 1 IN DNSKEY 257 3 8 AwEAAQAB\n";
+	static const char two_zones[] = ". DNSKEY 257 3 8 AwEAAQAB\nx. DNSKEY 257 3 8 AwEAAQAB\n";
+	assert_int_equal(autotrust_read(&arena, span_text(seeds), "f", &diag, &trust), OK);
 	assert_int_equal(trust.nds, 1);
 	assert_int_equal(trust.nkeys, 1);
 	assert_int_equal(trust.keys[0].state, AUTO_VALID);
 	assert_int_equal(trust.queried, 0);
-	assert_int_equal(autotrust_read(&arena, span_text(". DNSKEY 257 3 8 AwEAAQAB\nx. DNSKEY 257 3 8 AwEAAQAB\n"), "f",
-	                 &diag, &trust), ERR_SYNTAX);
+	assert_int_equal(autotrust_read(&arena, span_text(two_zones), "f", &diag, &trust), ERR_SYNTAX);
 }
 
 /* A year and a half of the root's own roll, a probe a day. */

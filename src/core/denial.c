@@ -47,7 +47,7 @@ struct ruling types_ds(struct span types, struct name name)
 
 /* --- what gets in --- */
 
-static enum why add_nsec(struct denial *d, const struct rrset *set)
+static enum why add_nsec(struct denial *d, const struct msg_rrset *set)
 {
 	struct nsec n = { .owner = set->owner };
 	struct span rdata = set->rrs[0]->rdata;
@@ -71,7 +71,7 @@ static bool hash_of_label(struct name owner, uint8_t ret[NSEC3_HASH_BYTES])
 	       buf_ok(&b) && b.n == NSEC3_HASH_BYTES;
 }
 
-static enum why add_nsec3(struct denial *d, const struct validate_conf *conf, const struct rrset *set)
+static enum why add_nsec3(struct denial *d, const struct validate_conf *conf, const struct msg_rrset *set)
 {
 	struct nsec3 n = { .opt_out = false };
 	struct span rdata = set->rrs[0]->rdata;
@@ -100,19 +100,19 @@ static enum why add_nsec3(struct denial *d, const struct validate_conf *conf, co
 	return WHY_NONE;
 }
 
-enum why denial_add(struct denial *d, const struct validate_conf *conf, struct rrset *set)
+enum why denial_add(struct denial *d, const struct validate_conf *conf, struct msg_rrset *set)
 {
 	if (set->nrrs == 0)
 		return WHY_NO_PROOF_SIGNATURES;
 	return set->type == RR_NSEC ? add_nsec(d, set) : add_nsec3(d, conf, set);
 }
 
-struct ruling denial_collect(struct validator *v, struct rrsets *sets, const struct zone_keys *keys,
+struct ruling denial_collect(struct validator *v, struct msg_rrsets *sets, const struct zone_keys *keys,
                              struct denial *ret)
 {
 	*ret = (struct denial){ .zone = keys->zone, .ttl = UINT32_MAX };
 	for (unsigned i = 0; i < sets->n; i++) {
-		struct rrset *set = &sets->list[i];
+		struct msg_rrset *set = &sets->list[i];
 		bool proof = set->type == RR_NSEC || set->type == RR_NSEC3;
 		struct name signer = rrset_signer(set);
 		if (!proof || set->section != SEC_AUTHORITY || signer.len == 0 || !name_eq(signer, keys->zone))

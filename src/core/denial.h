@@ -36,11 +36,11 @@ struct denial {
 
 /* Verify every NSEC and NSEC3 set of the authority section that `keys` signed and take it in. Their sets' `security`
  * says what became of each. SECURE: all are good, perhaps none. BOGUS: one was not. INDETERMINATE: effort spent. */
-struct ruling denial_collect(struct validator *v, struct rrsets *sets, const struct zone_keys *keys,
+struct ruling denial_collect(struct validator *v, struct msg_rrsets *sets, const struct zone_keys *keys,
                              struct denial *ret);
 /* Take in one verified set; why it cannot be, WHY_NONE when it was. Duplicates of the parameters' rule: all NSEC3 of a
  * proof share hash, iterations and salt. */
-enum why denial_add(struct denial *d, const struct validate_conf *conf, struct rrset *set);
+enum why denial_add(struct denial *d, const struct validate_conf *conf, struct msg_rrset *set);
 
 /* SECURE: proved. INSECURE: opt-out or too costly, so nothing is proved and nothing is wrong. BOGUS: not proved.
  * INDETERMINATE: effort spent. */

@@ -33,7 +33,7 @@ static struct name speaker(struct name name, uint16_t type)
 
 /* Whose place decides about a set: its signer's, which a zone with an anchor of its own does not let be anyone above
  * that anchor; the owner's when nobody signed. */
-static struct name need_of(const struct rrset *set, const struct anchors *anchors)
+static struct name need_of(const struct msg_rrset *set, const struct anchors *anchors)
 {
 	struct name signer = rrset_signer(set), owner = speaker(set->owner, set->type);
 	const struct anchor *an = anchors_find(anchors, owner, 0);
@@ -41,7 +41,7 @@ static struct name need_of(const struct rrset *set, const struct anchors *anchor
 }
 
 /* A CNAME that a DNAME of the answer makes is proved by it (RFC6672 5.3.1). */
-static const struct rrset *maker(const struct rrsets *sets, const struct rrset *cname)
+static const struct msg_rrset *maker(const struct msg_rrsets *sets, const struct msg_rrset *cname)
 {
 	struct name from, to, made;
 	uint8_t store[NAME_MAX_BYTES];
@@ -49,7 +49,7 @@ static const struct rrset *maker(const struct rrsets *sets, const struct rrset *
 	    name_from_wire(cname->rrs[0]->rdata, &to) != OK)
 		return NULL;
 	for (unsigned i = 0; i < sets->n; i++) {
-		const struct rrset *set = &sets->list[i];
+		const struct msg_rrset *set = &sets->list[i];
 		from = set->owner;
 		if (set->type != RR_DNAME || set->section != SEC_ANSWER || set->nrrs != 1 ||
 		    cname->owner.labels <= from.labels || !name_below(cname->owner, from))
@@ -68,18 +68,20 @@ static bool is_negative(const struct judge *j)
 	return j->answer->kind == SCRUB_NODATA || j->answer->kind == SCRUB_NXDOMAIN;
 }
 
-static struct rrset *soa_of(const struct judge *j)
+static struct msg_rrset *soa_of(const struct judge *j)
 {
-	for (unsigned i = 0; i < j->sets.n; i++)
-		if (j->sets.list[i].section == SEC_AUTHORITY && j->sets.list[i].type == RR_SOA && j->sets.list[i].nrrs > 0)
-			return &j->sets.list[i];
+	for (unsigned i = 0; i < j->sets.n; i++) {
+		struct msg_rrset *set = &j->sets.list[i];
+		if (set->section == SEC_AUTHORITY && set->type == RR_SOA && set->nrrs > 0)
+			return set;
+	}
 	return NULL;
 }
 
 /* The zone that denies: the SOA's when it is signed and the name is in it, and no anchor is in between. */
 static struct name denier(const struct judge *j, const struct anchors *anchors)
 {
-	const struct rrset *soa = soa_of(j);
+	const struct msg_rrset *soa = soa_of(j);
 	struct name final = speaker(j->answer->final, j->question->type);
 	struct name signer = soa != NULL ? rrset_signer(soa) : (struct name){ 0 };
 	const struct anchor *an = anchors_find(anchors, final, 0);
@@ -95,7 +97,7 @@ enum err judge_needs(struct arena *a, const struct question *q, const struct scr
 	if (is_negative(&j) && !may_need(&j, denier(&j, anchors)))
 		return ERR_LIMIT;
 	for (unsigned i = 0; i < j.sets.n; i++) {
-		const struct rrset *set = &j.sets.list[i];
+		const struct msg_rrset *set = &j.sets.list[i];
 		if (set->section == SEC_ANSWER && set->nrrs > 0 && maker(&j.sets, set) == NULL &&
 		    !may_need(&j, need_of(set, anchors)))
 			return ERR_LIMIT;
@@ -118,7 +120,7 @@ static unsigned weight(struct ruling r)
 }
 
 /* The worst counts. */
-static void count(struct bench *b, struct ruling r, const struct rrset *culprit)
+static void count(struct bench *b, struct ruling r, const struct msg_rrset *culprit)
 {
 	if (r.security == SECURITY_SECURE)
 		b->to.ttl = MIN(b->to.ttl, r.ttl);
@@ -129,7 +131,7 @@ static void count(struct bench *b, struct ruling r, const struct rrset *culprit)
 }
 
 /* The place that judge_needs chose for a set. */
-static const struct path *place_of(const struct bench *b, const struct rrset *set)
+static const struct path *place_of(const struct bench *b, const struct msg_rrset *set)
 {
 	struct name need = need_of(set, b->j->anchors);
 	unsigned i = 0;
@@ -147,7 +149,7 @@ static struct ruling collect(struct bench *b, const struct zone_keys *keys)
 	return b->collected;
 }
 
-static struct ruling rule_signed(struct bench *b, struct rrset *set, const struct path *place)
+static struct ruling rule_signed(struct bench *b, struct msg_rrset *set, const struct path *place)
 {
 	struct ruling r = place->ruling;
 	if (r.security != SECURITY_SECURE)
@@ -163,7 +165,7 @@ static struct ruling rule_signed(struct bench *b, struct rrset *set, const struc
 	return proof;
 }
 
-static struct ruling rule_set(struct bench *b, struct rrset *set, const struct rrset *dname)
+static struct ruling rule_set(struct bench *b, struct msg_rrset *set, const struct msg_rrset *dname)
 {
 	struct ruling r = ruling_of(SECURITY_SECURE, WHY_NONE);
 	if (dname == NULL)
@@ -177,7 +179,7 @@ static struct ruling rule_set(struct bench *b, struct rrset *set, const struct r
 }
 
 /* RFC9077: no longer than the SOA says, nor than the SOA itself and the proofs live. */
-static uint32_t negative_ttl(const struct rrset *soa, struct ruling r)
+static uint32_t negative_ttl(const struct msg_rrset *soa, struct ruling r)
 {
 	struct span rdata = soa->rrs[0]->rdata;
 	return rdata.n < 4 ? 0 : MIN(r.ttl, get_u32(rdata.p + rdata.n - 4));
@@ -186,7 +188,7 @@ static uint32_t negative_ttl(const struct rrset *soa, struct ruling r)
 static void rule_denial(struct bench *b)
 {
 	const struct path *place = &b->places[0];   /* judge_needs asked for the denier first */
-	struct rrset *soa = soa_of(b->j);
+	struct msg_rrset *soa = soa_of(b->j);
 	struct question q = *b->j->question;
 	struct ruling r = place->ruling;
 	q.name = b->j->answer->final;
@@ -198,15 +200,15 @@ static void rule_denial(struct bench *b)
 	if (r.security == SECURITY_SECURE)
 		r = collect(b, &place->keys);
 	if (r.security != SECURITY_SECURE) {
-		count(b, r, r.security == SECURITY_BOGUS && soa != NULL && soa->security == SECURITY_BOGUS ? soa : NULL);
+		count(b, r, soa != NULL && soa->security == SECURITY_BOGUS ? soa : NULL);
 		return;
 	}
 	if (b->j->answer->kind == SCRUB_NXDOMAIN) {
 		r = denial_nxdomain(b->v, &b->denial, q.name);
 		if (r.security == SECURITY_BOGUS) {
 			struct ruling nodata = denial_nodata(b->v, &b->denial, &q);
-			if (nodata.security == SECURITY_SECURE) {   /* servers that say NXDOMAIN for an empty non-terminal */
-				r = nodata;
+			if (nodata.security == SECURITY_SECURE) {
+				r = nodata;   /* some servers say NXDOMAIN of an empty non-terminal */
 				b->to.rcode = RCODE_NOERROR;
 			}
 		}
@@ -226,8 +228,8 @@ struct judgement judge_answer(struct judge *j, struct validator *v, const struct
 		b.to.ttl = MIN(b.to.ttl, places[i].ttl);
 	for (unsigned made = 0; made < 2; made++)   /* what is made by a DNAME comes behind it */
 		for (unsigned i = 0; i < j->sets.n && b.to.ruling.security != SECURITY_BOGUS; i++) {
-			struct rrset *set = &j->sets.list[i];
-			const struct rrset *dname = maker(&j->sets, set);
+			struct msg_rrset *set = &j->sets.list[i];
+			const struct msg_rrset *dname = maker(&j->sets, set);
 			if (set->section == SEC_ANSWER && set->nrrs > 0 && (dname != NULL) == (made == 1))
 				count(&b, rule_set(&b, set, dname), set);
 		}
@@ -244,7 +246,7 @@ void judge_clean(const struct judge *j, struct scrubbed *s)
 	for (size_t i = 0; i < m->nrrs; i++) {
 		struct rr *rr = &m->rrs[i];
 		uint16_t type = rr->type != RR_RRSIG ? rr->type : rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
-		const struct rrset *set = rrsets_find(&j->sets, (enum section)rr->section, rr->owner, type);
+		const struct msg_rrset *set = rrsets_find(&j->sets, (enum section)rr->section, rr->owner, type);
 		if (set == NULL || set->security != SECURITY_SECURE)
 			continue;
 		m->counts[1 + rr->section]++;

@@ -15,7 +15,7 @@ struct judge {
 	const struct question *question;
 	const struct scrubbed *answer;
 	const struct anchors *anchors;
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	unsigned nneeds;
 	struct name needs[NEEDS_MAX];    /* places[i] of judge_answer is of needs[i] */
 };
@@ -26,7 +26,7 @@ enum err judge_needs(struct arena *a, const struct question *q, const struct scr
 
 struct judgement {
 	struct ruling ruling;           /* of the whole: the worst of what it is made of */
-	const struct rrset *culprit;    /* whose ruling that is; NULL: a denial's, or none */
+	const struct msg_rrset *culprit;    /* whose ruling that is; NULL: a denial's, or none */
 	uint16_t rcode;                 /* NXDOMAIN that proves to be NODATA is NOERROR */
 	uint32_t ttl;                   /* of a secure answer, no longer than this */
 };

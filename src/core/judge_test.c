@@ -333,7 +333,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-		T(the_path_leads_down), T(known_keys_shorten_it), T(anchors_decide_where_it_starts), T(answers_are_proved),
+		T(the_path_leads_down), T(known_keys_shorten_it), T(anchors_decide_where_it_starts),
+		    T(answers_are_proved),
 		T(wildcards_need_their_proof), T(dnames_make_their_aliases), T(denials_are_proved),
 		T(nobody_above_an_anchor_speaks_below_it), T(a_ds_is_the_parents), T(the_effort_is_one),
 	};

@@ -51,10 +51,10 @@ static const struct nsec3 *covering(const struct denial *d, const uint8_t hash[N
 {
 	for (unsigned i = 0; i < d->nnsec3; i++) {
 		const struct nsec3 *n = &d->nsec3[i];
-		bool above = memcmp(hash, n->owner, NSEC3_HASH_BYTES) > 0, below = memcmp(hash, n->next, NSEC3_HASH_BYTES) < 0;
+		int from_owner = memcmp(hash, n->owner, NSEC3_HASH_BYTES);
+		bool above = from_owner > 0, below = memcmp(hash, n->next, NSEC3_HASH_BYTES) < 0;
 		bool last = memcmp(n->owner, n->next, NSEC3_HASH_BYTES) >= 0;
-		bool at = memcmp(hash, n->owner, NSEC3_HASH_BYTES) == 0;
-		if (!at && (last ? above || below : above && below))
+		if (from_owner != 0 && (last ? above || below : above && below))
 			return n;
 	}
 	return NULL;

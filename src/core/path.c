@@ -57,10 +57,10 @@ struct question path_question(const struct path *p)
 
 /* --- DNSKEY --- */
 
-static void judge_keys(struct path *p, struct validator *v, const struct rrsets *sets)
+static void judge_keys(struct path *p, struct validator *v, const struct msg_rrsets *sets)
 {
-	struct rrset none = { .owner = p->trust.zone, .type = RR_DNSKEY };
-	struct rrset *set = rrsets_find(sets, SEC_ANSWER, p->trust.zone, RR_DNSKEY);
+	struct msg_rrset none = { .owner = p->trust.zone, .type = RR_DNSKEY };
+	struct msg_rrset *set = rrsets_find(sets, SEC_ANSWER, p->trust.zone, RR_DNSKEY);
 	struct ruling r = validate_keys(v, set != NULL ? set : &none, &p->trust, &p->keys);
 	if (r.security != SECURITY_SECURE) {
 		done(p, r);
@@ -74,7 +74,7 @@ static void judge_keys(struct path *p, struct validator *v, const struct rrsets 
 /* --- DS --- */
 
 /* A delegation: what the parent says of the child's keys. */
-static void follow_ds(struct path *p, struct validator *v, struct rrset *set)
+static void follow_ds(struct path *p, struct validator *v, struct msg_rrset *set)
 {
 	struct ruling r = validate_rrset(v, set, &p->keys);
 	set->security = r.security;
@@ -92,7 +92,7 @@ static void follow_ds(struct path *p, struct validator *v, struct rrset *set)
 }
 
 /* An alias is no delegation. Rejected at once when it is not the zone's own (attacks C9). */
-static void pass_alias(struct path *p, struct validator *v, struct rrsets *sets, struct rrset *set)
+static void pass_alias(struct path *p, struct validator *v, struct msg_rrsets *sets, struct msg_rrset *set)
 {
 	struct ruling r = validate_rrset(v, set, &p->keys);
 	struct denial d;
@@ -108,7 +108,7 @@ static void pass_alias(struct path *p, struct validator *v, struct rrsets *sets,
 		settle(p, p->at + 1);
 }
 
-static void judge_denial(struct path *p, struct validator *v, struct rrsets *sets, bool nxdomain)
+static void judge_denial(struct path *p, struct validator *v, struct msg_rrsets *sets, bool nxdomain)
 {
 	struct denial d;
 	struct name name = next_name(p);
@@ -126,7 +126,7 @@ static void judge_denial(struct path *p, struct validator *v, struct rrsets *set
 
 void path_answer(struct path *p, struct validator *v, const struct msg *m)
 {
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	ASSERT(p->step != PATH_DONE);
 	if (rrsets_of(v->arena, m, SEC_ADDITIONAL, &sets) != OK) {
 		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET));
@@ -137,8 +137,8 @@ void path_answer(struct path *p, struct validator *v, const struct msg *m)
 		return;
 	}
 	struct name name = next_name(p);
-	struct rrset *ds = rrsets_find(&sets, SEC_ANSWER, name, RR_DS);
-	struct rrset *alias = rrsets_find(&sets, SEC_ANSWER, name, RR_CNAME);
+	struct msg_rrset *ds = rrsets_find(&sets, SEC_ANSWER, name, RR_DS);
+	struct msg_rrset *alias = rrsets_find(&sets, SEC_ANSWER, name, RR_CNAME);
 	if (ds != NULL)
 		follow_ds(p, v, ds);
 	else if (alias != NULL)

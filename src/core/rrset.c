@@ -29,26 +29,27 @@ enum err rrsig_parse(struct span rdata, struct rrsig *ret)
 	return sig.signature.n > 0 ? OK : ERR_SHORT;
 }
 
-static bool of_set(const struct rrset *set, const struct rr *rr, uint16_t type)
+static bool of_set(const struct msg_rrset *set, const struct rr *rr, uint16_t type)
 {
-	return set->type == type && set->section == rr->section && set->class == rr->class && name_eq(set->owner, rr->owner);
+	return set->type == type && set->section == rr->section && set->class == rr->class &&
+	    name_eq(set->owner, rr->owner);
 }
 
 /* The set of rr's owner and `type`, made when there is none. Neighbours mostly belong together: newest first. */
-static struct rrset *set_for(struct rrsets *sets, const struct rr *rr, uint16_t type)
+static struct msg_rrset *set_for(struct msg_rrsets *sets, const struct rr *rr, uint16_t type)
 {
 	for (unsigned i = sets->n; i-- > 0;)
 		if (of_set(&sets->list[i], rr, type))
 			return &sets->list[i];
 	if (sets->n == RRSETS_MAX)
 		return NULL;
-	struct rrset *set = &sets->list[sets->n++];
-	*set = (struct rrset){ .owner = rr->owner, .type = type, .class = rr->class, .section = rr->section,
+	struct msg_rrset *set = &sets->list[sets->n++];
+	*set = (struct msg_rrset){ .owner = rr->owner, .type = type, .class = rr->class, .section = rr->section,
 	                       .ttl = UINT32_MAX };
 	return set;
 }
 
-static void add_sig(struct rrset *set, const struct rr *rr)
+static void add_sig(struct msg_rrset *set, const struct rr *rr)
 {
 	if (set->nsigs == RRSET_SIGS_MAX || rrsig_parse(rr->rdata, &set->sigs[set->nsigs]) != OK) {
 		set->unread++;
@@ -58,7 +59,7 @@ static void add_sig(struct rrset *set, const struct rr *rr)
 }
 
 /* Every set's records into one array: rrs points into it. Sets know how many they have. */
-static enum err gather(struct arena *a, struct rr *rrs, size_t n, struct rrsets *sets, const uint8_t *set_of)
+static enum err gather(struct arena *a, struct rr *rrs, size_t n, struct msg_rrsets *sets, const uint8_t *set_of)
 {
 	struct rr **all = ARENA_ARRAY(a, struct rr *, n);
 	if (all == NULL)
@@ -71,18 +72,18 @@ static enum err gather(struct arena *a, struct rr *rrs, size_t n, struct rrsets 
 	for (size_t i = 0; i < n; i++) {
 		if (rrs[i].type == RR_RRSIG)
 			continue;
-		struct rrset *set = &sets->list[set_of[i]];
+		struct msg_rrset *set = &sets->list[set_of[i]];
 		set->rrs[set->nrrs++] = &rrs[i];
 	}
 	return OK;
 }
 
-enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, struct rrsets *ret)
+enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, struct msg_rrsets *ret)
 {
 	size_t n = 0;
 	while (n < m->nrrs && m->rrs[n].section < sections)
 		n++;
-	struct rrsets sets = { 0, ARENA_ARRAY(a, struct rrset, MIN(n, RRSETS_MAX)) };
+	struct msg_rrsets sets = { 0, ARENA_ARRAY(a, struct msg_rrset, MIN(n, RRSETS_MAX)) };
 	uint8_t *set_of = arena_alloc(a, n + 1);
 	if (sets.list == NULL || set_of == NULL)
 		return ERR_LIMIT;
@@ -92,14 +93,14 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 		bool is_sig = rr->type == RR_RRSIG;
 		if (is_sig && rr->rdata.n < 2)
 			continue;
-		struct rrset *set = set_for(&sets, rr, is_sig ? get_u16(rr->rdata.p) : rr->type);
+		struct msg_rrset *set = set_for(&sets, rr, is_sig ? get_u16(rr->rdata.p) : rr->type);
 		if (set == NULL)
 			return ERR_LIMIT;
 		set_of[i] = (uint8_t)(set - sets.list);
 		set->ttl = MIN(set->ttl, rr->ttl);
 		if (is_sig)
 			add_sig(set, rr);
-		else if (++set->nrrs > RRSET_RRS_MAX)
+		else if (++set->nrrs > RRSET_RECORDS_MAX)
 			return ERR_LIMIT;
 	}
 	TRY(gather(a, m->rrs, n, &sets, set_of));
@@ -107,10 +108,10 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 	return OK;
 }
 
-struct rrset *rrsets_find(const struct rrsets *sets, enum section section, struct name owner, uint16_t type)
+struct msg_rrset *rrsets_find(const struct msg_rrsets *sets, enum section section, struct name owner, uint16_t type)
 {
 	for (unsigned i = 0; i < sets->n; i++) {
-		struct rrset *set = &sets->list[i];
+		struct msg_rrset *set = &sets->list[i];
 		if (set->section == section && set->type == type && set->nrrs > 0 && name_eq(set->owner, owner))
 			return set;
 	}
@@ -127,7 +128,7 @@ static int rdata_cmp(const void *a, const void *b)
 	return diff != 0 ? diff : x.n < y.n ? -1 : x.n > y.n;
 }
 
-enum err rrset_canonical(struct arena *a, struct rrset *set)
+enum err rrset_canonical(struct arena *a, struct msg_rrset *set)
 {
 	if (set->canonical != NULL || set->nrrs == 0)
 		return OK;
@@ -164,7 +165,7 @@ static void signed_owner(struct name owner, unsigned labels, struct buf *to)
 	buf_put(to, name_fold(owner, store).wire, owner.len);
 }
 
-enum err rrset_signed(struct arena *a, struct rrset *set, const struct rrsig *sig, struct span *ret)
+enum err rrset_signed(struct arena *a, struct msg_rrset *set, const struct rrsig *sig, struct span *ret)
 {
 	uint8_t owner_store[NAME_MAX_BYTES + 2], signer_store[NAME_MAX_BYTES];
 	struct buf owner = buf_on(owner_store, sizeof(owner_store));

@@ -5,7 +5,7 @@
 
 #include "wire/msg.h"
 
-#define RRSET_RRS_MAX 256u       /* records of one set (attacks D7) */
+#define RRSET_RECORDS_MAX 256u       /* records of one set (attacks D7) */
 #define RRSET_SIGS_MAX 8u        /* signatures looked at (attacks D1); more are left out and counted */
 #define RRSETS_MAX 64u           /* sets of one message (attacks K) */
 
@@ -21,7 +21,7 @@ struct rrsig {
 	uint32_t ttl;
 };
 
-struct rrset {
+struct msg_rrset {
 	struct name owner;
 	uint16_t type, class;
 	uint8_t section;
@@ -30,22 +30,22 @@ struct rrset {
 	unsigned nrrs, nsigs, unread;       /* unread: signatures beyond RRSET_SIGS_MAX, and those that make no sense */
 	struct rr **rrs;
 	struct rrsig sigs[RRSET_SIGS_MAX];
-	struct span *canonical;             /* rdatas in canonical form and order, each once; rrset_canonical makes it */
+	struct span *canonical;             /* rdatas in canonical form and order, each once: rrset_canonical */
 	unsigned ncanonical;
 };
 
-struct rrsets {
+struct msg_rrsets {
 	unsigned n;
-	struct rrset *list;   /* in order of the message */
+	struct msg_rrset *list;   /* in order of the message */
 };
 
 /* All sets of a message; records of the additional section may be left out by `sections`, how many of answer,
  * authority, additional are read. RRSIGs join the set they cover; an RRSIG without one makes an empty set, which
  * nothing proves and nothing needs. returns OK | ERR_LIMIT more than the bounds, or the arena is full
  * cost  records x RRSETS_MAX name comparisons at most */
-enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, struct rrsets *ret) MUST_CHECK;
+enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, struct msg_rrsets *ret) MUST_CHECK;
 /* NULL when there is none. */
-struct rrset *rrsets_find(const struct rrsets *sets, enum section section, struct name owner, uint16_t type);
+struct msg_rrset *rrsets_find(const struct msg_rrsets *sets, enum section section, struct name owner, uint16_t type);
 
 /* returns OK | ERR_SHORT | ERR_NAME ... of rdata that is no RRSIG */
 enum err rrsig_parse(struct span rdata, struct rrsig *ret) MUST_CHECK;
@@ -55,15 +55,15 @@ static inline unsigned owner_labels(struct name owner)
 	return owner.labels - (unsigned)name_is_wildcard(owner);
 }
 /* The signature says that the set came out of a wildcard. */
-static inline bool rrsig_expanded(const struct rrset *set, const struct rrsig *sig)
+static inline bool rrsig_expanded(const struct msg_rrset *set, const struct rrsig *sig)
 {
 	return sig->labels < owner_labels(set->owner);
 }
 
 /* Canonical rdatas into set->canonical, once. */
-enum err rrset_canonical(struct arena *a, struct rrset *set) MUST_CHECK;
+enum err rrset_canonical(struct arena *a, struct msg_rrset *set) MUST_CHECK;
 /* What sig signs: *ret from a. sig->labels is at most owner_labels. returns OK | ERR_LIMIT */
-enum err rrset_signed(struct arena *a, struct rrset *set, const struct rrsig *sig, struct span *ret) MUST_CHECK;
+enum err rrset_signed(struct arena *a, struct msg_rrset *set, const struct rrsig *sig, struct span *ret) MUST_CHECK;
 
 /* A DNSKEY's tag (RFC4034 appendix B). */
 uint16_t dnskey_tag(struct span rdata);

@@ -1,6 +1,6 @@
-/* Zones with a key, and signatures of any shape, for the tests of validation. Keys are Ed25519 from a seed, so every run
- * signs the same bytes. What they sign is laid out by rrset.c itself; that this is the right layout is shown against
- * other people's signers (test/peer/test_proof_core.py). */
+/* Zones with a key, and signatures of any shape, for the tests of validation. Keys are Ed25519 from a seed, so every
+ * run signs the same bytes. What they sign is laid out by rrset.c itself; that this is the right layout is shown
+ * against other people's signers (test/peer/test_proof_core.py). */
 #ifndef CORE_SIGNED_TEST_H
 #define CORE_SIGNED_TEST_H
 
@@ -71,9 +71,9 @@ static inline void sign_last(struct arena *a, struct msg *m, const struct signer
 	struct rr last = m->rrs[m->nrrs - 1];
 	for (size_t i = m->nrrs; last.type == RR_RRSIG;)
 		last = m->rrs[--i];
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	assert_int_equal(rrsets_of(a, m, 3, &sets), OK);
-	struct rrset *set = rrsets_find(&sets, last.section, last.owner, last.type);
+	struct msg_rrset *set = rrsets_find(&sets, last.section, last.owner, last.type);
 	assert_non_null(set);
 	uint8_t *p = arena_alloc(a, 18 + NAME_MAX_BYTES + crypto_sign_BYTES);
 	struct name signer = t.signer != NULL ? text_name(a, t.signer) : s->zone;
@@ -90,7 +90,7 @@ static inline void sign_last(struct arena *a, struct msg *m, const struct signer
 	struct rrsig sig;
 	struct span data;
 	assert_int_equal(rrsig_parse(rdata, &sig), OK);
-	struct rrsig laid = sig;   /* what has too many labels has no layout: sign it as if it had as many as there are */
+	struct rrsig laid = sig;   /* too many labels have no layout: signed as if they were all there are */
 	laid.labels = MIN(laid.labels, (uint8_t)owner_labels(last.owner));
 	assert_int_equal(rrset_signed(a, set, &laid, &data), OK);
 	crypto_sign_detached(p + sig.head.n, NULL, data.p, data.n, s->secret);

@@ -12,7 +12,7 @@ const struct validate_conf validate_usual = {
 /* One set's way through its signatures. */
 struct attempt {
 	struct validator *v;
-	struct rrset *set;
+	struct msg_rrset *set;
 	const struct zone_keys *keys;
 	unsigned verifies, failures;
 	bool revoked_too;         /* RFC 5011 asks whether a revoked key signs itself */
@@ -82,7 +82,7 @@ static enum why judge_dates(const struct validator *v, const struct rrsig *sig)
 }
 
 /* No longer than the signature (RFC4035 5.3.3); one that the skew forgives lives for what is left of the skew. */
-static uint32_t ttl_of(const struct validator *v, const struct rrset *set, const struct rrsig *sig)
+static uint32_t ttl_of(const struct validator *v, const struct msg_rrset *set, const struct rrsig *sig)
 {
 	uint32_t ttl = MIN(set->ttl, sig->original_ttl);
 	if (v->conf->ignore_dates)
@@ -101,7 +101,7 @@ static bool may_expand(uint16_t type)
 }
 
 /* May this signer sign that set at all? The parent alone signs a DS, the apex its own SOA and keys (attacks C11). */
-static bool may_sign(struct name signer, const struct rrset *set)
+static bool may_sign(struct name signer, const struct msg_rrset *set)
 {
 	if (!name_below(set->owner, signer))
 		return false;
@@ -115,7 +115,7 @@ static bool may_sign(struct name signer, const struct rrset *set)
 /* Everything that can be said without a key (RFC4035 5.3.1, attacks C3). */
 static enum why judge_sig(const struct attempt *t, const struct rrsig *sig)
 {
-	const struct rrset *set = t->set;
+	const struct msg_rrset *set = t->set;
 	unsigned labels = owner_labels(set->owner);
 	if (sig->covered != set->type)
 		return WHY_SIGNATURE_FORM;
@@ -226,20 +226,20 @@ static struct ruling run(struct attempt *t)
 	return t->ruling;
 }
 
-struct ruling validate_rrset(struct validator *v, struct rrset *set, const struct zone_keys *keys)
+struct ruling validate_rrset(struct validator *v, struct msg_rrset *set, const struct zone_keys *keys)
 {
 	struct attempt t = { .v = v, .set = set, .keys = keys };
 	return run(&t);
 }
 
-struct ruling validate_self_signed(struct validator *v, struct rrset *dnskeys, const struct zone_key *key)
+struct ruling validate_self_signed(struct validator *v, struct msg_rrset *dnskeys, const struct zone_key *key)
 {
 	struct zone_keys one = { .zone = dnskeys->owner, .n = 1, .list = { *key } };
 	struct attempt t = { .v = v, .set = dnskeys, .keys = &one, .revoked_too = true };
 	return run(&t);
 }
 
-struct name rrset_signer(const struct rrset *set)
+struct name rrset_signer(const struct msg_rrset *set)
 {
 	for (unsigned i = 0; i < set->nsigs; i++)
 		if (may_sign(set->sigs[i].signer, set))
@@ -249,7 +249,7 @@ struct name rrset_signer(const struct rrset *set)
 
 /* --- a zone's keys --- */
 
-void zone_keys_of(const struct rrset *dnskeys, struct zone_keys *ret)
+void zone_keys_of(const struct msg_rrset *dnskeys, struct zone_keys *ret)
 {
 	ret->zone = dnskeys->owner;
 	ret->n = 0;
@@ -262,7 +262,7 @@ void zone_keys_of(const struct rrset *dnskeys, struct zone_keys *ret)
 	}
 }
 
-void trust_from_ds(struct name zone, const struct rrset *ds, struct trust *ret)
+void trust_from_ds(struct name zone, const struct msg_rrset *ds, struct trust *ret)
 {
 	ret->zone = zone;
 	ret->nds = ret->nkeys = 0;
@@ -375,7 +375,7 @@ static void match_key(struct vouching *w, struct span rdata)
 		w->ruling.why = WHY_NO_KEY_MATCHES;
 }
 
-struct ruling validate_keys(struct validator *v, struct rrset *dnskeys, const struct trust *trust,
+struct ruling validate_keys(struct validator *v, struct msg_rrset *dnskeys, const struct trust *trust,
                             struct zone_keys *ret_keys)
 {
 	struct ruling r = validate_trust(v, trust);

@@ -34,7 +34,7 @@ struct effort {
 #define DS_HASHES_MAX 8u
 
 struct validate_conf {
-	bool legacy;                     /* SHA-1 signatures, DSA and short RSA keys are verified, not insecure: tests alone */
+	bool legacy;                     /* SHA-1, DSA and short RSA keys are verified, not insecure: for tests */
 	bool ignore_dates;               /* val-override-date: "-1" */
 	uint32_t skew_min, skew_max;     /* seconds; a tenth of a signature's life between these is tolerated */
 	uint32_t nsec3_iterations_max;   /* more is insecure (RFC9276 3.2) */
@@ -92,26 +92,26 @@ struct trust {
 
 /* Judge one set by the keys of its signer's zone. SECURE, BOGUS, or INDETERMINATE when the effort is spent (WHY_BUDGET)
  * or the arena is full. A SECURE set that came out of a wildcard still needs its proof (denial.h). */
-struct ruling validate_rrset(struct validator *v, struct rrset *set, const struct zone_keys *keys);
+struct ruling validate_rrset(struct validator *v, struct msg_rrset *set, const struct zone_keys *keys);
 /* The signer that a set names: whose keys to fetch. .len 0: not signed, or by no one who may. */
-struct name rrset_signer(const struct rrset *set);
+struct name rrset_signer(const struct msg_rrset *set);
 
 /* Can this DS set, or anchor, ever make a zone secure? SECURE: yes. INSECURE: no algorithm, or no digest, of it is
  * supported (RFC4035 5.2). */
 struct ruling validate_trust(const struct validator *v, const struct trust *trust);
 /* DS rdatas of a set that validate_rrset called secure. */
-void trust_from_ds(struct name zone, const struct rrset *ds, struct trust *ret);
+void trust_from_ds(struct name zone, const struct msg_rrset *ds, struct trust *ret);
 /* Judge a zone's DNSKEY set. ret_keys (borrowing from it) is set when SECURE. INSECURE as validate_trust says, and when
  * all keys vouched for are of sizes that are not supported. */
-struct ruling validate_keys(struct validator *v, struct rrset *dnskeys, const struct trust *trust,
+struct ruling validate_keys(struct validator *v, struct msg_rrset *dnskeys, const struct trust *trust,
                             struct zone_keys *ret_keys);
 /* Does one of these DS vouch for this key? For RFC 5011's seeds. */
 bool validate_vouched(struct validator *v, struct name zone, const struct span *ds, unsigned nds,
                       const struct zone_key *key);
 /* All keys of a set, for a caller that judges them otherwise (RFC5011). */
-void zone_keys_of(const struct rrset *dnskeys, struct zone_keys *ret);
+void zone_keys_of(const struct msg_rrset *dnskeys, struct zone_keys *ret);
 /* Is the set signed by this key of its own? For RFC 5011's revocations. */
-struct ruling validate_self_signed(struct validator *v, struct rrset *dnskeys, const struct zone_key *key);
+struct ruling validate_self_signed(struct validator *v, struct msg_rrset *dnskeys, const struct zone_key *key);
 
 /* Verified, were its keys there? */
 bool algorithm_supported(const struct validate_conf *conf, uint8_t algorithm);

@@ -32,7 +32,7 @@ static struct validator validator(const struct validate_conf *conf)
 static struct ruling judge(const struct msg *m, const struct zone_keys *keys)
 {
 	struct validator v = validator(&validate_usual);
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	assert_int_equal(rrsets_of(&arena, m, 3, &sets), OK);
 	assert_true(sets.n > 0);
 	return validate_rrset(&v, &sets.list[0], keys);
@@ -92,7 +92,8 @@ static const struct row rows[] = {
 	{ "expired", WWW, { .inception = WALL - 10 * DAY, .expiration = WALL - 2 * DAY }, BAD(EXPIRED) },
 	{ "expired within the skew", WWW, { .inception = WALL - 10 * DAY, .expiration = WALL - DAY / 2 }, GOOD },
 	{ "a tenth of a short life", WWW, { .inception = WALL - 3 * HOUR, .expiration = WALL - 59 * MINUTE }, GOOD },
-	{ "and an hour at least, no more", WWW, { .inception = WALL - 3 * HOUR, .expiration = WALL - 61 * MINUTE }, BAD(EXPIRED) },
+	{ "and an hour at least, no more", WWW, { .inception = WALL - 3 * HOUR,
+	                                          .expiration = WALL - 61 * MINUTE }, BAD(EXPIRED) },
 	{ "not yet", WWW, { .inception = WALL + 2 * DAY, .expiration = WALL + 30 * DAY }, BAD(NOT_YET) },
 	{ "not yet within the skew", WWW, { .inception = WALL + DAY / 2, .expiration = WALL + 30 * DAY }, GOOD },
 	{ "dates crossed", WWW, { .inception = WALL + DAY, .expiration = WALL - DAY }, BAD(DATES_CROSSED) },
@@ -135,7 +136,13 @@ static void one_good_signature_suffices(void **state)
 
 static void keys_must_be_zone_keys(void **state)
 {
-	static const struct { const char *what; uint16_t flags; uint8_t protocol; enum security security; enum why why; } cases[] = {
+	static const struct {
+		const char *what;
+		uint16_t flags;
+		uint8_t protocol;
+		enum security security;
+		enum why why;
+	} cases[] = {
 		{ "a zone key", 256, 3, GOOD }, { "with SEP", 257, 3, GOOD },
 		{ "C10: no zone key", 0, 3, BAD(NO_ZONE_KEY) }, { "C10: protocol 4", 256, 4, BAD(KEY_PROTOCOL) },
 		{ "C10: revoked", 256 | DNSKEY_REVOKED, 3, BAD(KEY_REVOKED) },
@@ -189,7 +196,7 @@ static struct span ds_of(const struct signer *s, uint8_t digest, uint8_t twist)
 static struct ruling judge_keys(const struct msg *m, const struct trust *trust, struct zone_keys *ret)
 {
 	struct validator v = validator(&validate_usual);
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	assert_int_equal(rrsets_of(&arena, m, 3, &sets), OK);
 	return validate_keys(&v, &sets.list[0], trust, ret);
 }
@@ -282,7 +289,7 @@ static void revoked_keys_sign_for_themselves_alone(void **state)
 	struct signer *ksk = signer_new(&arena, "example", 10, 257 | DNSKEY_REVOKED);
 	struct msg m = key_set(ksk, zone);
 	struct validator v = validator(&validate_usual);
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	struct zone_keys keys;
 	assert_int_equal(rrsets_of(&arena, &m, 3, &sets), OK);
 	struct zone_key key = test_keys(ksk).list[0];
@@ -300,7 +307,8 @@ static void keytrap_ends_early(void **state)
 	for (unsigned i = 0; i < 50 && keys.n < ZONE_KEYS_MAX; i++) {
 		uint8_t *p = arena_dup(&arena, zone->rdata, sizeof(zone->rdata));
 		p[10] ^= (uint8_t)(i + 1);   /* as if its tag were the same: 65,000 tries find one that is */
-		keys.list[keys.n++] = (struct zone_key){ .rdata = span_of(p, sizeof(zone->rdata)), .tag = zone->tag, .flags = 256,
+		keys.list[keys.n++] = (struct zone_key){ .rdata = span_of(p, sizeof(zone->rdata)),
+		                                         .tag = zone->tag, .flags = 256,
 		                                         .algorithm = ALG_ED25519 };
 	}
 	struct msg m = { .flags = FLAG_QR };
@@ -336,7 +344,8 @@ static void expired_floods_cost_nothing(void **state)
 	struct msg m = { .flags = FLAG_QR };
 	text_add(&arena, &m, SEC_ANSWER, WWW);
 	for (unsigned i = 0; i < 50; i++)
-		sign_last(&arena, &m, zone, (struct twist){ .inception = WALL - 30 * DAY, .expiration = WALL - 20 * DAY });
+		sign_last(&arena, &m, zone, (struct twist){ .inception = WALL - 30 * DAY,
+		                                            .expiration = WALL - 20 * DAY });
 	expect("D3", judge(&m, &keys), BAD(EXPIRED));
 	assert_int_equal(effort.verifies, EFFORT_VERIFIES);
 }
@@ -346,7 +355,7 @@ static void many_ds_are_hashed_a_few_times(void **state)
 	struct signer *ksk = signer_new(&arena, "example", 10, 257);
 	struct msg m = key_set(ksk, zone);
 	struct zone_keys keys;
-	struct rrset ds = { .owner = zone->zone, .type = RR_DS, .rrs = ARENA_ARRAY(&arena, struct rr *, 50) };
+	struct msg_rrset ds = { .owner = zone->zone, .type = RR_DS, .rrs = ARENA_ARRAY(&arena, struct rr *, 50) };
 	for (; ds.nrrs < 50; ds.nrrs++) {
 		struct rr *rr = ds.rrs[ds.nrrs] = ARENA_NEW(&arena, struct rr);
 		rr->rdata = ds_of(ksk, 2, (uint8_t)(ds.nrrs + 1));
@@ -361,12 +370,13 @@ static void many_ds_are_hashed_a_few_times(void **state)
 static void large_sets_are_refused(void **state)
 {
 	struct msg m = { .flags = FLAG_QR };
-	struct rrsets sets;
+	struct msg_rrsets sets;
 	m.rrs = ARENA_ARRAY(&arena, struct rr, 300);
 	for (; m.nrrs < 300; m.nrrs++)
-		m.rrs[m.nrrs] = (struct rr){ .owner = zone->zone, .type = RR_A, .class = CLASS_IN, .rdata = signer_key(zone) };
+		m.rrs[m.nrrs] = (struct rr){ .owner = zone->zone, .type = RR_A, .class = CLASS_IN,
+		                             .rdata = signer_key(zone) };
 	assert_int_equal(rrsets_of(&arena, &m, 3, &sets), ERR_LIMIT);
-	m.nrrs = RRSET_RRS_MAX;
+	m.nrrs = RRSET_RECORDS_MAX;
 	assert_int_equal(rrsets_of(&arena, &m, 3, &sets), OK);
 	for (size_t i = 0; i < m.nrrs; i++)
 		m.rrs[i].type = (uint16_t)(1000 + i);
@@ -377,7 +387,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-		T(rules_of_signatures), T(unsigned_sets_say_so), T(one_good_signature_suffices), T(keys_must_be_zone_keys),
+		T(rules_of_signatures), T(unsigned_sets_say_so), T(one_good_signature_suffices),
+		    T(keys_must_be_zone_keys),
 		T(ttl_is_capped), T(labels_tell_of_the_wildcard), T(parents_vouch_for_keys),
 		T(only_what_nobody_can_check_is_insecure), T(sizes_that_are_not_supported),
 		T(revoked_keys_sign_for_themselves_alone), T(keytrap_ends_early), T(the_last_unit_is_the_last),

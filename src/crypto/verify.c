@@ -177,7 +177,8 @@ static EVP_PKEY *import_rsa(struct verifier *v, const struct key_shape *s)
 	uint8_t n[RSA_BITS_MAX / 8], e[RSA_EXPONENT_BYTES_MAX];
 	EVP_PKEY *key = NULL;
 	OSSL_PARAM params[] = {
-		number(OSSL_PKEY_PARAM_RSA_N, s->n, n), number(OSSL_PKEY_PARAM_RSA_E, s->e, e), OSSL_PARAM_construct_end(),
+		number(OSSL_PKEY_PARAM_RSA_N, s->n, n), number(OSSL_PKEY_PARAM_RSA_E, s->e, e),
+		    OSSL_PARAM_construct_end(),
 	};
 	return EVP_PKEY_fromdata(v->rsa, &key, EVP_PKEY_PUBLIC_KEY, params) > 0 ? key : NULL;
 }
@@ -356,7 +357,8 @@ bool verifier_check(struct verifier *v, struct verify_key *k, struct span data, 
 	bool good = false;
 	v->checks++;
 	if (k->ed25519 != NULL)
-		return sig.n == crypto_sign_BYTES && crypto_sign_verify_detached(sig.p, data.p, data.n, k->ed25519) == 0;
+		return sig.n == crypto_sign_BYTES && crypto_sign_verify_detached(sig.p, data.p, data.n,
+		                                                                 k->ed25519) == 0;
 	if (k->ready != NULL)
 		good = check_digest(v, k, data, sig);
 	else if (k->message != NULL && EVP_MD_CTX_copy_ex(v->message_ctx, k->message) > 0)

@@ -114,7 +114,8 @@ static const struct algorithm_row {
 	{ 5, "RSA", "SHA1", FAMILY_RSA, 1024 }, { 6, "DSA", "SHA1", FAMILY_DSA, 1024 },
 	{ 7, "RSA", "SHA1", FAMILY_RSA, 512 },
 	{ 8, "RSA", "SHA256", FAMILY_RSA, 2048 },
-	{ 8, "RSA", "SHA256", FAMILY_RSA, 1032 }, { 10, "RSA", "SHA512", FAMILY_RSA, 1024 }, { 13, "EC", "SHA256", FAMILY_P256, 256 },
+	{ 8, "RSA", "SHA256", FAMILY_RSA, 1032 }, { 10, "RSA", "SHA512", FAMILY_RSA, 1024 },
+	{ 13, "EC", "SHA256", FAMILY_P256, 256 },
 	{ 14, "EC", "SHA384", FAMILY_P384, 384 }, { 15, "ED25519", NULL, FAMILY_ED25519, 256 },
 	{ 16, "ED448", NULL, FAMILY_ED448, 456 },
 };
@@ -156,7 +157,7 @@ static void every_algorithm_verifies(void **state)
 		assert_null(verifier_find(v, row->algorithm, public));
 		struct verify_key *k = verifier_import(v, row->algorithm, public);
 		assert_ptr_equal(verifier_find(v, row->algorithm, public), k);
-		for (unsigned again = 0; again < 3; again++) {   /* a kept context serves more than once, whatever came before */
+		for (unsigned again = 0; again < 3; again++) {   /* a kept context serves again, whatever came before */
 			if (!verifier_check(v, k, message, sig))
 				fail_msg("algorithm %u, %u bits", row->algorithm, row->bits);
 			assert_false(verifier_check(v, k, span_from(message, 1), sig));
@@ -262,7 +263,8 @@ static void nsec3_hash_of_the_rfc(void **state)
 {
 	uint8_t hash[NSEC3_HASH_BYTES];
 	verifier_nsec3(v, span_of("\007example", 9), span_of("\xaa\xbb\xcc\xdd", 4), 12, hash);
-	assert_memory_equal(hash, "\x06\x53\x68\xab\xee\xd7\xec\x6e\x9f\xeb\xa9\x6b\x8c\x8b\xc3\xe8\xb7\x91\xf7\x16", 20);
+	assert_memory_equal(hash,
+	                    "\x06\x53\x68\xab\xee\xd7\xec\x6e\x9f\xeb\xa9\x6b\x8c\x8b\xc3\xe8\xb7\x91\xf7\x16", 20);
 }
 
 int main(void)
@@ -270,7 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(every_algorithm_verifies), T(strange_signatures_fail), T(shapes_are_told_apart),
-		T(keys_that_are_none_verify_nothing), T(the_table_is_bounded_and_keeps_what_is_used), T(digests_of_the_rfcs),
+		T(keys_that_are_none_verify_nothing), T(the_table_is_bounded_and_keeps_what_is_used),
+		    T(digests_of_the_rfcs),
 		T(nsec3_hash_of_the_rfc),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

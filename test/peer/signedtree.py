@@ -21,10 +21,13 @@ NSEC3 = {   # zone: (iterations, salt, more words for dnssec-signzone)
 LDNS = {"ldns": (), "ldns3": ("-n", "-t", "5", "-s", "ab")}
 SECURE = tuple(z for z in (*ALGORITHMS, *NSEC3, *LDNS) if z not in ("rsa5", "rsa7"))
 TYPES = {   # one of each kind of rdata, names in mixed case where canonical form folds them
-    "A": "192.0.2.1", "AAAA": "2001:db8::1", "MX": "10 Mail.Example.", "TXT": '"One" "two" "\\000\\255"', "PTR": "Host.Example.",
+    "A": "192.0.2.1", "AAAA": "2001:db8::1", "MX": "10 Mail.Example.", "TXT": '"One" "two" "\\000\\255"',
+    "PTR": "Host.Example.",
     "SRV": "1 2 3 Target.Example.", "NAPTR": '1 2 "u" "E2U+sip" "!^.*$!sip:x!" Replace.Example.', "HINFO": '"Cpu" "Os"',
-    "RP": "Mail.Box.Example. Txt.Example.", "AFSDB": "1 Server.Example.", "KX": "1 Kx.Example.", "CAA": '0 issue "Ca.Example"',
-    "TLSA": "3 1 1 " + "AB" * 32, "SSHFP": "1 1 " + "cd" * 20, "URI": '1 2 "https://Example/"', "LOC": "52 22 23 N 4 53 32 E 0m",
+    "RP": "Mail.Box.Example. Txt.Example.", "AFSDB": "1 Server.Example.", "KX": "1 Kx.Example.",
+    "CAA": '0 issue "Ca.Example"',
+    "TLSA": "3 1 1 " + "AB" * 32, "SSHFP": "1 1 " + "cd" * 20, "URI": '1 2 "https://Example/"',
+    "LOC": "52 22 23 N 4 53 32 E 0m",
     "SVCB": "1 svc.example. alpn=h2", "HTTPS": "1 . alpn=h2,h3 port=8443", "TYPE65280": "\\# 4 DEADBEEF",
     "CDS": "1 13 2 " + "00" * 32, "NS": "Ns.Below.types",
 }
@@ -123,7 +126,8 @@ class Zones:
             self.plain(f"unsigned.{zone}")
         self.plain("unsigned")
         names = "".join(f"{z} IN NS ns.{z}\nns.{z} IN A 127.0.0.1\n" for z in (*ALGORITHMS, *NSEC3, *LDNS, "unsigned"))
-        self.root_ds = self.sign("", f"$ORIGIN .\n$TTL 300\n. IN SOA ns. h. 1 2 3 4 60\n. IN NS ns.\nns. IN A 127.0.0.1\n"
+        self.root_ds = self.sign("",
+                                 f"$ORIGIN .\n$TTL 300\n. IN SOA ns. h. 1 2 3 4 60\n. IN NS ns.\nns. IN A 127.0.0.1\n"
                                  f"{names}{ds}")
 
 
@@ -137,15 +141,16 @@ class Tree:
 
     def conf_knotd(self):
         zones = "".join(f"  - domain: \"{z}.\"\n    file: {f}\n" for z, f in self.zones.items())
-        text = (f"server:\n  rundir: {self.folder}\n  listen: 127.0.0.1@{self.port}\n  udp-workers: 1\n  tcp-workers: 1\n"
-                f"  background-workers: 1\ndatabase:\n  storage: {self.folder}/db\n"
+        text = (f"server:\n  rundir: {self.folder}\n  listen: 127.0.0.1@{self.port}\n"
+                f"  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\ndatabase:\n  storage: {self.folder}/db\n"
                 f"template:\n  - id: default\n    storage: {self.folder}\n    semantic-checks: off\n"
                 f"    zonefile-load: whole\n    journal-content: none\nzone:\n{zones}")
         return "knotd.conf", text, ("knotd", "-c")
 
     def conf_nsd(self):
         zones = "".join(f"zone:\n  name: \"{z}.\"\n  zonefile: \"{f}\"\n" for z, f in self.zones.items())
-        text = (f"server:\n  ip-address: 127.0.0.1@{self.port}\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"{self.folder}\"\n"
+        text = (f"server:\n  ip-address: 127.0.0.1@{self.port}\n  username: \"\"\n  chroot: \"\"\n"
+                f"  zonesdir: \"{self.folder}\"\n"
                 f"  database: \"\"\n  pidfile: \"{self.folder}/nsd.pid\"\n  xfrdfile: \"{self.folder}/xfrd.state\"\n"
                 f"  zonelistfile: \"{self.folder}/zone.list\"\n  cookie-secret-file: \"{self.folder}/cookie\"\n"
                 f"  server-count: 1\n  reuseport: no\nremote-control:\n  control-enable: no\n{zones}")
@@ -153,8 +158,9 @@ class Tree:
 
     def conf_named(self):
         zones = "".join(f"zone \"{z or '.'}\" {{ type primary; file \"{f}\"; }};\n" for z, f in self.zones.items())
-        text = (f"options {{ directory \"{self.folder}\"; listen-on port {self.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n"
-                f" recursion no; pid-file \"{self.folder}/named.pid\"; session-keyfile none; check-names primary ignore;\n"
+        text = (f"options {{ directory \"{self.folder}\"; listen-on port {self.port} {{ 127.0.0.1; }};\n"
+                f" listen-on-v6 {{ none; }}; recursion no; pid-file \"{self.folder}/named.pid\";\n"
+                f" session-keyfile none; check-names primary ignore;\n"
                 f" dnssec-validation no; minimal-responses no; allow-query {{ any; }}; }};\ncontrols {{ }};\n{zones}")
         return "named.conf", text, ("named", "-g", "-n", "1", "-c")
 

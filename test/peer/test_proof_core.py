@@ -47,7 +47,8 @@ def is_secure(zone, v, opt_out=False):
 
 @pytest.mark.parametrize("zone", SECURE)
 def test_answers(tree, prover, zone):
-    for name, rrtype in (("www", "A"), ("WwW", "A"), ("alias", "A"), ("alias2", "A"), ("many", "TXT"), ("signed", "DS")):
+    for name, rrtype in (("www", "A"), ("WwW", "A"), ("alias", "A"), ("alias2", "A"), ("many", "TXT"),
+                         ("signed", "DS")):
         v = prover.prove(f"{name}.{zone}.", rrtype, tree.ask)
         assert v.security == "SECURE" and v.rcode == 0 and v.verifies <= 32, (name, v)
     for rrtype in ("SOA", "NS", "DNSKEY"):

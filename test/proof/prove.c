@@ -1,7 +1,8 @@
 /* prove: asks and judges as the resolver does, over standard input and output, so that other people's servers and
  * signers can be its world (test/peer/test_proof_core.py).
  *   in    ANCHOR record | WALL seconds | LEGACY | PROVE name type | and after each ASK: the reply in hex, or "-"
- *   out   ASK name type | SECURE, INSECURE, BOGUS or INDETERMINATE, then EDE RCODE TTL verifies blocks records reason */
+ *   out   ASK name type | SECURE, INSECURE, BOGUS or INDETERMINATE,
+    then EDE RCODE TTL verifies blocks records reason */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,8 @@ static struct scrubbed scrubbed(const struct question *q)
 	struct scrubbed s;
 	struct msg m = ask(q);
 	if (scrub_msg(&turn, q, name_root, &m, &s) != OK)
-		s = (struct scrubbed){ .msg = { .question = *q, .counts = { 1 } }, .kind = SCRUB_LAME, .final = q->name };
+		s = (struct scrubbed){ .msg = { .question = *q, .counts = { 1 } }, .kind = SCRUB_LAME,
+		                       .final = q->name };
 	return s;
 }
 
