@@ -224,8 +224,6 @@ struct judgement judge_answer(struct judge *j, struct validator *v, const struct
 	b.to.ruling = ruling_of(SECURITY_SECURE, WHY_NONE);
 	b.to.ttl = UINT32_MAX;
 	b.to.rcode = j->answer->msg.rcode;
-	for (unsigned i = 0; i < j->nneeds; i++)
-		b.to.ttl = MIN(b.to.ttl, places[i].ttl);
 	for (unsigned made = 0; made < 2; made++)   /* what is made by a DNAME comes behind it */
 		for (unsigned i = 0; i < j->sets.n && b.to.ruling.security != SECURITY_BOGUS; i++) {
 			struct msg_rrset *set = &j->sets.list[i];

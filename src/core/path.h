@@ -23,12 +23,13 @@ struct path {
 	struct zone_keys keys;        /* of the deepest zone reached; .zone.len 0 before the first */
 	struct ruling ruling;         /* PATH_DONE. SECURE: target stands in the zone of `keys`. INSECURE, BOGUS: from
 	                                 ruling.zone on down. INDETERMINATE: no anchor, or the effort is spent */
-	uint32_t ttl;                 /* the shortest of all that led here */
+	uint32_t ttl;                 /* the shortest of all that led here: how long the ruling may be kept */
 };
 
 /* From the nearest anchor. May be done at once: no anchor, a negative one. */
 void path_start(struct path *p, const struct anchors *anchors, struct name target, int64_t wall);
-/* From keys that are known already, `settled` labels down: their zone's, or more when it is known to go on. */
+/* From keys that are known already, of a zone at or below the target's nearest anchor; `settled` labels down: the
+ * zone's own, or more when it is known to go on. */
 void path_resume(struct path *p, const struct zone_keys *keys, struct name target, unsigned settled);
 /* What is wanted now; not PATH_DONE. */
 struct question path_question(const struct path *p);

@@ -249,26 +249,34 @@ struct name rrset_signer(const struct msg_rrset *set)
 
 /* --- a zone's keys --- */
 
+void zone_keys_add(struct zone_keys *keys, struct span rdata)
+{
+	if (rdata.n <= DNSKEY_HEAD || keys->n == ZONE_KEYS_MAX)
+		return;
+	keys->list[keys->n++] = (struct zone_key){ .rdata = rdata, .tag = dnskey_tag(rdata), .flags = get_u16(rdata.p),
+	                                           .algorithm = rdata.p[3] };
+}
+
 void zone_keys_of(const struct msg_rrset *dnskeys, struct zone_keys *ret)
 {
 	ret->zone = dnskeys->owner;
 	ret->n = 0;
-	for (unsigned i = 0; i < dnskeys->nrrs && ret->n < ZONE_KEYS_MAX; i++) {
-		struct span rdata = dnskeys->rrs[i]->rdata;
-		if (rdata.n <= DNSKEY_HEAD)
-			continue;
-		ret->list[ret->n++] = (struct zone_key){ .rdata = rdata, .tag = dnskey_tag(rdata),
-		                                         .flags = get_u16(rdata.p), .algorithm = rdata.p[3] };
-	}
+	for (unsigned i = 0; i < dnskeys->nrrs; i++)
+		zone_keys_add(ret, dnskeys->rrs[i]->rdata);
+}
+
+void trust_add_ds(struct trust *trust, struct span rdata)
+{
+	if (rdata.n > DS_HEAD && trust->nds < TRUST_DS_MAX)
+		trust->ds[trust->nds++] = rdata;
 }
 
 void trust_from_ds(struct name zone, const struct msg_rrset *ds, struct trust *ret)
 {
 	ret->zone = zone;
 	ret->nds = ret->nkeys = 0;
-	for (unsigned i = 0; i < ds->nrrs && ret->nds < TRUST_DS_MAX; i++)
-		if (ds->rrs[i]->rdata.n > DS_HEAD)
-			ret->ds[ret->nds++] = ds->rrs[i]->rdata;
+	for (unsigned i = 0; i < ds->nrrs; i++)
+		trust_add_ds(ret, ds->rrs[i]->rdata);
 }
 
 /* SHA-1 counts only where there is nothing better that we know (RFC4509 3). */

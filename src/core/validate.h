@@ -100,6 +100,8 @@ struct name rrset_signer(const struct msg_rrset *set);
  * supported (RFC4035 5.2). */
 struct ruling validate_trust(const struct validator *v, const struct trust *trust);
 /* DS rdatas of a set that validate_rrset called secure. */
+/* One more DS, of a set that was kept; those beyond TRUST_DS_MAX are left out. */
+void trust_add_ds(struct trust *trust, struct span rdata);
 void trust_from_ds(struct name zone, const struct msg_rrset *ds, struct trust *ret);
 /* Judge a zone's DNSKEY set. ret_keys (borrowing from it) is set when SECURE. INSECURE as validate_trust says, and when
  * all keys vouched for are of sizes that are not supported. */
@@ -110,6 +112,8 @@ bool validate_vouched(struct validator *v, struct name zone, const struct span *
                       const struct zone_key *key);
 /* All keys of a set, for a caller that judges them otherwise (RFC5011). */
 void zone_keys_of(const struct msg_rrset *dnskeys, struct zone_keys *ret);
+/* One more key, of those that validate_keys accepted and somebody kept; what cannot be a key is left out. */
+void zone_keys_add(struct zone_keys *keys, struct span rdata);
 /* Is the set signed by this key of its own? For RFC 5011's revocations. */
 struct ruling validate_self_signed(struct validator *v, struct msg_rrset *dnskeys, const struct zone_key *key);
 

@@ -245,6 +245,11 @@ class Prover:
             message = answer(*question)
             self.say("-" if message is None else message.to_wire().hex())
 
+    def rewrite(self, state: bytes):
+        self.say("STATE " + state.hex())
+        word, rest = self.process.stdout.readline().rstrip("\n").split(" ", 1)
+        return bytes.fromhex(rest) if word == "STATE" else rest
+
     def end(self):
         self.process.stdin.close()
         self.process.stdout.close()

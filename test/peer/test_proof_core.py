@@ -1,5 +1,9 @@
 """The machines of validation against zones that BIND and ldns signed and that knotd, nsd and named serve."""
+import os
+import re
 import shutil
+import subprocess
+import time
 
 import dns.rdatatype
 import dns.rrset
@@ -272,3 +276,52 @@ def test_a_clock_that_is_off(tree):
 def test_nothing_is_asked_twice(tree, prover):
     prover.prove("www.signed.p256.", "A", tree.ask)
     assert len(prover.asked) == len(set(prover.asked)) == 6, prover.asked
+
+
+# --- the state of a trust anchor ---
+
+def state_of_unbound(tree, folder, seconds=20):
+    """What the packaged unbound writes after its first probe."""
+    state = folder / "root.key"
+    state.write_text(tree.root_ds)
+    conf = folder / "unbound.conf"
+    conf.write_text(f"""server:
+  interface: 127.0.0.1@{tree.port + 1 if tree.port < 65535 else tree.port - 1}
+  chroot: ""
+  username: ""
+  directory: "{folder}"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  do-ip6: no
+  do-not-query-localhost: no
+  auto-trust-anchor-file: "{state}"
+stub-zone:
+  name: "."
+  stub-addr: 127.0.0.1@{tree.port}
+""")
+    with open(folder / "unbound.log", "wb") as log:
+        process = subprocess.Popen(["unbound", "-d", "-c", str(conf)], stdout=log, stderr=log,
+                                   env=dict(os.environ, TZ="UTC"))
+        try:
+            end = time.monotonic() + seconds
+            while b";;state=2" not in state.read_bytes():
+                assert process.poll() is None and time.monotonic() < end, (folder / "unbound.log").read_text()
+                time.sleep(0.05)
+        finally:
+            process.terminate()
+            process.wait(10)
+    return state.read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("unbound"), reason="not installed: unbound")
+def test_the_state_file_is_unbounds(tree, prover, tmp_path):
+    theirs = state_of_unbound(tree, tmp_path)
+    ours = prover.rewrite(theirs)
+    assert isinstance(ours, bytes), ours
+    assert ours == theirs, f"{theirs.decode()}{ours.decode()}"
+    # and unbound takes what we write
+    (tmp_path / "root.key").write_bytes(ours)
+    done = subprocess.run(["unbound-checkconf", str(tmp_path / "unbound.conf")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rb";;state=2 \[  VALID  \]", ours)

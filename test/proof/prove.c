@@ -1,6 +1,7 @@
 /* prove: asks and judges as the resolver does, over standard input and output, so that other people's servers and
  * signers can be its world (test/peer/test_proof_core.py).
  *   in    ANCHOR record | WALL seconds | LEGACY | PROVE name type | and after each ASK: the reply in hex, or "-"
+ *         STATE, a trust anchor's state file in hex, comes back as it would be written; WRONG when it is none
  *   out   ASK name type | SECURE, INSECURE, BOGUS or INDETERMINATE,
     then EDE RCODE TTL verifies blocks records reason */
 #include <inttypes.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/autotrust.h"
 #include "core/judge.h"
 #include "wire/radix.h"
 
@@ -112,6 +114,30 @@ static void prove(const char *name, const char *type)
 	arena_free(&turn);
 }
 
+/* A state file read and written again. */
+static void rewrite_state(const char *hex)
+{
+	struct buf file = buf_on(arena_alloc(&turn, AUTOTRUST_FILE_MAX), AUTOTRUST_FILE_MAX);
+	struct buf again = buf_on(arena_alloc(&turn, AUTOTRUST_FILE_MAX), AUTOTRUST_FILE_MAX);
+	struct radix r = radix_begin(&radix_16);
+	struct autotrust trust;
+	struct diag diag;
+	diag_init(&diag, &turn);
+	if (radix_feed(&r, span_text(hex), &file) != OK || !buf_ok(&file))
+		die("no hex");
+	if (autotrust_read(&turn, buf_span(&file), "state", &diag, &trust) == OK) {
+		autotrust_write(&trust, &again);
+		printf("STATE ");
+		for (size_t i = 0; i < again.n; i++)
+			printf("%02x", again.p[i]);
+		printf("\n");
+	} else {
+		printf("WRONG %s\n", diag.first != NULL ? diag.first->text : "nothing in it");
+	}
+	fflush(stdout);
+	arena_free(&turn);
+}
+
 static void add_anchor(const char *record)
 {
 	struct rr rr;
@@ -138,6 +164,8 @@ int main(void)
 			add_anchor(line + 7);
 		else if (sscanf(line, "WALL %" SCNu32, &wall) == 1)
 			continue;
+		else if (strncmp(line, "STATE ", 6) == 0)
+			rewrite_state(line + 6);
 		else if (strcmp(line, "LEGACY") == 0)
 			conf.legacy = true;
 		else if (sscanf(line, "PROVE %1024s %19s", name, type) == 2)
