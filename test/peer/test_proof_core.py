@@ -322,6 +322,7 @@ def test_the_state_file_is_unbounds(tree, prover, tmp_path):
     assert ours == theirs, f"{theirs.decode()}{ours.decode()}"
     # and unbound takes what we write
     (tmp_path / "root.key").write_bytes(ours)
-    done = subprocess.run(["unbound-checkconf", str(tmp_path / "unbound.conf")], capture_output=True, text=True, check=False)
+    done = subprocess.run(["unbound-checkconf", str(tmp_path / "unbound.conf")], capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(rb";;state=2 \[  VALID  \]", ours)
