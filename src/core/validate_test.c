@@ -383,6 +383,19 @@ static void large_sets_are_refused(void **state)
 	assert_int_equal(rrsets_of(&arena, &m, 3, &sets), ERR_LIMIT);
 }
 
+/* fake-sha1, fake-dsa: what nobody should rely on any more is verified for tests alone (RFC9905). */
+static void legacy_is_believed_on_demand(void **state)
+{
+	static const uint8_t old[] = { 3, 5, 6, 7 };
+	struct validate_conf conf = validate_usual;
+	(void)state;
+	for (size_t i = 0; i < COUNT(old); i++)
+		assert_false(algorithm_supported(&conf, old[i]));
+	conf.legacy = true;
+	for (size_t i = 0; i < COUNT(old); i++)
+		assert_true(algorithm_supported(&conf, old[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +406,7 @@ int main(void)
 		T(only_what_nobody_can_check_is_insecure), T(sizes_that_are_not_supported),
 		T(revoked_keys_sign_for_themselves_alone), T(keytrap_ends_early), T(the_last_unit_is_the_last),
 		T(expired_floods_cost_nothing), T(many_ds_are_hashed_a_few_times), T(large_sets_are_refused),
+		T(legacy_is_believed_on_demand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

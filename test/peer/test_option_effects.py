@@ -52,6 +52,34 @@ def q(s, name, rrtype="A", **how):
     return ask(s.world, u(s, name), rrtype, port=s.port, **how)
 
 
+ANCHOR = "/var/lib/unbound/root.key"
+ANCHORED = f"auto-trust-anchor-file: {ANCHOR}\n"
+
+
+def proved(s):
+    m = ask(s.world, "www.secure", port=s.port, want_dnssec=True)
+    return bool(m.flags & dns.flags.AD)
+
+
+def signed(s):
+    return rcode(ask(s.world, "www.secure", port=s.port))
+
+
+def forged(s, flags=dns.flags.RD):
+    return rcode(ask(s.world, "www.forged", port=s.port, flags=flags))
+
+
+def failure_line(s):
+    forged(s)
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        found = s.lines("validation failure <www.forged. A IN>: ")
+        if found:
+            return found[0]
+        time.sleep(0.01)
+    return None
+
+
 def chaos(s, name):
     return ask(s.world, name, "TXT", port=s.port, rdclass="CH")
 
@@ -450,6 +478,23 @@ CASES = {
                                         "num-threads: 1\nratelimit: 5\n"),
     "server/ratelimit-below-domain": Case("ratelimit-below-domain: com 5", lambda s: answers(s, 60, "limited.com"),
                                           lambda n: n < 40, "num-threads: 1\nratelimit: 5000\n"),
+    # proof
+    "server/auto-trust-anchor-file": Case(f"auto-trust-anchor-file: {ANCHOR}", proved, True),
+    "server/trust-anchor-file": Case(f"trust-anchor-file: {ANCHOR}", proved, True),
+    "server/trust-anchor": Case("trust-anchor: ROOT", proved, True),
+    "server/trusted-keys-file": Case("trusted-keys-file: /etc/bind.keys", proved, True),
+    "server/domain-insecure": Case("domain-insecure: secure", proved, False, ANCHORED),
+    "server/val-override-date": Case("val-override-date: 20400101000000", signed, "SERVFAIL", ANCHORED),
+    "server/val-sig-skew-min": Case("val-sig-skew-min: 259200", signed, "NOERROR",
+                                    ANCHORED + "val-sig-skew-max: 300000\nval-override-date: LATE\n"),
+    "server/val-sig-skew-max": Case("val-sig-skew-max: 300000", signed, "NOERROR",
+                                    ANCHORED + "val-sig-skew-min: 259200\nval-override-date: LATE\n"),
+    "server/val-log-level": Case("val-log-level: 2", lambda s: failure_line(s) is not None, True, ANCHORED),
+    "server/val-permissive-mode": Case("val-permissive-mode: yes", forged, "NOERROR", ANCHORED),
+    "server/ignore-cd-flag": Case("ignore-cd-flag: yes", lambda s: forged(s, dns.flags.RD | dns.flags.CD), "SERVFAIL",
+                                  ANCHORED),
+    "server/fake-sha1": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
+    "server/fake-dsa": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
     # who answers
     "server/hide-identity": Case("hide-identity: yes", lambda s: said(s, "id.server."), "REFUSED"),
     "server/hide-version": Case("hide-version: yes", lambda s: said(s, "version.bind."), "REFUSED"),
@@ -580,6 +625,10 @@ def site(keys):
         host = (keys / "quad9.pem").read_bytes()
         made.write("/etc/dot.pem", host)
         made.write("/etc/dot.key", host)
+        root = (keys / "root.dnskey").read_text().split()
+        made.write("/etc/bind.keys", f'trusted-keys {{ "." {" ".join(root[3:6])} "{root[6]}"; }};\n')
+        made.words = {"ROOT": '"' + (keys / "root.key").read_text().strip() + '"',
+                      "LATE": time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + 22.5 * 86400))}
         made.nr, made.plain = 0, {}
         started(made, Case("", None, None), False, 5300)     # for the case that forwards to loopback
         yield made
@@ -598,6 +647,8 @@ def text_of(case, with_it, port):
 def started(site, case, with_it, port):
     site.nr += 1
     text = text_of(case, with_it, port)
+    for word, stands_for in site.words.items():
+        text = text.replace(word, stands_for)
     argv = [site.borrowed("unbound"), "-c", "case.conf"] if case.back else None
     server = Server(site, conf=text, file="case.conf", port=port, ready=case.ready is None, argv=argv)
     server.nr = site.nr
