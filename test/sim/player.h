@@ -1,0 +1,13 @@
+/* player: one scenario against the real engine, with a clock and a network that are made up. Nothing of the machine is
+ * touched, so a scenario takes milliseconds and repeats exactly. */
+#ifndef SIM_PLAYER_H
+#define SIM_PLAYER_H
+
+#include "sim/rpl.h"
+
+enum played { PLAYED_PASS, PLAYED_FAIL, PLAYED_SKIP };
+
+/* why: of a failure the first difference, of a skip what cannot be played. trace: print every packet and step. */
+enum played play_file(const char *file, bool trace, struct buf *why);
+
+#endif
