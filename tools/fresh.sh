@@ -80,10 +80,15 @@ INSIDE
 status=0
 unshare --mount --pid --fork --propagation private -- bash -c '
 	root=$1; shift
+	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs sysfs "$root/sys"
 	mount --rbind /dev "$root/dev"
 	mount -t tmpfs tmpfs "$root/run"
+	# The root of the namespace itself, not a chroot: tests that enter a mount namespace begin there.
+	mkdir -p "$root/old"
+	cd "$root"
+	pivot_root . old
 	exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 TERM=dumb \
-		chroot "$root" bash /inside "$@"' fresh "$root" "${targets[@]}" || status=$?
+		chroot . bash -c "umount -l /old; exec bash /inside \"\$@\"" inside "$@"' fresh "$root" "${targets[@]}" || status=$?
 exit $status

@@ -19,7 +19,8 @@ static int usage(FILE *to)
 	      "  --dump     every option with its value\n"
 	      "  --posture  what is enforced, what is inert, what leaks\n"
 	      "  --json     errors and warnings as JSON\n"
-	      "  example: signet check --posture /etc/unbound/unbound.conf\n", to);
+	      "  example: signet check --posture /etc/unbound/unbound.conf\n",
+	      to);
 	return to == stdout ? 0 : 2;
 }
 
@@ -32,8 +33,8 @@ static void line_print(const struct diag_line *l)
 		fprintf(stderr, "%s:%u:%u: %s%s\n", l->file, l->line, l->column, level, l->text);
 }
 
-/* A JSON string (RFC8259 7). Bytes that are no ASCII are names of files or values; they go out as they came in when they
- * are UTF-8 of a kind, which a reader of JSON will tell. */
+/* A JSON string (RFC8259 7). Bytes that are no ASCII come from names of files and from values; they go out as they came
+ * in, and a reader of JSON will tell whether they are UTF-8. */
 static void json_text(const char *text)
 {
 	putchar('"');

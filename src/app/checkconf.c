@@ -1,5 +1,5 @@
-/* unbound-checkconf: the command of that name, with its flags, texts and exit status, over our own reading. What only the
- * machine can tell (users, directories, key files) is looked at here as that program does. */
+/* unbound-checkconf: the command of that name, with its flags, texts and exit status, over our own reading. What only
+ * the machine can tell (users, directories, key files) is looked at here as that program does. */
 #include <errno.h>
 #include <net/if.h>
 #include <pwd.h>
@@ -34,7 +34,8 @@ static int usage(void)
 	       "-f\t\tprint the full pathname, chroot applied, with -o pidfile.\n"
 	       "-q\t\tquiet, say nothing when all is well.\n"
 	       "-h\t\tthis text.\n"
-	       "Version signet %s\n", SIGNET_VERSION);
+	       "Version signet %s\n",
+	       SIGNET_VERSION);
 	return 1;
 }
 
@@ -63,15 +64,19 @@ static const char *text_of(struct arena *a, const struct diag_line *l)
 /* What is said in other words, or at another time, than ours: by what our text holds. */
 static const struct wording {
 	const char *holds;
-	bool parser;           /* the parser of that program says it, with file and line; else it comes after all parsing */
-	const char *text;      /* NULL: ours */
-	const char *fatal;     /* the line that ends the check; NULL: the text itself is that line */
+	bool parser;       /* the parser of that program says it, with file and line; else it comes after all parsing */
+	const char *text;  /* NULL: ours */
+	const char *fatal; /* the line that ends the check; NULL: the text itself is that line */
 } wordings[] = {
-	{ "is no access control action", true, "expected deny, refuse, deny_non_local, refuse_non_local, allow, "
-	  "allow_setrd or allow_snoop as access control action", NULL },
-	{ "local-zone type", true, "local-zone type: expected static, deny, refuse, redirect, transparent, "
+	{ "is no access control action", true,
+	  "expected deny, refuse, deny_non_local, refuse_non_local, allow, "
+	  "allow_setrd or allow_snoop as access control action",
+	  NULL },
+	{ "local-zone type", true,
+	  "local-zone type: expected static, deny, refuse, redirect, transparent, "
 	  "typetransparent, inform, inform_deny, inform_redirect, always_transparent, always_refuse, always_nxdomain, "
-	  "always_nodata, always_deny, always_null, noview, nodefault or ipset", NULL },
+	  "always_nodata, always_deny, always_null, noview, nodefault or ipset",
+	  NULL },
 	{ "number expected", true, NULL, NULL },
 	{ "port number or range", true, NULL, NULL },
 	{ "the NSID must be", true, NULL, NULL },
@@ -163,7 +168,8 @@ static int meaning_error(struct checkconf *c, const struct diag *d)
 		if (record != NULL)
 			say("error", arena_printf(c->arena, "Bad local-data RR %s", record));
 		if (kind != NULL)
-			say("error", arena_printf(c->arena, "bad zone name %s %s", text + strlen("cannot parse name "), kind));
+			say("error",
+			    arena_printf(c->arena, "bad zone name %s %s", text + strlen("cannot parse name "), kind));
 		return fatal(w->fatal);
 	}
 	if (net != NULL && strchr(net, '/') != NULL) {
@@ -249,7 +255,8 @@ static int check_files(struct checkconf *c, const char *option)
 			continue;
 		const char *name = full_name(c, d->args[0].text);
 		if (!is_there(name, false))
-			return fatal(arena_printf(c->arena, "%s: \"%s\" does not exist", option, name == NULL ? "" : name));
+			return fatal(
+				arena_printf(c->arena, "%s: \"%s\" does not exist", option, name == NULL ? "" : name));
 	}
 	return 0;
 }
@@ -257,7 +264,7 @@ static int check_files(struct checkconf *c, const char *option)
 static int check_machine(struct checkconf *c)
 {
 	static const char *const files[] = { "auto-trust-anchor-file", "trust-anchor-file", "trusted-keys-file",
-	                                     "root-hints" };
+		                             "root-hints" };
 	const struct process_conf *p = &c->model->process;
 	if (check_interfaces(c) != 0)
 		return 1;
@@ -265,7 +272,8 @@ static int check_machine(struct checkconf *c)
 		return fatal("bad chroot directory");
 	const char *directory = p->directory == NULL ? "" : full_name(c, p->directory);
 	if (directory == NULL || (directory[0] != 0 && access(directory, F_OK) != 0)) {
-		say("error", arena_printf(c->arena, "cannot chdir to directory: %s (%s)", p->directory, strerror(errno)));
+		say("error",
+		    arena_printf(c->arena, "cannot chdir to directory: %s (%s)", p->directory, strerror(errno)));
 		is_there(directory, true);
 		return fatal("bad chdir directory");
 	}
@@ -303,7 +311,8 @@ static void localhost_print(const struct checkconf *c)
 		for (name = first; name != NULL; name = name->next)
 			if (name->clause_nr == d->clause_nr && strcmp(name->word.text, "name") == 0)
 				break;
-		fprintf(stderr, "unbound-checkconf: warning: %s: '%s' is specified for %s: '%s', but "
+		fprintf(stderr,
+		        "unbound-checkconf: warning: %s: '%s' is specified for %s: '%s', but "
 		        "do-not-query-localhost: yes means that the address will not be used for lookups.\n",
 		        d->word.text, d->args[0].text, d->clause, name == NULL ? "" : name->args[0].text);
 	}
@@ -326,8 +335,8 @@ static void warnings_print(struct checkconf *c, const struct diag *d)
 /* Modules in an order that program is known to work with. */
 static int check_modules(struct checkconf *c)
 {
-	static const char *const known[] = { "python", "subnetcache", "respip", "dns64", "validator", "cachedb", "ipset",
-	                                     "iterator" };
+	static const char *const known[] = { "python",    "subnetcache", "respip", "dns64",
+		                             "validator", "cachedb",     "ipset",  "iterator" };
 	const char *at = NULL, *list;
 	for (const struct directive *d = c->model->statements; d != NULL; d = d->next)
 		if (strcmp(d->word.text, "module-config") == 0)
@@ -342,7 +351,8 @@ static int check_modules(struct checkconf *c)
 			if (strlen(known[i]) == n && strncmp(known[i], at, n) == 0)
 				rank = i + 1;
 		if (rank == 0)
-			return fatal(arena_printf(c->arena, "module_conf lists module '%.*s' but that module is not available.",
+			return fatal(arena_printf(c->arena,
+			                          "module_conf lists module '%.*s' but that module is not available.",
 			                          (int)n, at));
 		ordered = ordered && (rank == 1 || rank > last);
 		last = rank;
@@ -421,17 +431,10 @@ int command_unbound_checkconf(int argc, char **argv)
 	int flag;
 	while ((flag = getopt(argc, argv, "fhqo:")) != -1) {
 		switch (flag) {
-		case 'f':
-			c.full = true;
-			break;
-		case 'q':
-			c.quiet = true;
-			break;
-		case 'o':
-			c.option = optarg;
-			break;
-		default:
-			return usage();
+		case 'f': c.full = true; break;
+		case 'q': c.quiet = true; break;
+		case 'o': c.option = optarg; break;
+		default: return usage();
 		}
 	}
 	if (argc - optind > 1)

@@ -1,6 +1,6 @@
 /* commands: one function each, in a file of its own; main.c has the table. argv[0] is the command's name.
- * returns exit status: 0 yes, 1 the answer is no, 2 usage or configuration, 3 the world failed; under a borrowed name that
- * program's */
+ * returns exit status: 0 yes, 1 the answer is no, 2 usage or configuration, 3 the world failed; under a borrowed name
+ * that program's */
 #ifndef APP_COMMANDS_H
 #define APP_COMMANDS_H
 

@@ -22,16 +22,15 @@ void inbox_fini(struct inbox *b)
 	ring_fini(&b->ring);
 }
 
-static struct mail *room(struct inbox *b, size_t n, bool *ret_empty)
+static struct mail *room(struct inbox *b, size_t n)
 {
-	*ret_empty = ring_used(&b->ring) == 0;
 	return ring_room(&b->ring, sizeof(struct mail) + n);
 }
 
-bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from, bool *ret_empty)
+bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from)
 {
 	const struct query *q = fx->query;
-	struct mail *m = room(b, q->question.name.len, ret_empty);
+	struct mail *m = room(b, q->question.name.len);
 	if (m == NULL)
 		return false;
 	m->ask = true;
@@ -44,10 +43,10 @@ bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from, bool *re
 	return true;
 }
 
-bool inbox_tell(struct inbox *b, const struct effect *fx, bool *ret_empty)
+bool inbox_tell(struct inbox *b, const struct effect *fx)
 {
 	size_t n = fx->answer == NULL ? 0 : fx->answer->size;
-	struct mail *m = room(b, n, ret_empty);
+	struct mail *m = room(b, n);
 	if (m == NULL)
 		return false;
 	m->ask = false;

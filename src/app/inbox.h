@@ -14,8 +14,8 @@ struct inbox {
 void inbox_init(struct inbox *b);
 void inbox_fini(struct inbox *b);
 /* false: full. */
-bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from, bool *ret_empty);
-bool inbox_tell(struct inbox *b, const struct effect *fx, bool *ret_empty);
+bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from);
+bool inbox_tell(struct inbox *b, const struct effect *fx);
 /* Give one message to the engine; false when there is none. */
 bool inbox_take(struct inbox *b, struct engine *e);
 

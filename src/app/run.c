@@ -17,8 +17,6 @@
 
 #define STATUS_CONFIG 2
 #define STATUS_WORLD 3
-#define RETIRE_MS (QUERY_LIFE_MS + 1500)   /* a configuration is kept at least so long after it was left: mail between
-                                            * workers may still name it */
 #define TICK_MS 200
 #define DRAIN_MS (QUERY_LIFE_MS + 500)     /* every question has ended by then */
 #define DRAIN_STEP_NS 5000000
@@ -28,12 +26,12 @@ struct server {
 	struct arena arena;                  /* process */
 	struct registry registry;
 	struct generation *generation;       /* the newest; older ones follow by .next */
-	msec entered;                        /* when it was given to the workers */
 	struct worker *workers;
 	struct inbox *inboxes;
 	uint32_t nworkers;
 	struct trust trust;
 	pthread_t trust_thread;
+	const char *ca_bundle;               /* of the first configuration; NULL none */
 	bool trusting;
 	struct logger logger;
 	struct httpd *httpd;
@@ -151,8 +149,7 @@ static void *trust_run(void *arg)
 	struct server *s = arg;
 	char text[TLS_TEXT_MAX];
 	struct buf why = buf_on(text, sizeof(text));
-	const char *path = s->generation->model->process.ca_bundle;
-	struct tls_store *store = tls_store_load(path, &why);
+	struct tls_store *store = tls_store_load(s->ca_bundle, &why);
 	if (store == NULL)
 		logger_say(&s->logger, "error", "tls-cert-bundle: %s; no upstream can prove its name", buf_cstr(&why));
 	atomic_store(&s->trust.store, store);
@@ -166,11 +163,9 @@ static void *trust_run(void *arg)
 static void start_trust(struct server *s)
 {
 	const char *path = s->generation->model->process.ca_bundle;
-	if (path == NULL || *path == 0) {
-		atomic_store(&s->trust.ready, true);
-		return;
-	}
-	s->trusting = pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
+	/* A copy: a reload may let go of the configuration before the thread has read it. */
+	s->ca_bundle = path == NULL || *path == 0 ? NULL : arena_text(&s->arena, span_text(path));
+	s->trusting = s->ca_bundle != NULL && pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
 	if (!s->trusting)
 		atomic_store(&s->trust.ready, true);
 }
@@ -215,11 +210,8 @@ static enum err check_tls(const struct generation *g, struct buf *why)
 
 static void give(struct server *s, struct generation *g)
 {
-	struct now now;
-	clock_now(&now);
 	g->next = s->generation;
 	s->generation = g;
-	s->entered = now.ms;
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		worker_give(&s->workers[i], g);
 }
@@ -308,9 +300,7 @@ static void reload(struct server *s)
 /* Free configurations that all workers have left. */
 static void retire(struct server *s)
 {
-	struct now now;
-	clock_now(&now);
-	if (s->generation->next == NULL || now.ms - s->entered < RETIRE_MS)
+	if (s->generation->next == NULL)
 		return;
 	for (uint32_t i = 0; i < s->nworkers; i++) {
 		if (atomic_load(&s->workers[i].left) != s->generation->number)
@@ -438,7 +428,6 @@ static int start(struct server *s, struct model *m)
 	if (signals_open(&s->signals, &why) != OK)
 		return STATUS_WORLD;
 	give(s, g);
-	atomic_store(&s->workers[0].left, 0);
 	start_http(s);
 	start_trust(s);
 	logger_start(&s->logger);

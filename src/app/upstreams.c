@@ -36,6 +36,8 @@ struct asking {
 	struct ask_conf conf;
 	int *fds;                    /* of datagram questions, by the index in their id */
 	uint32_t nfds;
+	slot_id unsent[EFFECTS_MAX]; /* datagram questions that the network refused while effects were performed */
+	unsigned nunsent;
 	struct up_stream **streams;  /* likewise */
 	uint32_t nstreams;
 	slot_id *dirty;
@@ -108,13 +110,20 @@ static void datagram_send(struct asking *a, const struct effect *fx)
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
 	int fd;
-	if (ask_open(&fx->server->addr, &a->conf, &a->w->engine.rng, &fd, &why) != OK) {
-		unreachable(a, fx->socket);
-		return;
+	if (ask_open(&fx->server->addr, &a->conf, &a->w->engine.rng, &fd, &why) == OK) {
+		a->fds[i] = fd;
+		if (loop_add(&a->w->loop, fd, LOOP_READ, KIND_ASK, fx->socket) == OK && ask_send(fd, fx->bytes) == OK)
+			return;
 	}
-	a->fds[i] = fd;
-	if (loop_add(&a->w->loop, fd, LOOP_READ, KIND_ASK, fx->socket) != OK || ask_send(fd, fx->bytes) != OK)
-		unreachable(a, fx->socket);
+	ASSERT(a->nunsent < EFFECTS_MAX);   /* told after each round of effects */
+	a->unsent[a->nunsent++] = fx->socket;
+}
+
+bool asking_refused(struct asking *a)
+{
+	while (a->nunsent > 0 && effects_room(&a->w->fx) >= EFFECTS_MAX / 2)
+		unreachable(a, a->unsent[--a->nunsent]);
+	return a->w->fx.n > 0;
 }
 
 static void datagrams_read(struct asking *a, uint64_t socket)

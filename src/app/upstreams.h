@@ -13,6 +13,9 @@ void asking_enter(struct asking *a, const struct generation *g);
 
 /* FX_DATAGRAM, FX_SOCKET_END, FX_OPEN, FX_WRITE, FX_CLOSE. */
 void asking_perform(struct asking *a, const struct effect *fx);
+/* Tell the engine of datagrams that could not be sent, as far as there is room for what it makes of that: true when
+ * there is more to perform. */
+bool asking_refused(struct asking *a);
 /* KIND_ASK, KIND_STREAM. */
 void asking_event(struct asking *a, const struct loop_event *ev);
 /* The CA certificates are there: connections that waited for them begin. */

@@ -7,6 +7,9 @@
 #include "io/process.h"
 
 #define MAIL_MAX 1024u       /* taken from one inbox in one turn */
+/* An older configuration is kept so long at least: for as long as a peer's questions live, its mail may name it, and
+ * what they ask lives as long again. */
+#define LEAVE_MS (2 * QUERY_LIFE_MS + SECOND)
 
 void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct hash_key *key)
 {
@@ -61,8 +64,7 @@ static struct inbox *inbox_between(struct worker *w, uint32_t from, uint32_t to)
 
 static void hand_over(struct worker *w, const struct effect *fx)
 {
-	bool empty;
-	if (inbox_ask(inbox_between(w, w->nr, fx->worker), fx, w->nr, &empty)) {
+	if (inbox_ask(inbox_between(w, w->nr, fx->worker), fx, w->nr)) {
 		w->woken |= UINT64_C(1) << fx->worker;
 		return;
 	}
@@ -72,8 +74,7 @@ static void hand_over(struct worker *w, const struct effect *fx)
 
 static void tell(struct worker *w, const struct effect *fx)
 {
-	bool empty;
-	if (inbox_tell(inbox_between(w, w->nr, fx->worker), fx, &empty))
+	if (inbox_tell(inbox_between(w, w->nr, fx->worker), fx))
 		w->woken |= UINT64_C(1) << fx->worker;
 }
 
@@ -110,15 +111,17 @@ static void perform(struct worker *w, const struct effect *fx)
 	}
 }
 
-/* Performing may write more effects: a full inbox or an unreachable network is an event at once. */
+/* Performing may write more effects, a line for the log at most: what is refused by the dozen waits for its end. */
 void worker_perform(struct worker *w)
 {
-	for (unsigned i = 0; i < w->fx.n; i++) {
-		struct effect fx = w->fx.list[i];
-		perform(w, &fx);
-	}
-	w->fx.n = 0;
-	arena_free(&w->scratch);
+	do {
+		for (unsigned i = 0; i < w->fx.n; i++) {
+			struct effect fx = w->fx.list[i];
+			perform(w, &fx);
+		}
+		w->fx.n = 0;
+		arena_free(&w->scratch);
+	} while (asking_refused(w->asking));
 }
 
 void worker_relieve(struct worker *w)
@@ -133,7 +136,7 @@ void worker_relieve(struct worker *w)
 static void leave_old(struct worker *w)
 {
 	struct generation *g = w->generation;
-	if (g == NULL || atomic_load(&w->left) == g->number)
+	if (atomic_load(&w->left) == g->number || w->engine.now.ms - w->entered < LEAVE_MS)
 		return;
 	for (struct generation *old = g->next; old != NULL && old->number >= atomic_load(&w->left); old = old->next) {
 		if (engine_uses(&w->engine, old->chain))
@@ -159,6 +162,8 @@ static void enter_next(struct worker *w)
 		return;
 	serving_enter(w->serving, g, w->generation);
 	asking_enter(w->asking, g);
+	/* The first has none before it to be left. */
+	w->entered = w->generation == NULL ? w->engine.now.ms - LEAVE_MS : w->engine.now.ms;
 	w->generation = g;
 }
 
@@ -188,10 +193,13 @@ static void dispatch(struct worker *w, const struct loop_event *ev)
 
 static void take_mail(struct worker *w)
 {
+	w->mail_left = false;
 	for (uint32_t from = 0; from < w->count; from++) {
 		struct inbox *b = inbox_between(w, from, w->nr);
-		for (unsigned i = 0; from != w->nr && i < MAIL_MAX && inbox_take(b, &w->engine); i++)
+		unsigned i = 0;
+		for (; from != w->nr && i < MAIL_MAX && inbox_take(b, &w->engine); i++)
 			worker_relieve(w);
+		w->mail_left |= i == MAIL_MAX;   /* nobody wakes us for it again */
 	}
 }
 
@@ -214,10 +222,12 @@ static void housekeep(struct worker *w)
 
 static msec sleep_ms(const struct worker *w)
 {
-	bool changing = w->generation != NULL && atomic_load(&w->left) != w->generation->number;
+	bool changing = atomic_load(&w->left) != w->generation->number;
 	msec at = engine_deadline(&w->engine);
 	if (changing || serving_conns(w->serving) > 0)
 		at = MIN(at, w->housekeeping);
+	if (w->mail_left)
+		return 0;
 	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
 }
 
@@ -247,6 +257,7 @@ static void turn(struct worker *w)
 void *worker_run(void *arg)
 {
 	struct worker *w = arg;
+	enter_next(w);   /* main has given it before the start; service may end before the first turn */
 	while (atomic_load(&w->stop) == WORKER_SERVES)
 		turn(w);
 	serving_stop(w->serving, w->generation);

@@ -4,7 +4,7 @@
 #include "base/heap.h"
 #include "conf/model.h"
 
-#define TEXT_BYTES (1u << 20)
+#define TEXT_BYTES (1u << 17)
 
 static struct model *load(struct span text, struct arena *a)
 {
@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena a, b;
 	struct model *m = load(span_of(data, size), &a);
 	if (m != NULL) {
-		struct buf first = buf_on(heap_new(TEXT_BYTES), TEXT_BYTES), second = buf_on(heap_new(TEXT_BYTES), TEXT_BYTES);
+		struct buf first = buf_on(heap_new(TEXT_BYTES), TEXT_BYTES),
+			   second = buf_on(heap_new(TEXT_BYTES), TEXT_BYTES);
 		model_dump(m, &first);
 		model_posture(m, &second);
 		second.n = 0;

@@ -1,5 +1,5 @@
-/* dump: a model as text in unbound.conf's dialect, every option with its value, so that two configurations can be compared
- * and one can see what a default is. What it prints reads back as the same model. */
+/* dump: a model as text in unbound.conf's dialect, every option with its value, so that two configurations can be
+ * compared and one can see what a default is. What it prints reads back as the same model. */
 #include <string.h>
 
 #include "conf/model.h"
@@ -43,7 +43,8 @@ static void custom_put(const struct model *m, const struct instance *in, size_t 
 	const struct directive *given = in->given[k];
 	if (given == NULL) {
 		if (row->unbound.dflt != NULL)
-			buf_printf(to, "    %s: %s\n", row_name(row), row->unbound.dflt[0] == 0 ? "\"\"" : row->unbound.dflt);
+			buf_printf(to, "    %s: %s\n", row_name(row),
+			           row->unbound.dflt[0] == 0 ? "\"\"" : row->unbound.dflt);
 		return;
 	}
 	if (!row->repeats) {
@@ -103,7 +104,8 @@ static void rows_put(const struct model *m, const struct instance *in, const cha
 static bool has_rows(const struct instance *in, const char *clause)
 {
 	for (size_t k = 0; k < in->settings->nopts; k++)
-		if (in->settings->opts[k].unbound.name != NULL && span_is(row_clause(in, &in->settings->opts[k]), clause))
+		if (in->settings->opts[k].unbound.name != NULL &&
+		    span_is(row_clause(in, &in->settings->opts[k]), clause))
 			return true;
 	return false;
 }
@@ -169,8 +171,8 @@ static const struct directive *last_of(const struct model *m, const char *name)
 {
 	const struct directive *last = NULL;
 	for (const struct directive *d = m->statements; d != NULL; d = d->next)
-		if (strcmp(d->word.text, name) == 0 && (strcmp(d->clause, "server") == 0 ||
-		                                        strcmp(d->clause, "remote-control") == 0))
+		if (strcmp(d->word.text, name) == 0 &&
+		    (strcmp(d->clause, "server") == 0 || strcmp(d->clause, "remote-control") == 0))
 			last = d;
 	return last;
 }
@@ -188,8 +190,9 @@ static bool row_option(const struct model *m, const char *name, struct buf *to)
 				return true;
 			}
 			if (row->type == OPT_TEXT || row->type == OPT_CUSTOM)
-				buf_text(to, in->given[k] != NULL ? in->given[k]->args[0].text :
-				             row->unbound.dflt != NULL ? row->unbound.dflt : "");
+				buf_text(to, in->given[k] != NULL        ? in->given[k]->args[0].text
+				             : row->unbound.dflt != NULL ? row->unbound.dflt
+				                                         : "");
 			else
 				value_text(row, in->self, to);
 			buf_u8(to, '\n');

@@ -41,8 +41,8 @@ static void skip(struct lex *l)
 	}
 }
 
-/* Length of what stands for one character of an unquoted word: itself, or a backslash with what follows; 0 when the word
- * ends here. A NUL belongs to nothing: the values become C strings. */
+/* Length of what stands for one character of an unquoted word: itself, or a backslash with what follows; 0 when the
+ * word ends here. A NUL belongs to nothing: the values become C strings. */
 static size_t letter(const struct lex *l, bool colon_ends)
 {
 	int c = peek(l);
@@ -58,8 +58,10 @@ static size_t letter(const struct lex *l, bool colon_ends)
 
 static struct lex_token token_here(const struct lex *l, enum lex_kind kind)
 {
-	return (struct lex_token){ .kind = kind, .text = span_of(l->text.p + l->at, 0), .line = l->line,
-	                           .column = (uint32_t)(l->at - l->line_start) + 1 };
+	return (struct lex_token){ .kind = kind,
+		                   .text = span_of(l->text.p + l->at, 0),
+		                   .line = l->line,
+		                   .column = (uint32_t)(l->at - l->line_start) + 1 };
 }
 
 static struct lex_token stray(struct lex *l)
@@ -109,8 +111,8 @@ static struct lex_token quoted(struct lex *l)
 		if (c == t.quote || c <= 0 || is_newline(c))
 			break;
 		/* A backslash keeps the quote from ending and stays in the value. */
-		bool pair = c == '\\' && l->at + 1 < l->text.n && l->text.p[l->at + 1] != '\n' &&
-		            l->text.p[l->at + 1] != 0;
+		bool pair =
+			c == '\\' && l->at + 1 < l->text.n && l->text.p[l->at + 1] != '\n' && l->text.p[l->at + 1] != 0;
 		l->at += pair ? 2 : 1;
 	}
 	t.text.n = (size_t)(l->text.p + l->at - t.text.p);

@@ -1,5 +1,5 @@
-/* lex: the tokens of unbound.conf as Unbound's own lexer cuts them: a keyword with its colon, then as many values as that
- * keyword takes. Which of both comes next is the caller's knowledge, so there is a function for each. */
+/* lex: the tokens of unbound.conf as Unbound's own lexer cuts them: a keyword with its colon, then as many values as
+ * that keyword takes. Which of both comes next is the caller's knowledge, so there is a function for each. */
 #ifndef CONF_LEX_H
 #define CONF_LEX_H
 

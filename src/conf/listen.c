@@ -4,7 +4,7 @@
 #include "conf/tables.h"
 #include "conf/value.h"
 
-#define TEXT_LISTS_MAX 65536u   /* statements of one list */
+#define TEXT_LISTS_MAX 65536u /* statements of one list */
 
 static void arg_error(const struct directive *d, unsigned arg, struct diag *diag, const char *what)
 {
@@ -106,8 +106,8 @@ static void clients_parse(void *self, const struct directive *d, struct arena *a
 		return;
 	}
 	if (v > QUERIES_MAX)
-		diag_warning(diag, d->file, d->args[0].line, d->args[0].column, "%s: %s is taken as %u; expected no more",
-		             d->word.text, d->args[0].text, QUERIES_MAX);
+		diag_warning(diag, d->file, d->args[0].line, d->args[0].column,
+		             "%s: %s is taken as %u; expected no more", d->word.text, d->args[0].text, QUERIES_MAX);
 	((struct listening *)self)->conf.clients_max = (uint32_t)MIN(v, (int64_t)QUERIES_MAX);
 }
 
@@ -136,8 +136,8 @@ static bool listen_read(const struct listening *l, const char *text, struct aren
 	ret->tls = is_tls_port(l, port);
 	if (addr_parse(span_of(text, n), (uint16_t)port, &ret->addr) == OK)
 		return true;
-	/* Names of interfaces are looked up when the sockets are made, as they come and go. An address with a named scope
-	 * is left to that too. */
+	/* Names of interfaces are looked up when the sockets are made, as they come and go. An address with a named
+	 * scope is left to that too. */
 	const char *percent = memchr(text, '%', n);
 	struct addr plain;
 	if (percent != NULL && addr_parse(span_of(text, (size_t)(percent - text)), 0, &plain) != OK)
@@ -152,7 +152,8 @@ static bool listen_read(const struct listening *l, const char *text, struct aren
 static bool listen_eq(const struct listen *x, const struct listen *y)
 {
 	if (x->name != NULL || y->name != NULL)
-		return x->name != NULL && y->name != NULL && strcmp(x->name, y->name) == 0 && x->addr.port == y->addr.port;
+		return x->name != NULL && y->name != NULL && strcmp(x->name, y->name) == 0 &&
+		       x->addr.port == y->addr.port;
 	return addr_eq(&x->addr, &y->addr);
 }
 
@@ -161,15 +162,17 @@ static void listen_add(struct listening *l, const struct directive *d, struct ar
 	struct listen one;
 	const char *text = d->args[0].text;
 	if (!listen_read(l, text, a, &one)) {
-		diag_error(diag, d->file, d->args[0].line, d->args[0].column,
-		           "cannot parse interface specified as '%s'; expected an IP address or an interface, then @PORT",
-		           text);
+		diag_error(
+			diag, d->file, d->args[0].line, d->args[0].column,
+			"cannot parse interface specified as '%s'; expected an IP address or an interface, then @PORT",
+			text);
 		return;
 	}
 	for (unsigned i = 0; i < l->conf.nlistens; i++)
 		if (listen_eq(&l->conf.listens[i], &one)) {
 			diag_error(diag, d->file, d->args[0].line, d->args[0].column,
-			           "interface: %s present twice, cannot bind same ports twice.; expected each address once",
+			           "interface: %s present twice, cannot bind same ports twice.; expected each address "
+			           "once",
 			           text);
 			return;
 		}
@@ -221,11 +224,14 @@ static void outgoing_ready(struct listening *l, struct arena *a, struct diag *di
 		bool net = strchr(d->args[0].text, '/') != NULL;
 		if (prefix_parse(span_text(d->args[0].text), &p) != OK)
 			diag_error(diag, d->file, d->args[0].line, d->args[0].column,
-			           "cannot parse outgoing-interface specified as '%s'; expected an IP address", d->args[0].text);
+			           "cannot parse outgoing-interface specified as '%s'; expected an IP address",
+			           d->args[0].text);
 		else if (net)
-			diag_warning(diag, d->file, d->args[0].line, d->args[0].column,
-			             "outgoing-interface: the source is not drawn from the netblock %s; questions leave "
-			             "from its first address", d->args[0].text);
+			diag_warning(
+				diag, d->file, d->args[0].line, d->args[0].column,
+				"outgoing-interface: the source is not drawn from the netblock %s; questions leave "
+				"from its first address",
+				d->args[0].text);
 		if (prefix_parse(span_text(d->args[0].text), &p) == OK)
 			c->outgoing[c->noutgoing++] = p.addr;
 	}
@@ -238,19 +244,21 @@ static void lists_ready(struct listening *l, struct arena *a)
 	for (unsigned i = 0; c->tcp_limits != NULL && i < l->limits.n; i++)
 		if (limit_read(l->limits.items[i], &c->tcp_limits[c->ntcp_limits]))
 			c->ntcp_limits++;
-	c->port_ranges = ARENA_ARRAY(a, struct port_range, l->ports.n);
-	for (unsigned i = 0; c->port_ranges != NULL && i < l->ports.n; i++)
-		if (range_read(l->ports.items[i], &c->port_ranges[c->nport_ranges]))
-			c->nport_ranges++;
+	c->ports.list = ARENA_ARRAY(a, struct port_range, l->ports.n);
+	for (unsigned i = 0; c->ports.list != NULL && i < l->ports.n; i++)
+		if (range_read(l->ports.items[i], &c->ports.list[c->ports.n]))
+			c->ports.n++;
 }
 
 static void ready(void *self, struct arena *a, struct diag *diag)
 {
 	struct listening *l = self;
 	if (!l->conf.do_ip4 && !l->conf.do_ip6)
-		diag_error(diag, NULL, 0, 0, "ip4 and ip6 are both disabled, pointless; expected do-ip4: or do-ip6: yes");
+		diag_error(diag, NULL, 0, 0,
+		           "ip4 and ip6 are both disabled, pointless; expected do-ip4: or do-ip6: yes");
 	if (!l->conf.do_udp && !l->conf.do_tcp)
-		diag_error(diag, NULL, 0, 0, "udp and tcp are both disabled, pointless; expected do-udp: or do-tcp: yes");
+		diag_error(diag, NULL, 0, 0,
+		           "udp and tcp are both disabled, pointless; expected do-udp: or do-tcp: yes");
 	listens_ready(l, a, diag);
 	outgoing_ready(l, a, diag);
 	lists_ready(l, a);
@@ -258,60 +266,113 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	for (unsigned i = 0; i < l->conf.nlistens; i++)
 		tls = tls || l->conf.listens[i].tls;
 	if (tls && (l->conf.tls_key[0] == 0 || l->conf.tls_pem[0] == 0))
-		diag_warning(diag, NULL, 0, 0, "an interface has the TLS port, but there is no certificate: it stays closed; "
+		diag_warning(diag, NULL, 0, 0,
+		             "an interface has the TLS port, but there is no certificate: it stays closed; "
 		             "expected tls-service-key: and tls-service-pem:");
 }
 
 #define L struct listening
 
 static const struct opt opts[] = {
-	{ .unbound = { "interface", NULL }, CUSTOM, .parse = interface_parse, .repeats = true,
+	{ .unbound = { "interface", NULL },
+	  CUSTOM,
+	  .parse = interface_parse,
+	  .repeats = true,
 	  .doc = "Address or interface to listen on, with @PORT; 127.0.0.1 and ::1 when none is given." },
-	{ .unbound = { "interface-automatic", "no" }, BOOL(L, automatic),
+	{ .unbound = { "interface-automatic", "no" },
+	  BOOL(L, automatic),
 	  .doc = "Listen on all addresses when no interface is given, and answer from the address that was asked." },
-	{ .unbound = { "port", "53" }, U32(L, conf.port), .min = 1, .max = 65535,
+	{ .unbound = { "port", "53" },
+	  U32(L, conf.port),
+	  .min = 1,
+	  .max = 65535,
 	  .doc = "Port for interfaces that name none." },
-	{ .unbound = { "tls-port", "853" }, U32(L, conf.tls_port), .min = 1, .max = 65535,
+	{ .unbound = { "tls-port", "853" },
+	  U32(L, conf.tls_port),
+	  .min = 1,
+	  .max = 65535,
 	  .doc = "Interfaces with this port speak DNS over TLS." },
-	{ .unbound = { "tls-additional-port", NULL }, CUSTOM, .parse = tls_port_parse, .repeats = true,
+	{ .unbound = { "tls-additional-port", NULL },
+	  CUSTOM,
+	  .parse = tls_port_parse,
+	  .repeats = true,
 	  .doc = "One more port on which interfaces speak DNS over TLS." },
-	{ .unbound = { "tls-service-key", "" }, TEXT(L, conf.tls_key),
+	{ .unbound = { "tls-service-key", "" },
+	  TEXT(L, conf.tls_key),
 	  .doc = "File with the private key of the DNS-over-TLS service." },
-	{ .unbound = { "tls-service-pem", "" }, TEXT(L, conf.tls_pem),
+	{ .unbound = { "tls-service-pem", "" },
+	  TEXT(L, conf.tls_pem),
 	  .doc = "File with the certificates of the DNS-over-TLS service." },
 	{ .unbound = { "do-ip4", "yes" }, BOOL(L, conf.do_ip4), .doc = "Use IPv4, towards clients and upstreams." },
 	{ .unbound = { "do-ip6", "yes" }, BOOL(L, conf.do_ip6), .doc = "Use IPv6, towards clients and upstreams." },
 	{ .unbound = { "do-udp", "yes" }, BOOL(L, conf.do_udp), .doc = "Use UDP, towards clients and upstreams." },
 	{ .unbound = { "do-tcp", "yes" }, BOOL(L, conf.do_tcp), .doc = "Use TCP, towards clients and upstreams." },
-	{ .unbound = { "incoming-num-tcp", "10" }, U32(L, conf.tcp_clients), .min = 0, .max = 65536,
+	{ .unbound = { "incoming-num-tcp", "10" },
+	  U32(L, conf.tcp_clients),
+	  .min = 0,
+	  .max = 65536,
 	  .doc = "TCP and TLS connections of clients, for each worker; 0 serves none." },
-	{ .unbound = { "tcp-idle-timeout", "30000" }, U32(L, conf.tcp_idle_ms), .min = 1, .max = 3600000,
+	{ .unbound = { "tcp-idle-timeout", "30000" },
+	  U32(L, conf.tcp_idle_ms),
+	  .min = 1,
+	  .max = 3600000,
 	  .doc = "Milliseconds after which a silent connection of a client is closed." },
-	{ .unbound = { "tcp-connection-limit", NULL }, CUSTOM, .parse = limit_parse, .repeats = true,
+	{ .unbound = { "tcp-connection-limit", NULL },
+	  CUSTOM,
+	  .parse = limit_parse,
+	  .repeats = true,
 	  .doc = "How many connections clients of a netblock may have; the longest prefix counts." },
-	{ .unbound = { "so-rcvbuf", "0" }, SIZE(L, conf.rcvbuf), .min = 0, .max = INT32_MAX,
+	{ .unbound = { "so-rcvbuf", "0" },
+	  SIZE(L, conf.rcvbuf),
+	  .min = 0,
+	  .max = INT32_MAX,
 	  .doc = "Receive buffer of the UDP sockets; 0 chooses one that holds a burst." },
-	{ .unbound = { "so-sndbuf", "4m" }, SIZE(L, conf.sndbuf), .min = 0, .max = INT32_MAX,
+	{ .unbound = { "so-sndbuf", "4m" },
+	  SIZE(L, conf.sndbuf),
+	  .min = 0,
+	  .max = INT32_MAX,
 	  .doc = "Send buffer of the UDP sockets." },
-	{ .unbound = { "so-reuseport", "yes" }, BOOL(L, conf.reuseport),
+	{ .unbound = { "so-reuseport", "yes" },
+	  BOOL(L, conf.reuseport),
 	  .doc = "A socket of its own for each worker, so that the kernel spreads the load." },
-	{ .unbound = { "ip-transparent", "no" }, BOOL(L, conf.transparent),
+	{ .unbound = { "ip-transparent", "no" },
+	  BOOL(L, conf.transparent),
 	  .doc = "Listen on addresses that this machine does not have." },
-	{ .unbound = { "ip-freebind", "no" }, BOOL(L, conf.freebind),
+	{ .unbound = { "ip-freebind", "no" },
+	  BOOL(L, conf.freebind),
 	  .doc = "Listen on addresses that this machine does not have yet." },
-	{ .unbound = { "outgoing-interface", NULL }, CUSTOM, .parse = outgoing_parse, .repeats = true,
+	{ .unbound = { "outgoing-interface", NULL },
+	  CUSTOM,
+	  .parse = outgoing_parse,
+	  .repeats = true,
 	  .doc = "Address that questions to upstreams leave from." },
-	{ .unbound = { "outgoing-port-permit", NULL }, CUSTOM, .parse = range_parse, .repeats = true,
+	{ .unbound = { "outgoing-port-permit", NULL },
+	  CUSTOM,
+	  .parse = range_parse,
+	  .repeats = true,
 	  .doc = "Ports that questions to upstreams may leave from." },
-	{ .unbound = { "outgoing-port-avoid", NULL }, CUSTOM, .parse = range_parse, .repeats = true,
+	{ .unbound = { "outgoing-port-avoid", NULL },
+	  CUSTOM,
+	  .parse = range_parse,
+	  .repeats = true,
 	  .doc = "Ports that questions to upstreams must not leave from." },
-	{ .unbound = { "num-queries-per-thread", "8192" }, CUSTOM, .parse = clients_parse,
+	{ .unbound = { "num-queries-per-thread", "8192" },
+	  CUSTOM,
+	  .parse = clients_parse,
 	  .doc = "Questions of clients under way at once, for each worker." },
-	{ .unbound = { "max-udp-size", "1232" }, U32(L, conf.max_udp_size), .min = 0, .max = 65536,
+	{ .unbound = { "max-udp-size", "1232" },
+	  U32(L, conf.max_udp_size),
+	  .min = 0,
+	  .max = 65536,
 	  .doc = "Longest answer over UDP, whatever the client allows." },
 };
 
 const struct settings listen_settings = {
-	.name = "listen", .doc = "sockets and the limits of clients", .clause = "server", .size = sizeof(L),
-	.opts = opts, .nopts = COUNT(opts), .ready = ready,
+	.name = "listen",
+	.doc = "sockets and the limits of clients",
+	.clause = "server",
+	.size = sizeof(L),
+	.opts = opts,
+	.nopts = COUNT(opts),
+	.ready = ready,
 };

@@ -6,23 +6,27 @@
 #include "conf/value.h"
 #include "wire/name.h"
 
-#define DEFAULT_WORDS_MAX 8u   /* values in a default's text */
+#define DEFAULT_WORDS_MAX 8u /* values in a default's text */
 
 struct lowering {
 	const struct reading *r;
 	struct arena *arena;
 	const struct statements *from;
 	struct lowered *to;
-	bool *warned;              /* of each option of the vocabulary: its one warning is said */
-	struct diag *values;       /* where errors of typed values go */
+	bool *warned;        /* of each option of the vocabulary: its one warning is said */
+	struct diag *values; /* where errors of typed values go */
 };
 
 /* ---- one statement ---- */
 
 static struct value_place place_of(const struct lowering *w, const struct directive *d)
 {
-	return (struct value_place){ .diag = w->values, .voice = w->r->voice, .file = d->file, .option = d->word.text,
-	                             .line = d->args[0].line, .column = d->args[0].column };
+	return (struct value_place){ .diag = w->values,
+		                     .voice = w->r->voice,
+		                     .file = d->file,
+		                     .option = d->word.text,
+		                     .line = d->args[0].line,
+		                     .column = d->args[0].column };
 }
 
 static void row_apply(struct lowering *w, struct instance *in, const struct opt *row, const struct directive *d)
@@ -52,7 +56,8 @@ static bool other_value_ok(struct lowering *w, const struct option *o, const str
 	size_t n = strlen(o->name);
 	if (n < 6 || strcmp(o->name + n - 6, "-slabs") != 0 || (field.u32 & (field.u32 - 1)) == 0)
 		return true;
-	diag_error(at.diag, at.file, at.line, at.column, "must be a power of 2; expected 1, 2, 4, 8 and so on for %s:", o->name);
+	diag_error(at.diag, at.file, at.line, at.column,
+	           "must be a power of 2; expected 1, 2, 4, 8 and so on for %s:", o->name);
 	return false;
 }
 
@@ -65,9 +70,11 @@ static void other_apply(struct lowering *w, const struct option *o, const struct
 	*warned = true;
 	if (o->kind == OPTION_REFUSED)
 		diag_error(w->r->diag, d->file, d->word.line, d->word.column,
-		           "%s: is not supported, and without it %s; expected a configuration without it", o->name, o->lost);
+		           "%s: is not supported, and without it %s; expected a configuration without it", o->name,
+		           o->lost);
 	else
-		diag_warning(w->r->diag, d->file, d->word.line, d->word.column, "%s: has no effect: %s", o->name, o->lost);
+		diag_warning(w->r->diag, d->file, d->word.line, d->word.column, "%s: has no effect: %s", o->name,
+		             o->lost);
 }
 
 /* The same anchor file twice is how Debian's own file and a guide's meet; it is one anchor. A file that is missing will
@@ -77,13 +84,13 @@ static void anchor_check(struct lowering *w, const struct directive *d)
 	if (strcmp(d->word.text, "auto-trust-anchor-file") != 0)
 		return;
 	if (d->args[0].text[0] == '/' && !source_there(&w->r->source, d->args[0].text))
-		diag_warning(w->r->diag, d->file, d->args[0].line, d->args[0].column, "%s: %s cannot be read; expected a file",
-		             d->word.text, d->args[0].text);
+		diag_warning(w->r->diag, d->file, d->args[0].line, d->args[0].column,
+		             "%s: %s cannot be read; expected a file", d->word.text, d->args[0].text);
 	for (const struct directive *x = w->from->first; x != d; x = x->next)
 		if (strcmp(x->word.text, d->word.text) == 0 && strcmp(x->args[0].text, d->args[0].text) == 0) {
 			diag_warning(w->r->diag, d->file, d->word.line, d->word.column,
-			             "%s: %s is named again (%s line %u); it counts once", d->word.text, d->args[0].text,
-			             x->file, x->word.line);
+			             "%s: %s is named again (%s line %u); it counts once", d->word.text,
+			             d->args[0].text, x->file, x->word.line);
 			return;
 		}
 }
@@ -92,7 +99,7 @@ static void apply(struct lowering *w, const struct directive *d)
 {
 	unsigned n;
 	const struct option *o = vocabulary_find(w->r->words, d->clause, d->word.text, &n);
-	ASSERT(o != NULL);   /* the reader has let no others in */
+	ASSERT(o != NULL); /* the reader has let no others in */
 	if (o->kind != OPTION_ROW) {
 		other_apply(w, o, d);
 		anchor_check(w, d);
@@ -122,7 +129,7 @@ static enum err defaults_set(struct lowering *w, struct instance *in)
 		if (row->unbound.name == NULL || row->unbound.dflt == NULL || row->type == OPT_CUSTOM)
 			continue;
 		bool ok = value_default(row, in->self, row->unbound.dflt, w->arena);
-		ASSERT(ok);   /* a row of ours */
+		ASSERT(ok); /* a row of ours */
 	}
 	return OK;
 }
@@ -133,15 +140,15 @@ static bool zone_name(struct lowering *w, const struct clause *c, struct instanc
 	uint8_t store[NAME_MAX_BYTES];
 	struct name n;
 	if (c->name == NULL)
-		return false;   /* the reader has said so */
+		return false; /* the reader has said so */
 	in->zone = c->name->args[0].text;
 	if (name_from_text(span_text(in->zone), NULL, store, &n) == OK) {
 		in->labels = n.labels;
 		return true;
 	}
 	diag_error(w->r->diag, c->name->file, c->name->args[0].line, c->name->args[0].column,
-	           "cannot parse %.*s zone name %s; expected a domain name", (int)strcspn(c->row->name, "-"), c->row->name,
-	           in->zone);
+	           "cannot parse %.*s zone name %s; expected a domain name", (int)strcspn(c->row->name, "-"),
+	           c->row->name, in->zone);
 	return false;
 }
 
@@ -177,7 +184,8 @@ static enum err instances_of(struct lowering *w, const struct owner *o)
 		TRY(defaults_set(w, &in));
 		/* Parsers of the clause's other statements may want to say which zone it is. */
 		for (size_t i = 0; i < in.settings->nopts; i++)
-			if (in.settings->opts[i].type == OPT_CUSTOM && strcmp(in.settings->opts[i].unbound.name, "name") == 0)
+			if (in.settings->opts[i].type == OPT_CUSTOM &&
+			    strcmp(in.settings->opts[i].unbound.name, "name") == 0)
 				in.settings->opts[i].parse(in.self, c->name, w->arena, w->r->diag);
 		w->to->instances[w->to->n++] = in;
 	}
@@ -214,8 +222,11 @@ static enum err default_parse(struct lowering *w, struct instance *in, const str
 	struct word *kept = arena_dup(w->arena, args, sizeof(args[0]) * n);
 	if (d == NULL || kept == NULL)
 		return ERR_LIMIT;
-	*d = (struct directive){ .file = "(default)", .clause = in->settings->clause, .word = { row->unbound.name, 0, 0 },
-	                         .nargs = n, .args = kept };
+	*d = (struct directive){ .file = "(default)",
+		                 .clause = in->settings->clause,
+		                 .word = { row->unbound.name, 0, 0 },
+		                 .nargs = n,
+		                 .args = kept };
 	row->parse(in->self, d, w->arena, w->r->diag);
 	return OK;
 }

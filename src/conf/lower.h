@@ -1,5 +1,5 @@
-/* lower: from statements to the settings of those who own their options. Each owner in the clause server: has one struct;
- * an owner in a clause that starts an object has one for each such clause. */
+/* lower: from statements to the settings of those who own their options. Each owner in the clause server: has one
+ * struct; an owner in a clause that starts an object has one for each such clause. */
 #ifndef CONF_LOWER_H
 #define CONF_LOWER_H
 

@@ -9,8 +9,8 @@
 #include "conf/tables.h"
 #include "plugin/chaos.h"
 
-#define HOST_MAX 256u                       /* of a host's name (POSIX), NUL included */
-#define MODEL_BYTES_MAX ((size_t)1 << 30)   /* a blocklist of a million names takes a third of it */
+#define HOST_MAX 256u                     /* of a host's name (POSIX), NUL included */
+#define MODEL_BYTES_MAX ((size_t)1 << 30) /* a blocklist of a million names takes a third of it */
 
 /* ---- the chain ---- */
 
@@ -42,8 +42,10 @@ static bool replaced(const struct lowered *l, unsigned at, struct diag *diag)
 			if (later->given[k] != NULL && strcmp(later->given[k]->word.text, "name") == 0)
 				name = later->given[k];
 		diag_warning(diag, name == NULL ? NULL : name->file, name == NULL ? 0 : name->word.line,
-		             name == NULL ? 0 : name->word.column, "duplicate %.*s zone %s ignored.; expected it once: the last one "
-		             "counts", (int)strcspn(in->settings->clause, "-"), in->settings->clause, in->zone);
+		             name == NULL ? 0 : name->word.column,
+		             "duplicate %.*s zone %s ignored.; expected it once: the last one "
+		             "counts",
+		             (int)strcspn(in->settings->clause, "-"), in->settings->clause, in->zone);
 		return true;
 	}
 	return false;
@@ -139,7 +141,7 @@ static void tables_take(struct model *m, const struct lowered *l)
 			m->chain.conf = *(struct chain_conf *)in->self;
 	}
 	m->process.do_tcp_upstream = m->chain.conf.tcp_upstream;
-	m->chain.conf.edns_size = m->reply.edns_size;   /* edns-buffer-size: clients and upstreams are told the same */
+	m->chain.conf.edns_size = m->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
 }
 
 /* Lines about the whole configuration name its file. */
@@ -169,8 +171,10 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	if (words == NULL)
 		return ERR_LIMIT;
 	TRY(vocabulary_make(&m->arena, words));
-	struct reading r = { .source = { .arena = &m->arena, .files = load->file != NULL }, .words = words,
-	                     .voice = load->voice, .diag = diag };
+	struct reading r = { .source = { .arena = &m->arena, .files = load->file != NULL },
+		             .words = words,
+		             .voice = load->voice,
+		             .diag = diag };
 	m->file = load->file == NULL ? "-" : arena_text(&m->arena, span_text(load->file));
 	if (m->file == NULL)
 		return ERR_LIMIT;

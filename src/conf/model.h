@@ -16,6 +16,17 @@ struct listen {
 	const char *name;          /* an interface instead of an address: addr has the port alone. NULL none */
 };
 
+struct port_range {
+	uint16_t first, last;
+	bool avoid;
+};
+
+/* In their order: a later one may take back what an earlier one said. */
+struct port_ranges {
+	struct port_range *list;
+	unsigned n;
+};
+
 /* unbound.conf's options about sockets and clients. */
 struct socket_conf {
 	struct listen *listens;
@@ -32,18 +43,12 @@ struct socket_conf {
 	unsigned noutgoing;
 	uint32_t clients_max;                 /* num-queries-per-thread */
 	uint32_t max_udp_size;
-	struct port_range *port_ranges;       /* outgoing-port-permit and -avoid, in their order */
-	unsigned nport_ranges;
+	struct port_ranges ports;             /* outgoing-port-permit and -avoid */
 };
 
 struct tcp_limit {
 	struct prefix net;
 	uint32_t max;
-};
-
-struct port_range {
-	uint16_t first, last;
-	bool avoid;
 };
 
 struct process_conf {
@@ -98,7 +103,7 @@ void model_free(struct model *m);
 /* As model_load, under a borrowed name: errors in the words of unbound-checkconf. *ret_syntax says how many of the
  * errors, the first ones, a parser finds by type alone. */
 struct model *model_load_as_unbound(const char *file, struct diag *diag, uint32_t *ret_syntax);
-/* One option's values as `unbound-checkconf -o` prints them, a line each. False: no option of that name can be printed. */
+/* One option's values as `unbound-checkconf -o` prints them, a line each. False: no such option can be printed. */
 bool model_option(const struct model *m, const char *name, struct buf *to);
 /* The model as canonical text: every option with its value, unbound.conf's dialect. */
 void model_dump(const struct model *m, struct buf *to);

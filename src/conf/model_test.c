@@ -48,80 +48,84 @@ static const char *dump_of(const char *text, char to[TEXT_BYTES])
 }
 
 /* What is said of a text: how many errors and warnings, and what one line holds, with its place. */
+static const struct {
+	const char *text;
+	unsigned errors, warnings;
+	const char *line;
+} verdict_rows[] = {
+	{ "", 0, 0, NULL },
+	{ "server:", 0, 0, NULL },
+	{ "server:harden-short-bufsize:yes", 0, 0, NULL },
+	{ "server: prefetch:\n  yes hide-version: yes", 0, 0, NULL },
+	{ "SERVER:\n", 1, 0, "-:1:1: unknown keyword 'SERVER'" },
+	{ "server:\n prefetch: Yes\n", 1, 0, "-:2:12: prefetch: 'Yes' is wrong; expected yes or no" },
+	{ "server:\n foo-bar: yes\n port: 5\n", 1, 0, "-:2:2: unknown keyword 'foo-bar'; expected" },
+	{ "server:\n verbosty: 1\n", 1, 0, "is it verbosity?" },
+	{ "server:\n port 53\n", 1, 0, "-:2:2: unknown keyword 'port'; expected an option with its colon" },
+	{ "server:\n identity: \"abc\n", 1, 0, "-:2:12: newline inside quoted string, no end \"" },
+	{ "server:\n identity: \"abc", 1, 0, "-:2:12: EOF inside quoted string" },
+	{ "server:\n port:", 1, 0, "syntax error; expected a value for port:" },
+	{ "port: 53\n", 1, 0, "-:1:1: syntax error, port: stands in no clause" },
+	{ "server:\n forward-addr: 1.1.1.1\n", 1, 0, "expected forward-addr: in a clause forward-zone:" },
+	{ "forward-zone:\n forward-addr: 1.1.1.1\nserver:", 1, 0, "-:3:1: forward-zone without name" },
+	{ "forward-zone:\n", 1, 0, "-:2:1: forward-zone without name" },
+	{ "stub-zone: stub-addr: 1.2.3.4", 1, 0, "stub-zone without name" },
+	{ "forward-zone: name: e..com", 1, 0, "cannot parse forward zone name e..com" },
+	{ "server: cache-max-ttl: 12h", 0, 1, "is read as 12" },
+	{ "server: num-threads: x", 1, 0, "num-threads: 'x' is wrong; expected a number" },
+	{ "server: num-threads: 00", 1, 0, "expected a number" },
+	{ "server: port: 0", 1, 0, "port: '0' is wrong; expected 1 to 65535" },
+	{ "server: port: 65536", 1, 0, "65536 is out of range; expected 1 to 65535" },
+	{ "server: so-rcvbuf: 10x", 1, 0, "expected a memory size" },
+	{ "server: so-rcvbuf: 4 m", 1, 0, "unknown keyword 'm'" },
+	{ "server: so-rcvbuf: \"4 m\"", 0, 0, NULL },
+	{ "server: msg-cache-slabs: 3", 1, 0, "must be a power of 2" },
+	{ "server: harden-large-queries: maybe", 1, 0, "expected yes or no" },
+	{ "server: access-control: 1.2.3.4/33 allow", 1, 0,
+	  "cannot parse access control address 1.2.3.4/33 allow" },
+	{ "server: access-control: 10.1.2.3/8 allow", 0, 0, NULL },
+	{ "server: access-control: 1.2.3.4 maybe", 1, 0, "'maybe' is no access control action" },
+	{ "server: interface: 127.0.0.1 interface: 127.0.0.1", 1, 0, "present twice" },
+	{ "server: interface: a/b", 1, 0, "cannot parse interface specified as 'a/b'" },
+	{ "server: interface: 127.0.0.1@853", 0, 1, "no certificate" },
+	{ "server: do-ip4: no do-ip6: no", 1, 0, "ip4 and ip6 are both disabled" },
+	{ "server: do-udp: no do-tcp: no", 1, 0, "udp and tcp are both disabled" },
+	{ "server: chroot: /tmp/", 1, 0, "trailing slash" },
+	{ "server: outgoing-port-permit: 70000", 1, 0, "port number or range" },
+	{ "server: cookie-secret: 1234", 1, 0, "expected 128 bit hex string" },
+	{ "server: nsid: zz", 1, 0, "the NSID must be" },
+	{ "server: num-queries-per-thread: 1000000", 0, 1, "is taken as 65536" },
+	{ "forward-zone: name: . forward-addr: 1.2.3.4@xx", 1, 0,
+	  "cannot parse forward . ip address: '1.2.3.4@xx'" },
+	{ "forward-zone: name: .\nforward-zone: name: .", 0, 1, "-:2:15: duplicate forward zone . ignored." },
+	{ "server: use-caps-for-id: yes\n use-caps-for-id: yes", 0, 1, "use-caps-for-id: has no effect" },
+	{ "server: use-caps-for-id: no", 0, 0, NULL },
+	{ "server: fake-sha1: yes fake-dsa: yes val-override-date: 20260101000000", 0, 3, NULL },
+	{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 2, "is named again (- line 1)" },
+	{ "server: dlv-anchor: x low-rtt: 5 infra-lame-ttl: 9", 0, 0, NULL },
+	{ "server: response-ip: 10.0.0.0/8 deny", 1, 0, "is not supported, and without it" },
+	{ "server: proxy-protocol-port: 5000", 1, 0, "access control would judge the proxy" },
+	{ "signet: metrics: 9153", 1, 0, "expected ADDR@PORT" },
+	{ "include: /nonexistent\nserver: port: 5", 1, 0, "cannot open include file '/nonexistent'" },
+	{ "server: ssl-cert-bundle: /x ip-address: 127.0.0.3 additional-tls-port: 99", 0, 0, NULL },
+};
+
 static void verdicts(void **state)
 {
-	static const struct {
-		const char *text;
-		unsigned errors, warnings;
-		const char *line;
-	} rows[] = {
-		{ "", 0, 0, NULL },
-		{ "server:", 0, 0, NULL },
-		{ "server:harden-short-bufsize:yes", 0, 0, NULL },
-		{ "server: prefetch:\n  yes hide-version: yes", 0, 0, NULL },
-		{ "SERVER:\n", 1, 0, "-:1:1: unknown keyword 'SERVER'" },
-		{ "server:\n prefetch: Yes\n", 1, 0, "-:2:12: prefetch: 'Yes' is wrong; expected yes or no" },
-		{ "server:\n foo-bar: yes\n port: 5\n", 1, 0, "-:2:2: unknown keyword 'foo-bar'; expected" },
-		{ "server:\n verbosty: 1\n", 1, 0, "is it verbosity?" },
-		{ "server:\n port 53\n", 1, 0, "-:2:2: unknown keyword 'port'; expected an option with its colon" },
-		{ "server:\n identity: \"abc\n", 1, 0, "-:2:12: newline inside quoted string, no end \"" },
-		{ "server:\n identity: \"abc", 1, 0, "-:2:12: EOF inside quoted string" },
-		{ "server:\n port:", 1, 0, "syntax error; expected a value for port:" },
-		{ "port: 53\n", 1, 0, "-:1:1: syntax error, port: stands in no clause" },
-		{ "server:\n forward-addr: 1.1.1.1\n", 1, 0, "expected forward-addr: in a clause forward-zone:" },
-		{ "forward-zone:\n forward-addr: 1.1.1.1\nserver:", 1, 0, "-:3:1: forward-zone without name" },
-		{ "forward-zone:\n", 1, 0, "-:2:1: forward-zone without name" },
-		{ "stub-zone: stub-addr: 1.2.3.4", 1, 0, "stub-zone without name" },
-		{ "forward-zone: name: e..com", 1, 0, "cannot parse forward zone name e..com" },
-		{ "server: cache-max-ttl: 12h", 0, 1, "is read as 12" },
-		{ "server: num-threads: x", 1, 0, "num-threads: 'x' is wrong; expected a number" },
-		{ "server: num-threads: 00", 1, 0, "expected a number" },
-		{ "server: port: 0", 1, 0, "port: '0' is wrong; expected 1 to 65535" },
-		{ "server: port: 65536", 1, 0, "65536 is out of range; expected 1 to 65535" },
-		{ "server: so-rcvbuf: 10x", 1, 0, "expected a memory size" },
-		{ "server: so-rcvbuf: 4 m", 1, 0, "unknown keyword 'm'" },
-		{ "server: so-rcvbuf: \"4 m\"", 0, 0, NULL },
-		{ "server: msg-cache-slabs: 3", 1, 0, "must be a power of 2" },
-		{ "server: harden-large-queries: maybe", 1, 0, "expected yes or no" },
-		{ "server: access-control: 1.2.3.4/33 allow", 1, 0, "cannot parse access control address 1.2.3.4/33 allow" },
-		{ "server: access-control: 10.1.2.3/8 allow", 0, 0, NULL },
-		{ "server: access-control: 1.2.3.4 maybe", 1, 0, "'maybe' is no access control action" },
-		{ "server: interface: 127.0.0.1 interface: 127.0.0.1", 1, 0, "present twice" },
-		{ "server: interface: a/b", 1, 0, "cannot parse interface specified as 'a/b'" },
-		{ "server: interface: 127.0.0.1@853", 0, 1, "no certificate" },
-		{ "server: do-ip4: no do-ip6: no", 1, 0, "ip4 and ip6 are both disabled" },
-		{ "server: do-udp: no do-tcp: no", 1, 0, "udp and tcp are both disabled" },
-		{ "server: chroot: /tmp/", 1, 0, "trailing slash" },
-		{ "server: outgoing-port-permit: 70000", 1, 0, "port number or range" },
-		{ "server: cookie-secret: 1234", 1, 0, "expected 128 bit hex string" },
-		{ "server: nsid: zz", 1, 0, "the NSID must be" },
-		{ "server: num-queries-per-thread: 1000000", 0, 1, "is taken as 65536" },
-		{ "forward-zone: name: . forward-addr: 1.2.3.4@xx", 1, 0, "cannot parse forward . ip address: '1.2.3.4@xx'" },
-		{ "forward-zone: name: .\nforward-zone: name: .", 0, 1, "-:2:15: duplicate forward zone . ignored." },
-		{ "server: use-caps-for-id: yes\n use-caps-for-id: yes", 0, 1, "use-caps-for-id: has no effect" },
-		{ "server: use-caps-for-id: no", 0, 0, NULL },
-		{ "server: fake-sha1: yes fake-dsa: yes val-override-date: 20260101000000", 0, 3, NULL },
-		{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 2, "is named again (- line 1)" },
-		{ "server: dlv-anchor: x low-rtt: 5 infra-lame-ttl: 9", 0, 0, NULL },
-		{ "server: private-address: 10.0.0.0/8", 1, 0, "is not supported, and without it" },
-		{ "server: proxy-protocol-port: 5000", 1, 0, "access control would judge the proxy" },
-		{ "signet: metrics: 9153", 1, 0, "expected ADDR@PORT" },
-		{ "include: /nonexistent\nserver: port: 5", 1, 0, "cannot open include file '/nonexistent'" },
-		{ "server: ssl-cert-bundle: /x ip-address: 127.0.0.3 additional-tls-port: 99", 0, 0, NULL },
-	};
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(verdict_rows); i++) {
 		struct loaded l;
-		load(&l, rows[i].text);
-		bool found = rows[i].line == NULL;
+		load(&l, verdict_rows[i].text);
+		bool found = verdict_rows[i].line == NULL;
 		for (const struct diag_line *d = l.diag.first; d != NULL; d = d->next) {
 			char line[2048];
 			snprintf(line, sizeof(line), "%s:%u:%u: %s", d->file, d->line, d->column, d->text);
-			found = found || strstr(line, rows[i].line) != NULL;
-			if (l.diag.errors != rows[i].errors || l.diag.warnings != rows[i].warnings)
+			found = found || strstr(line, verdict_rows[i].line) != NULL;
+			if (l.diag.errors != verdict_rows[i].errors || l.diag.warnings != verdict_rows[i].warnings)
 				print_message("%s\n", line);
 		}
-		if (!found || l.diag.errors != rows[i].errors || l.diag.warnings != rows[i].warnings)
-			fail_msg("'%s': %u errors, %u warnings, line %s", rows[i].text, l.diag.errors, l.diag.warnings,
+		if (!found || l.diag.errors != verdict_rows[i].errors || l.diag.warnings != verdict_rows[i].warnings)
+			fail_msg("'%s': %u errors, %u warnings, line %s", verdict_rows[i].text, l.diag.errors,
+			         l.diag.warnings,
 			         found ? "found" : "not found");
 		drop(&l);
 	}
@@ -169,8 +173,9 @@ static void last_wins(void **state)
 static void listens(void **state)
 {
 	struct loaded l;
-	struct model *m = load(&l, "server: interface: 127.0.0.1@5353 interface: lo interface: ::1@854 interface: fe80::1%lo "
-	                           "port: 54 tls-additional-port: 854 tls-service-key: k tls-service-pem: p do-ip6: yes");
+	struct model *m =
+		load(&l, "server: interface: 127.0.0.1@5353 interface: lo interface: ::1@854 interface: fe80::1%lo "
+	                 "port: 54 tls-additional-port: 854 tls-service-key: k tls-service-pem: p do-ip6: yes");
 	assert_non_null(m);
 	assert_int_equal(m->listen.nlistens, 4);
 	assert_int_equal(m->listen.listens[0].addr.port, 5353);
@@ -186,11 +191,12 @@ static void listens(void **state)
 	m = load(&l, "server: interface-automatic: yes");
 	assert_false(addr_is_loopback(&m->listen.listens[0].addr));
 	drop(&l);
-	m = load(&l, "server: outgoing-port-avoid: 0-1023 outgoing-port-permit: 2000 tcp-connection-limit: 10.0.0.0/8 3\n"
-	             "signet: metrics: ::1@9153");
-	assert_int_equal(m->listen.nport_ranges, 2);
-	assert_true(m->listen.port_ranges[0].avoid && m->listen.port_ranges[0].last == 1023);
-	assert_int_equal(m->listen.port_ranges[1].first, 2000);
+	m = load(&l,
+	         "server: outgoing-port-avoid: 0-1023 outgoing-port-permit: 2000 tcp-connection-limit: 10.0.0.0/8 3\n"
+	         "signet: metrics: ::1@9153");
+	assert_int_equal(m->listen.ports.n, 2);
+	assert_true(m->listen.ports.list[0].avoid && m->listen.ports.list[0].last == 1023);
+	assert_int_equal(m->listen.ports.list[1].first, 2000);
 	assert_int_equal(m->listen.tcp_limits[0].max, 3);
 	assert_int_equal(m->process.metrics.port, 9153);
 	drop(&l);
@@ -204,15 +210,16 @@ static const char *zone_at(const struct model *m, unsigned n)
 	return NULL;
 }
 
-/* The most specific zone is asked first, stub or forward; with equal names forward; a second clause of a name replaces. */
+/* The most specific zone is asked first, stub or forward, with equal names forward; a second clause replaces. */
 static void zones_in_order(void **state)
 {
 	struct loaded l;
-	struct model *m = load(&l, "forward-zone: name: . forward-addr: 192.0.2.1\n"
-	                           "stub-zone: name: b.example stub-addr: 192.0.2.2\n"
-	                           "forward-zone: name: a.b.example forward-addr: 192.0.2.3\n"
-	                           "forward-zone: name: b.example. forward-addr: 192.0.2.4@5353#n forward-tls-upstream: yes\n"
-	                           "forward-zone: name: A.b.example forward-addr: 192.0.2.5\n");
+	struct model *m =
+		load(&l, "forward-zone: name: . forward-addr: 192.0.2.1\n"
+	                 "stub-zone: name: b.example stub-addr: 192.0.2.2\n"
+	                 "forward-zone: name: a.b.example forward-addr: 192.0.2.3\n"
+	                 "forward-zone: name: b.example. forward-addr: 192.0.2.4@5353#n forward-tls-upstream: yes\n"
+	                 "forward-zone: name: A.b.example forward-addr: 192.0.2.5\n");
 	assert_non_null(m);
 	assert_string_equal(zone_at(m, 0), "A.b.example");
 	assert_string_equal(zone_at(m, 1), "b.example.");
@@ -246,7 +253,8 @@ static void zones_are_bounded(void **state)
 static void dump_reads_back(void **state)
 {
 	static const char *const texts[] = {
-		"", "server: identity: 'a\"b\\\"c' version: \"it's\" logfile: \"a b\" nsid: ascii_x",
+		"",
+		"server: identity: 'a\"b\\\"c' version: \"it's\" logfile: \"a b\" nsid: ascii_x",
 		"server: access-control: 10.0.0.0/8 allow access-control: ::/0 refuse\nforward-zone: name: . "
 		"forward-addr: 192.0.2.1@853#n.example forward-tls-upstream: yes\nsignet: metrics: 127.0.0.1@9153",
 		"server: username: \"\" directory: /x num-threads: 3 use-syslog: no",
@@ -265,7 +273,8 @@ static void other_value(const struct opt *row, char to[64])
 {
 	switch (row->type) {
 	case OPT_BOOL:
-		snprintf(to, 64, "%s", row->unbound.dflt != NULL && strcmp(row->unbound.dflt, "yes") == 0 ? "no" : "yes");
+		snprintf(to, 64, "%s",
+		         row->unbound.dflt != NULL && strcmp(row->unbound.dflt, "yes") == 0 ? "no" : "yes");
 		break;
 	case OPT_U32:
 	case OPT_SECS:
@@ -275,11 +284,8 @@ static void other_value(const struct opt *row, char to[64])
 		snprintf(to, 64, "%lld", v == atoll(row->unbound.dflt == NULL ? "" : row->unbound.dflt) ? v - 1 : v);
 		break;
 	}
-	case OPT_TEXT:
-		snprintf(to, 64, "other");
-		break;
-	case OPT_CUSTOM:
-		to[0] = 0;
+	case OPT_TEXT: snprintf(to, 64, "other"); break;
+	case OPT_CUSTOM: to[0] = 0;
 	}
 }
 
@@ -317,9 +323,16 @@ static void options_print(void **state)
 	static const struct {
 		const char *option, *printed;
 	} rows[] = {
-		{ "port", "5353\n" }, { "access-control", "::1 allow\n10.0.0.0/8 refuse\n" }, { "identity", "a b\n" },
-		{ "interface", "127.0.0.1\n::1\n" }, { "msg-buffer-size", "65552\n" }, { "so-rcvbuf", "4194304\n" },
-		{ "root-hints", "" }, { "logfile", "f\n" }, { "harden-glue", "no\n" }, { "control-enable", "no\n" },
+		{ "port", "5353\n" },
+		{ "access-control", "::1 allow\n10.0.0.0/8 refuse\n" },
+		{ "identity", "a b\n" },
+		{ "interface", "127.0.0.1\n::1\n" },
+		{ "msg-buffer-size", "65552\n" },
+		{ "so-rcvbuf", "4194304\n" },
+		{ "root-hints", "" },
+		{ "logfile", "f\n" },
+		{ "harden-glue", "no\n" },
+		{ "control-enable", "no\n" },
 	};
 	struct loaded l;
 	struct model *m = load(&l, "server: port: 5353 access-control: 10.0.0.0/8 refuse access-control: ::1 allow "
@@ -348,14 +361,20 @@ static void posture(void **state)
 	} rows[] = {
 		{ "server: access-control: 0.0.0.0/0 allow", "leak: clients from anywhere (IPv4)" },
 		{ "server: hide-version: yes", "enforced: version.server and version.bind are refused" },
-		{ "forward-zone: name: . forward-addr: 192.0.2.1", "leak: questions at and below . leave in clear text" },
-		{ "forward-zone: name: . forward-addr: 192.0.2.1@853#n forward-tls-upstream: yes", "without tls-cert-bundle:" },
-		{ "server: tls-cert-bundle: b\nforward-zone: name: . forward-addr: 192.0.2.1@853#n forward-tls-upstream: yes",
+		{ "forward-zone: name: . forward-addr: 192.0.2.1",
+		  "leak: questions at and below . leave in clear text" },
+		{ "forward-zone: name: . forward-addr: 192.0.2.1@853#n forward-tls-upstream: yes",
+		  "without tls-cert-bundle:" },
+		{ "server: tls-cert-bundle: b\nforward-zone: name: . forward-addr: 192.0.2.1@853#n "
+		  "forward-tls-upstream: yes",
 		  "enforced: 192.0.2.1@853 must prove the name n" },
-		{ "server: tls-cert-bundle: b\nforward-zone: name: . forward-addr: 192.0.2.1@853 forward-tls-upstream: yes",
+		{ "server: tls-cert-bundle: b\nforward-zone: name: . forward-addr: 192.0.2.1@853 forward-tls-upstream: "
+		  "yes",
 		  "leak: 192.0.2.1@853 may be anybody" },
-		{ "server: tls-cert-bundle: b\nforward-zone: name: . forward-addr: 192.0.2.1@853#n forward-tls-upstream: yes "
-		  "forward-first: yes", "leak: when the TLS servers of . fail" },
+		{ "server: tls-cert-bundle: b\nforward-zone: name: . forward-addr: 192.0.2.1@853#n "
+		  "forward-tls-upstream: yes "
+		  "forward-first: yes",
+		  "leak: when the TLS servers of . fail" },
 		{ "server: harden-referral-path: yes\nforward-zone: name: . forward-addr: 192.0.2.1",
 		  "inert: harden-referral-path: yes (- line 1): all names are forwarded" },
 		{ "", "not yet: answers are not validated" },
@@ -382,10 +401,12 @@ static void nothing_is_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts), cmocka_unit_test(defaults), cmocka_unit_test(last_wins),
-		cmocka_unit_test(listens), cmocka_unit_test(zones_in_order), cmocka_unit_test(zones_are_bounded),
-		cmocka_unit_test(dump_reads_back), cmocka_unit_test(every_row_counts), cmocka_unit_test(options_print),
-		cmocka_unit_test(posture), cmocka_unit_test(nothing_is_left),
+		cmocka_unit_test(verdicts),        cmocka_unit_test(defaults),
+		cmocka_unit_test(last_wins),       cmocka_unit_test(listens),
+		cmocka_unit_test(zones_in_order),  cmocka_unit_test(zones_are_bounded),
+		cmocka_unit_test(dump_reads_back), cmocka_unit_test(every_row_counts),
+		cmocka_unit_test(options_print),   cmocka_unit_test(posture),
+		cmocka_unit_test(nothing_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include "plugin/access.h"
 #include "plugin/forwarding.h"
 
-#define SERVERS_TOLD_MAX 32u   /* of one zone */
+#define SERVERS_TOLD_MAX 32u /* of one zone */
 
 static void addr_put(const struct addr *a, struct buf *to)
 {
@@ -82,16 +82,22 @@ static void clients_put(const struct model *m, struct buf *to)
 			buf_printf(to, "%s@%u", l->name, l->addr.port);
 		else
 			addr_put(&l->addr, to);
-		buf_printf(to, " (%s)\n", l->tls ? "DNS over TLS" : !m->listen.do_tcp ? "UDP" : !m->listen.do_udp ? "TCP" :
-		           "UDP and TCP");
+		buf_printf(to, " (%s)\n",
+		           l->tls              ? "DNS over TLS"
+		           : !m->listen.do_tcp ? "UDP"
+		           : !m->listen.do_udp ? "TCP"
+		                               : "UDP and TCP");
 	}
 	const struct access_table *t = settings_of(m, &plugin_acl.settings);
 	static const struct addr far_4 = { .family = ADDR_4, .ip = { 203, 0, 113, 1 } };
 	static const struct addr far_6 = { .family = ADDR_6, .ip = { 0x20, 0x01, 0x0d, 0xb8 } };
 	bool open_4 = access_find(t, &far_4) >= ACCESS_ALLOW, open_6 = access_find(t, &far_6) >= ACCESS_ALLOW;
 	if (open_4 || open_6)
-		buf_printf(to, "leak: clients from anywhere (%s) may ask: an open resolver serves attackers as an amplifier; "
-		           "cure: access-control: %s refuse\n", open_4 ? "IPv4" : "IPv6", open_4 ? "0.0.0.0/0" : "::/0");
+		buf_printf(
+			to,
+			"leak: clients from anywhere (%s) may ask: an open resolver serves attackers as an amplifier; "
+			"cure: access-control: %s refuse\n",
+			open_4 ? "IPv4" : "IPv6", open_4 ? "0.0.0.0/0" : "::/0");
 	else
 		buf_text(to, "enforced: clients that access-control does not allow are refused\n");
 	if (given(m, "ip-ratelimit") != NULL && has_plugin(m, "iplimit"))
@@ -104,7 +110,8 @@ static void identity_put(const struct model *m, struct buf *to)
 	static const struct {
 		const char *option, *names;
 	} rows[] = {
-		{ "hide-identity", "id.server and hostname.bind" }, { "hide-version", "version.server and version.bind" },
+		{ "hide-identity", "id.server and hostname.bind" },
+		{ "hide-version", "version.server and version.bind" },
 	};
 	for (unsigned i = 0; i < COUNT(rows); i++)
 		if (given_as(m, rows[i].option, "yes"))
@@ -129,8 +136,10 @@ static const char *tls_option(const char *kind)
 static void tls_zone_put(const struct model *m, const struct forwarding *f, const char *kind, struct buf *to)
 {
 	if (!has_bundle(m)) {
-		buf_printf(to, "leak: none, but zone %s gets no answers: without tls-cert-bundle: no server can prove its "
-		           "name, and there is no way back to clear text\n", f->name_text);
+		buf_printf(to,
+		           "leak: none, but zone %s gets no answers: without tls-cert-bundle: no server can prove its "
+		           "name, and there is no way back to clear text\n",
+		           f->name_text);
 		return;
 	}
 	buf_printf(to, "enforced: %s: questions at and below %s leave over TLS alone\n",
@@ -142,7 +151,8 @@ static void tls_zone_put(const struct model *m, const struct forwarding *f, cons
 		if (u->tls_name != NULL)
 			buf_printf(to, " must prove the name %s\n", u->tls_name);
 		else
-			buf_text(to, " may be anybody with a certificate of a known authority; cure: ADDRESS@PORT#NAME\n");
+			buf_text(to,
+			         " may be anybody with a certificate of a known authority; cure: ADDRESS@PORT#NAME\n");
 	}
 }
 
@@ -158,14 +168,18 @@ static void zone_put(const struct model *m, const struct forwarding *f, const ch
 	if (f->group.tls) {
 		tls_zone_put(m, f, kind, to);
 	} else {
-		buf_printf(to, "leak: questions at and below %s leave in clear text over %s to %u server%s%s; cure: "
-		           "%s: yes\n", f->name_text, f->group.tcp ? "TCP" : "UDP and TCP", f->group.n,
-		           f->group.n == 1 ? "" : "s", any_name ? ", their #NAMEs are not looked at" : "",
-		           tls_option(kind));
+		buf_printf(to,
+		           "leak: questions at and below %s leave in clear text over %s to %u server%s%s; cure: "
+		           "%s: yes\n",
+		           f->name_text, f->group.tcp ? "TCP" : "UDP and TCP", f->group.n, f->group.n == 1 ? "" : "s",
+		           any_name ? ", their #NAMEs are not looked at" : "", tls_option(kind));
 	}
 	if (f->first && f->group.tls)
-		buf_printf(to, "leak: when the TLS servers of %s fail, its -first: yes lets the next zone that holds the name "
-		           "be asked, whatever its transport\n", f->name_text);
+		buf_printf(
+			to,
+			"leak: when the TLS servers of %s fail, its -first: yes lets the next zone that holds the name "
+			"be asked, whatever its transport\n",
+			f->name_text);
 }
 
 static void upstreams_put(const struct model *m, struct buf *to)
@@ -180,12 +194,16 @@ static void upstreams_put(const struct model *m, struct buf *to)
 	if (zones > 0 && clear == 0)
 		buf_text(to, "enforced: nothing leaves in clear text\n");
 	if (!forwards_all(m))
-		buf_text(to, "not yet: names that no zone holds are answered SERVFAIL: servers are not found from the root "
+		buf_text(to,
+		         "not yet: names that no zone holds are answered SERVFAIL: servers are not found from the root "
 		         "down; cure: forward-zone: name: \".\"\n");
 	const struct directive *d = given(m, "ratelimit");
 	if (d != NULL && strcmp(d->args[0].text, "0") != 0 && has_plugin(m, "zonelimit"))
-		buf_printf(to, "enforced: ratelimit: %s questions a second to upstreams for one registrable domain (Unbound "
-		           "does not count what is forwarded)\n", d->args[0].text);
+		buf_printf(
+			to,
+			"enforced: ratelimit: %s questions a second to upstreams for one registrable domain (Unbound "
+			"does not count what is forwarded)\n",
+			d->args[0].text);
 }
 
 /* ---- options without effect ---- */
@@ -193,8 +211,9 @@ static void upstreams_put(const struct model *m, struct buf *to)
 /* Options that Unbound too has no use for when all names are forwarded. */
 static bool inert_when_forwarding(const char *name)
 {
-	static const char *const names[] = { "harden-glue", "harden-referral-path", "prefetch-key", "qname-minimisation",
-	                                     "qname-minimisation-strict", "root-hints", "target-fetch-policy" };
+	static const char *const names[] = { "harden-glue",        "harden-referral-path",      "prefetch-key",
+		                             "qname-minimisation", "qname-minimisation-strict", "root-hints",
+		                             "target-fetch-policy" };
 	for (unsigned i = 0; i < COUNT(names); i++)
 		if (strcmp(names[i], name) == 0)
 			return true;
@@ -230,8 +249,10 @@ static void inert_put(const struct model *m, struct buf *to)
 			continue;
 		if (o->quiet != NULL && (strcmp(o->quiet, "*") == 0 || strcmp(o->quiet, d->args[0].text) == 0))
 			continue;
-		buf_printf(to, "inert: %s: %s (%s line %u): %s%s\n", d->word.text, d->args[0].text, d->file, d->word.line,
-		           all && inert_when_forwarding(o->name) ? "all names are forwarded, Unbound ignores it too; " : "",
+		buf_printf(to, "inert: %s: %s (%s line %u): %s%s\n", d->word.text, d->args[0].text, d->file,
+		           d->word.line,
+		           all && inert_when_forwarding(o->name) ? "all names are forwarded, Unbound ignores it too; "
+		                                                 : "",
 		           o->lost);
 	}
 }
@@ -249,5 +270,5 @@ void model_posture(const struct model *m, struct buf *to)
 		buf_text(to, "enforced: root is given up once the sockets are open\n");
 	inert_put(m, to);
 	buf_text(to, "not yet: answers are not validated (DNSSEC): AD is never set, and a forged answer of an upstream "
-	         "would be believed\n");
+	             "would be believed\n");
 }

@@ -3,7 +3,7 @@
 #include "conf/tables.h"
 #include "conf/value.h"
 
-#define COOKIE_SECRET_DIGITS 32u   /* 128 bits for SipHash (RFC9018 4.4) */
+#define COOKIE_SECRET_DIGITS 32u /* 128 bits for SipHash (RFC9018 4.4) */
 
 /* Naming a file turns syslog off, even with the empty name, which means stderr. The last of logfile and use-syslog
  * counts. */
@@ -37,8 +37,8 @@ static void metrics_parse(void *self, const struct directive *d, struct arena *a
 	(void)a;
 	bool ok = at != NULL && number_read(at + 1, &port, &rest) && *rest == 0 && port >= 1 && port <= 65535;
 	if (!ok || addr_parse(span_of(text, (size_t)(at - text)), (uint16_t)port, metrics) != OK)
-		diag_error(diag, d->file, d->args[0].line, d->args[0].column, "metrics: '%s' is wrong; expected ADDR@PORT",
-		           text);
+		diag_error(diag, d->file, d->args[0].line, d->args[0].column,
+		           "metrics: '%s' is wrong; expected ADDR@PORT", text);
 }
 
 static void ready(void *self, struct arena *a, struct diag *diag)
@@ -51,50 +51,78 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	if (p->cookie_secret == NULL)
 		p->cookie_secret = "";
 	if (n > 1 && p->chroot[n - 1] == '/')
-		diag_error(diag, NULL, 0, 0, "chootdir %s has trailing slash '/' please remove.; expected chroot: without it",
-		           p->chroot);
+		diag_error(diag, NULL, 0, 0,
+		           "chootdir %s has trailing slash '/' please remove.; expected chroot: without it", p->chroot);
 }
 
 #define P struct processing
 
 static const struct opt opts[] = {
-	{ .unbound = { "num-threads", "0" }, U32(P, conf.threads), .min = 0, .max = 1024,
+	{ .unbound = { "num-threads", "0" },
+	  U32(P, conf.threads),
+	  .min = 0,
+	  .max = 1024,
 	  .doc = "Workers; 0 is as many as there are cores to run on." },
-	{ .unbound = { "username", NULL }, TEXT(P, conf.username),
+	{ .unbound = { "username", NULL },
+	  TEXT(P, conf.username),
 	  .doc = "User to become once the sockets are open; empty keeps the one that started the program." },
-	{ .unbound = { "directory", NULL }, TEXT(P, conf.directory),
+	{ .unbound = { "directory", NULL },
+	  TEXT(P, conf.directory),
 	  .doc = "Working directory; names of files that are relative are relative to it." },
 	{ .unbound = { "chroot", "" }, TEXT(P, conf.chroot), .doc = "Directory to change the root to; empty none." },
 	{ .unbound = { "pidfile", NULL }, TEXT(P, conf.pidfile), .doc = "File for the process id; empty none." },
-	{ .unbound = { "logfile", NULL }, CUSTOM, .parse = logfile_parse, .repeats = true,
+	{ .unbound = { "logfile", NULL },
+	  CUSTOM,
+	  .parse = logfile_parse,
+	  .repeats = true,
 	  .doc = "File to log to instead of syslog; empty is stderr." },
-	{ .unbound = { "use-syslog", "yes" }, BOOL(P, conf.use_syslog),
+	{ .unbound = { "use-syslog", "yes" },
+	  BOOL(P, conf.use_syslog),
 	  .doc = "Log to syslog; the last of this and logfile counts." },
 	{ .unbound = { "do-daemonize", "yes" }, BOOL(P, conf.daemonize), .doc = "Go into the background." },
-	{ .unbound = { "verbosity", "1" }, U32(P, conf.verbosity), .min = 0, .max = 5,
+	{ .unbound = { "verbosity", "1" },
+	  U32(P, conf.verbosity),
+	  .min = 0,
+	  .max = 5,
 	  .doc = "How much is logged: 0 errors, 1 operation, 2 more, 3 to 5 for finding faults." },
-	{ .unbound = { "log-time-ascii", "no" }, BOOL(P, conf.time_ascii),
+	{ .unbound = { "log-time-ascii", "no" },
+	  BOOL(P, conf.time_ascii),
 	  .doc = "Log local time in words instead of seconds since 1970." },
-	{ .unbound = { "log-time-iso", "no" }, BOOL(P, conf.time_iso),
+	{ .unbound = { "log-time-iso", "no" },
+	  BOOL(P, conf.time_iso),
 	  .doc = "With log-time-ascii: ISO 8601 with milliseconds." },
-	{ .unbound = { "log-identity", "" }, TEXT(P, conf.log_identity),
+	{ .unbound = { "log-identity", "" },
+	  TEXT(P, conf.log_identity),
 	  .doc = "Name of the program in log lines; empty is the name it was called by." },
-	{ .unbound = { "log-thread-id", "no" }, BOOL(P, conf.thread_id),
+	{ .unbound = { "log-thread-id", "no" },
+	  BOOL(P, conf.thread_id),
 	  .doc = "Log the kernel's thread id instead of the worker's number." },
-	{ .unbound = { "tls-cert-bundle", "" }, TEXT(P, conf.ca_bundle),
+	{ .unbound = { "tls-cert-bundle", "" },
+	  TEXT(P, conf.ca_bundle),
 	  .doc = "File with the authorities that upstreams' certificates are checked against." },
-	{ .unbound = { "tls-system-cert", "no" }, BOOL(P, conf.ca_system),
+	{ .unbound = { "tls-system-cert", "no" },
+	  BOOL(P, conf.ca_system),
 	  .doc = "Trust the system's authorities too." },
-	{ .unbound = { "answer-cookie", "no" }, BOOL(P, conf.cookies),
+	{ .unbound = { "answer-cookie", "no" },
+	  BOOL(P, conf.cookies),
 	  .doc = "Give clients that speak DNS cookies one of ours (RFC7873, RFC9018)." },
-	{ .unbound = { "cookie-secret", NULL }, CUSTOM, .parse = cookie_secret_parse,
+	{ .unbound = { "cookie-secret", NULL },
+	  CUSTOM,
+	  .parse = cookie_secret_parse,
 	  .doc = "Secret of the cookies, 32 hexadecimal digits, shared by the servers of one address; drawn at start "
 	         "when absent." },
-	{ .unbound = { "signet/metrics", NULL }, CUSTOM, .parse = metrics_parse,
+	{ .unbound = { "signet/metrics", NULL },
+	  CUSTOM,
+	  .parse = metrics_parse,
 	  .doc = "Serve metrics over HTTP on this address: ADDR@PORT." },
 };
 
 const struct settings process_settings = {
-	.name = "process", .doc = "the process: user, files, log, keys", .clause = "server", .size = sizeof(P),
-	.opts = opts, .nopts = COUNT(opts), .ready = ready,
+	.name = "process",
+	.doc = "the process: user, files, log, keys",
+	.clause = "server",
+	.size = sizeof(P),
+	.opts = opts,
+	.nopts = COUNT(opts),
+	.ready = ready,
 };

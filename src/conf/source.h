@@ -1,5 +1,5 @@
-/* source: the files of a configuration. All reading of files below src/conf happens here, so that the rest is a function
- * of bytes; a source without files (tests, fuzzers) refuses every include. */
+/* source: the files of a configuration. All reading of files below src/conf happens here, so that the rest is a
+ * function of bytes; a source without files (tests, fuzzers) refuses every include. */
 #ifndef CONF_SOURCE_H
 #define CONF_SOURCE_H
 

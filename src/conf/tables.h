@@ -1,5 +1,5 @@
-/* tables: settings of unbound.conf that no plugin owns: sockets, process, form of replies. Each is a struct of its own with
- * the part that the program sees (conf/model.h, core/reply.h) made from it once all options are read. */
+/* tables: settings of unbound.conf that no plugin owns: sockets, process, form of replies. Each is a struct of its own
+ * with the part that the program sees (conf/model.h, core/reply.h) made from it once all options are read. */
 #ifndef CONF_TABLES_H
 #define CONF_TABLES_H
 

@@ -4,15 +4,17 @@
 
 #include "conf/lex.h"
 
+#define GUESSES_MAX 20u /* words compared with all options: a file that is no configuration should end soon */
+
 /* Reading as it goes: the clause that is open and the directory that includes are relative to. */
 struct reader {
 	const struct reading *r;
 	struct arena *arena;
 	struct statements *to;
-	const struct clause_row *open;   /* NULL: none */
-	struct clause *object;           /* of `open`, when it is one */
+	const struct clause_row *open; /* NULL: none */
+	struct clause *object;         /* of `open`, when it is one */
 	const char *directory;
-	unsigned depth, files_cap;
+	unsigned depth, files_cap, guesses;
 	const char *file;
 	struct lex *lex;
 };
@@ -64,8 +66,9 @@ static void skip_line(struct lex *l)
 static void object_check(struct reader *r, const struct lex_token *t)
 {
 	if (r->object != NULL && r->object->row->named && r->object->name == NULL && !r->to->stopped)
-		wrong(r, t, arena_printf(r->arena, "%s without name; expected a name: in the clause of line %u",
-		                         r->object->row->name, r->object->line));
+		wrong(r, t,
+		      arena_printf(r->arena, "%s without name; expected a name: in the clause of line %u",
+		                   r->object->row->name, r->object->line));
 }
 
 /* The clause that is open ends at t. */
@@ -85,7 +88,9 @@ static enum err clause_begin(struct reader *r, const struct lex_token *t, const 
 	struct clause *c = ARENA_NEW(r->arena, struct clause);
 	if (c == NULL)
 		return ERR_LIMIT;
-	*c = (struct clause){ .row = row, .nr = ++r->to->nclauses, .file = r->file, .line = t->line, .column = t->column };
+	*c = (struct clause){
+		.row = row, .nr = ++r->to->nclauses, .file = r->file, .line = t->line, .column = t->column
+	};
 	*r->to->last_clause = c;
 	r->to->last_clause = &c->next;
 	r->object = c;
@@ -97,12 +102,11 @@ static bool value(struct reader *r, const char *keyword, struct lex_token *ret)
 {
 	struct lex_token t = lex_value(r->lex);
 	switch (t.kind) {
-	case LEX_WORD:
-		*ret = t;
-		return true;
+	case LEX_WORD: *ret = t; return true;
 	case LEX_NEWLINE:
-		wrong(r, &t, arena_printf(r->arena, "newline inside quoted string, no end %c; expected it on the same line",
-		                          t.quote));
+		wrong(r, &t,
+		      arena_printf(r->arena, "newline inside quoted string, no end %c; expected it on the same line",
+		                   t.quote));
 		if (!own(r)) {
 			t = lex_keyword(r->lex);
 			syntax_error(r, &t, "syntax error");
@@ -115,8 +119,7 @@ static bool value(struct reader *r, const char *keyword, struct lex_token *ret)
 		wrong(r, &t, arena_printf(r->arena, "stray '%s'; expected a value for %s:", quote(r, &t), keyword));
 		return false;
 	case LEX_END:
-	case LEX_BARE:
-		break;
+	case LEX_BARE: break;
 	}
 	syntax_error(r, &t, arena_printf(r->arena, "syntax error; expected a value for %s:", keyword));
 	return false;
@@ -139,13 +142,16 @@ static void misplaced(struct reader *r, const struct lex_token *t, const char *n
 	if (!own(r))
 		object_check(r, t);
 	if (r->open != NULL)
-		syntax_error(r, t, arena_printf(r->arena, "syntax error; expected %s: in a clause %s:, not in %s:", name,
-		                                belongs(r, name), r->open->name));
+		syntax_error(r, t,
+		             arena_printf(r->arena, "syntax error; expected %s: in a clause %s:, not in %s:", name,
+		                          belongs(r, name), r->open->name));
 	else if (own(r))
-		syntax_error(r, t, arena_printf(r->arena, "syntax error, %s: stands in no clause; expected %s: before it",
-		                                name, belongs(r, name)));
+		syntax_error(r, t,
+		             arena_printf(r->arena, "syntax error, %s: stands in no clause; expected %s: before it",
+		                          name, belongs(r, name)));
 	else
-		syntax_error(r, t, "syntax error, is there no section start after an include-toplevel directive perhaps.");
+		syntax_error(r, t,
+		             "syntax error, is there no section start after an include-toplevel directive perhaps.");
 }
 
 static enum err statement_add(struct reader *r, const struct lex_token *t, const char *name, const struct word *args,
@@ -155,8 +161,11 @@ static enum err statement_add(struct reader *r, const struct lex_token *t, const
 	struct word *kept = arena_dup(r->arena, args, sizeof(*args) * nargs);
 	if (d == NULL || kept == NULL)
 		return ERR_LIMIT;
-	*d = (struct directive){ .file = r->file, .clause = r->open->name, .word = { name, t->line, t->column },
-	                         .nargs = nargs, .args = kept };
+	*d = (struct directive){ .file = r->file,
+		                 .clause = r->open->name,
+		                 .word = { name, t->line, t->column },
+		                 .nargs = nargs,
+		                 .args = kept };
 	if (r->object != NULL) {
 		d->clause_nr = r->object->nr;
 		if (strcmp(name, "name") == 0)
@@ -244,9 +253,10 @@ static enum err keyword(struct reader *r, const struct lex_token *t)
 	unsigned nargs = vocabulary_args(r->r->words, name);
 	if (nargs > 0)
 		return statement(r, t, name, nargs);
-	const char *near = vocabulary_near(r->r->words, word);
-	wrong(r, t, arena_printf(r->arena, "unknown keyword '%s'; expected an option of unbound.conf%s%s%s", quote(r, t),
-	                         near == NULL ? "" : " (is it ", near == NULL ? "" : near, near == NULL ? "" : "?)"));
+	const char *near = r->guesses++ < GUESSES_MAX ? vocabulary_near(r->r->words, word) : NULL;
+	wrong(r, t,
+	      arena_printf(r->arena, "unknown keyword '%s'; expected an option of unbound.conf%s%s%s", quote(r, t),
+	                   near == NULL ? "" : " (is it ", near == NULL ? "" : near, near == NULL ? "" : "?)"));
 	lex_colon_stray(r->lex);
 	if (own(r))
 		skip_line(r->lex);
@@ -262,12 +272,11 @@ static enum err parse(struct reader *r)
 			if (r->depth == 1)
 				clause_end(r, &t);
 			return OK;
-		case LEX_WORD:
-			TRY(keyword(r, &t));
-			break;
+		case LEX_WORD: TRY(keyword(r, &t)); break;
 		case LEX_BARE:
-			wrong(r, &t, arena_printf(r->arena, "unknown keyword '%s'; expected an option with its colon",
-			                          quote(r, &t)));
+			wrong(r, &t,
+			      arena_printf(r->arena, "unknown keyword '%s'; expected an option with its colon",
+			                   quote(r, &t)));
 			if (own(r))
 				skip_line(r->lex);
 			break;
@@ -330,11 +339,12 @@ static enum err read_file(struct reader *r, const char *path, const struct lex_t
 	if (source_read(&r->r->source, path, &text, &why) == OK)
 		return parse_text(r, text, r->to->files[r->to->nfiles - 1]);
 	if (at == NULL) {
-		diag_error(r->r->diag, path, 0, 0, "Could not open %s: %s; expected a file that can be read", path, why);
+		diag_error(r->r->diag, path, 0, 0, "Could not open %s: %s; expected a file that can be read", path,
+		           why);
 		return ERR_WORLD;
 	}
-	wrong(r, at, arena_printf(r->arena, "cannot open include file '%s': %s; expected a file that can be read", path,
-	                          why));
+	wrong(r, at,
+	      arena_printf(r->arena, "cannot open include file '%s': %s; expected a file that can be read", path, why));
 	return OK;
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 
-#define NUMBER_MAX ((int64_t)1 << 53)   /* far beyond any option's range */
+#define NUMBER_MAX ((int64_t)1 << 53) /* far beyond any option's range */
 
 static bool is_blank(char c)
 {
@@ -73,14 +73,12 @@ static int64_t field_max(enum opt_type type)
 {
 	switch (type) {
 	case OPT_U32:
-	case OPT_SECS:
-		return UINT32_MAX;
+	case OPT_SECS: return UINT32_MAX;
 	case OPT_MSEC:
 	case OPT_SIZE:
 	case OPT_BOOL:
 	case OPT_TEXT:
-	case OPT_CUSTOM:
-		break;
+	case OPT_CUSTOM: break;
 	}
 	return NUMBER_MAX;
 }
@@ -94,34 +92,24 @@ static void field_store(const struct opt *row, void *self, int64_t v)
 	msec ms = v;
 	bool yes = v != 0;
 	switch (row->type) {
-	case OPT_BOOL:
-		memcpy(at, &yes, sizeof(yes));
-		break;
-	case OPT_U32:
-		memcpy(at, &u32, sizeof(u32));
-		break;
-	case OPT_SECS:
-		memcpy(at, &s, sizeof(s));
-		break;
-	case OPT_MSEC:
-		memcpy(at, &ms, sizeof(ms));
-		break;
-	case OPT_SIZE:
-		memcpy(at, &size, sizeof(size));
-		break;
+	case OPT_BOOL: memcpy(at, &yes, sizeof(yes)); break;
+	case OPT_U32: memcpy(at, &u32, sizeof(u32)); break;
+	case OPT_SECS: memcpy(at, &s, sizeof(s)); break;
+	case OPT_MSEC: memcpy(at, &ms, sizeof(ms)); break;
+	case OPT_SIZE: memcpy(at, &size, sizeof(size)); break;
 	case OPT_TEXT:
-	case OPT_CUSTOM:
-		ASSERT(false);
+	case OPT_CUSTOM: ASSERT(false);
 	}
 }
 
 static bool wrong(const struct value_place *at, const char *theirs, const char *what, const char *text)
 {
 	if (at->voice == VOICE_UNBOUND)
-		diag_error(at->diag, at->file, at->line, at->column, "%s; expected %s, not '%.200s'", theirs, what, text);
+		diag_error(at->diag, at->file, at->line, at->column, "%s; expected %s, not '%.200s'", theirs, what,
+		           text);
 	else
-		diag_error(at->diag, at->file, at->line, at->column, "%s: '%.200s' is wrong; expected %s", at->option, text,
-		           what);
+		diag_error(at->diag, at->file, at->line, at->column, "%s: '%.200s' is wrong; expected %s", at->option,
+		           text, what);
 	return false;
 }
 
@@ -135,7 +123,8 @@ static bool in_range(const struct opt *row, int64_t v, const struct value_place 
 	if (at->voice == VOICE_UNBOUND && v < 0)
 		diag_error(at->diag, at->file, at->line, at->column, "%s value < 0", at->option);
 	else if (at->voice == VOICE_UNBOUND)
-		diag_error(at->diag, at->file, at->line, at->column, "%s", v == 0 ? "number expected" : "value out of range");
+		diag_error(at->diag, at->file, at->line, at->column, "%s",
+		           v == 0 ? "number expected" : "value out of range");
 	else
 		diag_error(at->diag, at->file, at->line, at->column, "%s: %lld is out of range; expected %lld to %lld",
 		           at->option, (long long)v, (long long)row->min, (long long)max);
@@ -159,13 +148,14 @@ static bool number_set(const struct opt *row, void *self, const char *text, cons
 	/* Unbound takes a zero only when it is written as exactly that. */
 	bool port = row->min == 1 && row->max == UINT16_MAX;
 	if (!read || (v == 0 && (port || strcmp(text, "0") != 0)))
-		return wrong(at, port ? "port number expected" : "number expected", port ? "1 to 65535" : "a number", text);
+		return wrong(at, port ? "port number expected" : "number expected", port ? "1 to 65535" : "a number",
+		             text);
 	if (!in_range(row, v, at))
 		return false;
 	if (*rest != 0)
 		diag_warning(at->diag, at->file, at->line, at->column,
-		             "%s: '%.200s' is read as %lld, units are not known; expected digits alone", at->option, text,
-		             (long long)v);
+		             "%s: '%.200s' is read as %lld, units are not known; expected digits alone", at->option,
+		             text, (long long)v);
 	field_store(row, self, v);
 	return true;
 }
@@ -193,18 +183,13 @@ static bool text_set(const struct opt *row, void *self, const char *text, struct
 bool value_set(const struct opt *row, void *self, const char *text, struct arena *a, const struct value_place *at)
 {
 	switch (row->type) {
-	case OPT_BOOL:
-		return bool_set(row, self, text, at);
+	case OPT_BOOL: return bool_set(row, self, text, at);
 	case OPT_U32:
 	case OPT_SECS:
-	case OPT_MSEC:
-		return number_set(row, self, text, at);
-	case OPT_SIZE:
-		return size_set(row, self, text, at);
-	case OPT_TEXT:
-		return text_set(row, self, text, a);
-	case OPT_CUSTOM:
-		break;
+	case OPT_MSEC: return number_set(row, self, text, at);
+	case OPT_SIZE: return size_set(row, self, text, at);
+	case OPT_TEXT: return text_set(row, self, text, a);
+	case OPT_CUSTOM: break;
 	}
 	ASSERT(false);
 }
@@ -214,16 +199,11 @@ bool value_set(const struct opt *row, void *self, const char *text, struct arena
 static int64_t unit_secs(char c)
 {
 	switch (c) {
-	case 'm':
-		return MINUTE;
-	case 'h':
-		return HOUR;
-	case 'd':
-		return DAY;
-	case 'w':
-		return 7 * DAY;
-	default:
-		return 1;
+	case 'm': return MINUTE;
+	case 'h': return HOUR;
+	case 'd': return DAY;
+	case 'w': return 7 * DAY;
+	default: return 1;
 	}
 }
 
@@ -233,8 +213,7 @@ bool value_default(const struct opt *row, void *self, const char *text, struct a
 	uint64_t size;
 	const char *rest;
 	switch (row->type) {
-	case OPT_TEXT:
-		return text_set(row, self, text, a);
+	case OPT_TEXT: return text_set(row, self, text, a);
 	case OPT_BOOL:
 		field_store(row, self, strcmp(text, "yes") == 0);
 		return strcmp(text, "yes") == 0 || strcmp(text, "no") == 0;
@@ -252,8 +231,7 @@ bool value_default(const struct opt *row, void *self, const char *text, struct a
 			v *= unit_secs(*rest) * (row->type == OPT_MSEC ? SECOND : 1);
 		field_store(row, self, v);
 		return true;
-	case OPT_CUSTOM:
-		break;
+	case OPT_CUSTOM: break;
 	}
 	return false;
 }
@@ -310,7 +288,6 @@ void value_text(const struct opt *row, const void *self, struct buf *to)
 		memcpy(&text, at, sizeof(text));
 		value_quote(text == NULL ? "" : text, to);
 		break;
-	case OPT_CUSTOM:
-		break;
+	case OPT_CUSTOM: break;
 	}
 }

@@ -13,8 +13,8 @@ struct value_place {
 	uint32_t line, column;
 };
 
-/* Text into the field of `self` that the row names; not for OPT_CUSTOM. returns false when the error has been said and the
- * field is as it was. */
+/* Text into the field of `self` that the row names; not for OPT_CUSTOM. returns false when the error has been said and
+ * the field is as it was. */
 bool value_set(const struct opt *row, void *self, const char *text, struct arena *a, const struct value_place *at);
 /* A default as it stands in a row, where times may have a unit: "1d". False: the row is wrong. */
 bool value_default(const struct opt *row, void *self, const char *text, struct arena *a);

@@ -6,9 +6,20 @@
 #include "conf/tables.h"
 
 const struct clause_row clause_rows[] = {
-	{ "server" }, { "remote-control" }, { "stub-zone", true, true }, { "forward-zone", true, true },
-	{ "auth-zone", true }, { "rpz", true }, { "view", true, true }, { "python" }, { "dynlib" }, { "dnscrypt" },
-	{ "cachedb" }, { "dnstap" }, { "ipset" }, { "signet" },
+	{ "server" },
+	{ "remote-control" },
+	{ "stub-zone", true, true },
+	{ "forward-zone", true, true },
+	{ "auth-zone", true },
+	{ "rpz", true },
+	{ "view", true, true },
+	{ "python" },
+	{ "dynlib" },
+	{ "dnscrypt" },
+	{ "cachedb" },
+	{ "dnstap" },
+	{ "ipset" },
+	{ "signet" },
 };
 const unsigned nclause_rows = COUNT(clause_rows);
 
@@ -31,10 +42,12 @@ static const struct {
 };
 
 static const struct option others[] = {
-#define INERT(clause, name, type, dflt, quiet, lost) { name, clause, OPTION_INERT, 1, OPT_##type, 0, NULL, quiet, dflt, lost },
+#define INERT(clause, name, type, dflt, quiet, lost)                                                                   \
+	{ name, clause, OPTION_INERT, 1, OPT_##type, 0, NULL, quiet, dflt, lost },
 #include "conf/unbound_inert.def"
 #undef INERT
-#define REFUSED(clause, name, type, dflt, quiet, lost) { name, clause, OPTION_REFUSED, 1, OPT_##type, 0, NULL, quiet, dflt, lost },
+#define REFUSED(clause, name, type, dflt, quiet, lost)                                                                 \
+	{ name, clause, OPTION_REFUSED, 1, OPT_##type, 0, NULL, quiet, dflt, lost },
 #include "conf/unbound_refused.def"
 #undef REFUSED
 };
@@ -63,8 +76,9 @@ static int option_cmp(const void *x, const void *y)
 /* A row's clause is its owner's, unless its name says another: "server/tls-upstream". */
 static void option_set(struct option *o, unsigned owner, const struct settings *s, const struct opt *row)
 {
-	*o = (struct option){ .name = row->unbound.name, .clause = s->clause, .kind = OPTION_ROW, .owner = owner,
-	                      .row = row };
+	*o = (struct option){
+		.name = row->unbound.name, .clause = s->clause, .kind = OPTION_ROW, .owner = owner, .row = row
+	};
 	const char *slash = strchr(row->unbound.name, '/');
 	if (slash == NULL)
 		return;
@@ -193,7 +207,7 @@ bool vocabulary_is_list(const char *name)
 	return o != NULL && o->dflt == NULL;
 }
 
-#define NEAR_MAX 40u   /* longest word worth a guess */
+#define NEAR_MAX 40u /* longest word worth a guess */
 
 /* Letters to insert, delete or exchange to get from a to b. */
 static unsigned distance(const char *a, const char *b)

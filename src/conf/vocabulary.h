@@ -1,5 +1,5 @@
-/* vocabulary: every option of unbound.conf that is known, from the rows of those who use them (plugin/opt.h) and the two
- * tables of those that nobody here uses: unbound_inert.def and unbound_refused.def. Made once a load. */
+/* vocabulary: every option of unbound.conf that is known, from the rows of those who use them (plugin/opt.h) and the
+ * two tables of those that nobody here uses: unbound_inert.def and unbound_refused.def. Made once a load. */
 #ifndef CONF_VOCABULARY_H
 #define CONF_VOCABULARY_H
 

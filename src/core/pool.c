@@ -152,6 +152,8 @@ static void server_text(const struct server *s, struct buf *to)
 static void say(const struct server *s, struct engine *e, const char *what)
 {
 	char line[CAUSE_MAX + 400];
+	if (effects_room(e->fx) == 0)
+		return;   /* said while a whole turn's effects are performed: not worth an end */
 	struct buf b = buf_on(line, sizeof(line));
 	buf_text(&b, "upstream ");
 	server_text(s, &b);

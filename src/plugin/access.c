@@ -3,9 +3,14 @@
 #include "base/assert.h"
 
 static const char *const actions[ACCESS_COUNT] = {
-	[ACCESS_DENY] = "deny", [ACCESS_REFUSE] = "refuse", [ACCESS_DENY_NON_LOCAL] = "deny_non_local",
-	[ACCESS_REFUSE_NON_LOCAL] = "refuse_non_local", [ACCESS_ALLOW] = "allow", [ACCESS_ALLOW_SETRD] = "allow_setrd",
-	[ACCESS_ALLOW_SNOOP] = "allow_snoop", [ACCESS_ALLOW_COOKIE] = "allow_cookie",
+	[ACCESS_DENY] = "deny",
+	[ACCESS_REFUSE] = "refuse",
+	[ACCESS_DENY_NON_LOCAL] = "deny_non_local",
+	[ACCESS_REFUSE_NON_LOCAL] = "refuse_non_local",
+	[ACCESS_ALLOW] = "allow",
+	[ACCESS_ALLOW_SETRD] = "allow_setrd",
+	[ACCESS_ALLOW_SNOOP] = "allow_snoop",
+	[ACCESS_ALLOW_COOKIE] = "allow_cookie",
 };
 
 /* ---- the trie ---- */
@@ -57,7 +62,8 @@ static void insert(struct access_table *t, const struct access_rule *r)
 		}
 		if (shared < n->bits) {
 			/* The rule's netblock, or the bits it shares, come above this node. */
-			uint32_t below = *at, above = node_new(t, key, shared, shared == bits ? r->action : ACCESS_NONE);
+			uint32_t below = *at,
+				 above = node_new(t, key, shared, shared == bits ? r->action : ACCESS_NONE);
 			t->nodes[above].child[bit_at(t->nodes[below].key, shared)] = below;
 			*at = above;
 			if (shared == bits)
@@ -91,7 +97,8 @@ static bool rule_add(struct access_table *t, const struct access_rule *r, struct
 {
 	if (t->nrules == t->rules_cap) {
 		uint32_t cap = t->rules_cap == 0 ? 16 : t->rules_cap * 2;
-		struct access_rule *rules = t->nrules >= ACCESS_RULES_MAX ? NULL : ARENA_ARRAY(a, struct access_rule, cap);
+		struct access_rule *rules =
+			t->nrules >= ACCESS_RULES_MAX ? NULL : ARENA_ARRAY(a, struct access_rule, cap);
 		if (rules == NULL)
 			return false;
 		if (t->nrules > 0)
@@ -113,11 +120,14 @@ void access_parse(void *self, const struct directive *d, struct arena *a, struct
 			r.action = (uint8_t)i;
 	if (r.action == ACCESS_NONE)
 		diag_error(diag, d->file, action->line, action->column,
-		           "'%s' is no access control action; expected deny, refuse, deny_non_local, refuse_non_local, allow, allow_setrd, "
-		           "allow_snoop or allow_cookie", action->text);
+		           "'%s' is no access control action; expected deny, refuse, deny_non_local, refuse_non_local, "
+		           "allow, allow_setrd, "
+		           "allow_snoop or allow_cookie",
+		           action->text);
 	else if (prefix_parse(span_text(net->text), &r.net) != OK)
 		diag_error(diag, d->file, net->line, net->column,
-		           "cannot parse access control address %s %s; expected IP or IP/BITS", net->text, action->text);
+		           "cannot parse access control address %s %s; expected IP or IP/BITS", net->text,
+		           action->text);
 	else if (!rule_add(t, &r, a))
 		diag_error(diag, d->file, net->line, net->column, "too many netblocks; expected at most %u",
 		           ACCESS_RULES_MAX);
@@ -140,7 +150,7 @@ void access_ready(void *self, struct arena *a, struct diag *diag)
 	(void)diag;
 	t->nodes = ARENA_ARRAY(a, struct access_node, 2 * (t->nrules + 2) + 1);
 	if (t->nodes == NULL)
-		return;   /* roots stay empty: everybody is refused */
+		return; /* roots stay empty: everybody is refused */
 	builtin_insert(t);
 	for (uint32_t i = 0; i < t->nrules; i++) {
 		insert(t, &t->rules[i]);

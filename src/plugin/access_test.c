@@ -18,8 +18,11 @@ static struct addr address(const char *text)
 static void rule(struct access_table *t, struct arena *a, struct diag *d, const char *net, const char *action)
 {
 	struct word args[2] = { { net, 1, 1 }, { action, 1, 9 } };
-	struct directive one = { .file = "-", .clause = "server", .word = { "access-control", 1, 1 }, .nargs = 2,
-	                         .args = arena_dup(a, args, sizeof(args)) };
+	struct directive one = { .file = "-",
+		                 .clause = "server",
+		                 .word = { "access-control", 1, 1 },
+		                 .nargs = 2,
+		                 .args = arena_dup(a, args, sizeof(args)) };
 	access_parse(t, &one, a, d);
 }
 
@@ -29,10 +32,17 @@ static void longest_netblock_counts(void **state)
 		const char *from;
 		enum access access;
 	} rows[] = {
-		{ "127.0.0.1", ACCESS_ALLOW }, { "::1", ACCESS_ALLOW }, { "127.0.0.9", ACCESS_DENY },
-		{ "10.1.2.3", ACCESS_ALLOW_SNOOP }, { "10.9.0.1", ACCESS_ALLOW }, { "11.0.0.1", ACCESS_REFUSE },
-		{ "10.1.9.1", ACCESS_REFUSE_NON_LOCAL }, { "2001:db8::1", ACCESS_ALLOW_COOKIE },
-		{ "2001:db8:1::1", ACCESS_DENY_NON_LOCAL }, { "2001:db9::1", ACCESS_REFUSE }, { "::", ACCESS_REFUSE },
+		{ "127.0.0.1", ACCESS_ALLOW },
+		{ "::1", ACCESS_ALLOW },
+		{ "127.0.0.9", ACCESS_DENY },
+		{ "10.1.2.3", ACCESS_ALLOW_SNOOP },
+		{ "10.9.0.1", ACCESS_ALLOW },
+		{ "11.0.0.1", ACCESS_REFUSE },
+		{ "10.1.9.1", ACCESS_REFUSE_NON_LOCAL },
+		{ "2001:db8::1", ACCESS_ALLOW_COOKIE },
+		{ "2001:db8:1::1", ACCESS_DENY_NON_LOCAL },
+		{ "2001:db9::1", ACCESS_REFUSE },
+		{ "::", ACCESS_REFUSE },
 	};
 	struct arena a;
 	struct diag d;
@@ -41,8 +51,8 @@ static void longest_netblock_counts(void **state)
 	diag_init(&d, &a);
 	rule(&t, &a, &d, "10.0.0.0/8", "deny");
 	rule(&t, &a, &d, "10.1.2.0/24", "allow_snoop");
-	rule(&t, &a, &d, "10.1.2.3/16", "refuse_non_local");   /* host bits count for nothing */
-	rule(&t, &a, &d, "10.0.0.0/8", "allow");               /* the last one of a netblock counts */
+	rule(&t, &a, &d, "10.1.2.3/16", "refuse_non_local"); /* host bits count for nothing */
+	rule(&t, &a, &d, "10.0.0.0/8", "allow");             /* the last one of a netblock counts */
 	rule(&t, &a, &d, "127.0.0.9", "deny");
 	rule(&t, &a, &d, "2001:db8::/32", "allow_cookie");
 	rule(&t, &a, &d, "2001:db8:1::/48", "deny_non_local");
@@ -173,7 +183,7 @@ static void every_action(void **state)
 		const char *action;
 		uint16_t flags;
 		enum proto proto;
-		uint8_t cookie;       /* bytes of one, valid from 16 on */
+		uint8_t cookie; /* bytes of one, valid from 16 on */
 		enum verdict verdict;
 		unsigned rcode;
 		bool truncated;
@@ -196,7 +206,9 @@ static void every_action(void **state)
 		struct scene s;
 		struct buf out;
 		unsigned rcode;
-		struct client c = { .proto = rows[i].proto, .flags = rows[i].flags, .cookie_valid = rows[i].cookie > 8 };
+		struct client c = { .proto = rows[i].proto,
+			            .flags = rows[i].flags,
+			            .cookie_valid = rows[i].cookie > 8 };
 		c.edns.present = true;
 		c.edns.cookie = span_of(cookie, rows[i].cookie);
 		assert_int_equal(ask(&s, rows[i].action, &c, &rcode, &out), rows[i].verdict);
@@ -212,8 +224,10 @@ static void every_action(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(longest_netblock_counts), cmocka_unit_test(bad_rules_are_told),
-		cmocka_unit_test(trie_agrees_with_a_list), cmocka_unit_test(every_action),
+		cmocka_unit_test(longest_netblock_counts),
+		cmocka_unit_test(bad_rules_are_told),
+		cmocka_unit_test(trie_agrees_with_a_list),
+		cmocka_unit_test(every_action),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

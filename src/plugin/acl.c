@@ -12,15 +12,11 @@ static enum judgement judge(const struct access_table *t, const struct client *c
 	case ACCESS_ALLOW_SETRD:
 	case ACCESS_ALLOW_SNOOP:
 	case ACCESS_DENY_NON_LOCAL:
-	case ACCESS_REFUSE_NON_LOCAL:
-		return LET_PASS;
-	case ACCESS_DENY:
-		return SAY_NOTHING;
+	case ACCESS_REFUSE_NON_LOCAL: return LET_PASS;
+	case ACCESS_DENY: return SAY_NOTHING;
 	case ACCESS_REFUSE:
-	case ACCESS_COUNT:
-		return SAY_REFUSED;
-	case ACCESS_ALLOW_COOKIE:
-		break;
+	case ACCESS_COUNT: return SAY_REFUSED;
+	case ACCESS_ALLOW_COOKIE: break;
 	}
 	/* A connection proves the address as a cookie does (RFC7873 5.2.3). */
 	if (c->proto != PROTO_UDP || c->cookie_valid)
@@ -31,7 +27,8 @@ static enum judgement judge(const struct access_table *t, const struct client *c
 static enum verdict fast_error(struct fast *f, unsigned rcode, int ede_code, const char *text)
 {
 	f->rcode = rcode;
-	return reply_error(f->reply, f->client, rcode, (struct reason){ ede_code, text }, f->out) == OK ? ANSWERED : DROP;
+	return reply_error(f->reply, f->client, rcode, (struct reason){ ede_code, text }, f->out) == OK ? ANSWERED
+	                                                                                                : DROP;
 }
 
 static enum verdict fast(const struct link *l, struct fast *f)
@@ -57,26 +54,30 @@ static enum verdict request(const struct link *l, struct query *q)
 	if (q->client == NULL)
 		return PASS;
 	switch (judge(l->self, q->client)) {
-	case LET_PASS:
-		break;
-	case SAY_NOTHING:
-		return DROP;
-	case SAY_REFUSED:
-		return query_fail(q, RCODE_REFUSED, 18, REFUSED_TEXT);
-	case SAY_BADCOOKIE:
-		return query_fail(q, RCODE_BADCOOKIE, -1, NULL);
+	case LET_PASS: break;
+	case SAY_NOTHING: return DROP;
+	case SAY_REFUSED: return query_fail(q, RCODE_REFUSED, 18, REFUSED_TEXT);
+	case SAY_BADCOOKIE: return query_fail(q, RCODE_BADCOOKIE, -1, NULL);
 	}
 	return PASS;
 }
 
 static const struct opt opts[] = {
-	{ .unbound = { "access-control", NULL }, CUSTOM, .parse = access_parse, .repeats = true,
+	{ .unbound = { "access-control", NULL },
+	  CUSTOM,
+	  .parse = access_parse,
+	  .repeats = true,
 	  .doc = "NETBLOCK ACTION: what clients of the netblock may do; the longest one counts. Actions: deny, refuse, "
 	         "allow, allow_setrd, allow_snoop, allow_cookie, deny_non_local, refuse_non_local." },
 };
 
 const struct plugin plugin_acl = {
-	.settings = { .name = "acl", .doc = "which clients may ask", .clause = "server",
-	              .size = sizeof(struct access_table), .opts = opts, .nopts = COUNT(opts), .ready = access_ready },
+	.settings = { .name = "acl",
+	              .doc = "which clients may ask",
+	              .clause = "server",
+	              .size = sizeof(struct access_table),
+	              .opts = opts,
+	              .nopts = COUNT(opts),
+	              .ready = access_ready },
 	.steps = { .request = request, .fast = fast },
 };

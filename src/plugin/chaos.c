@@ -2,7 +2,7 @@
 
 #include "plugin/plugin.h"
 
-#define TEXT_BYTES_MAX 255u   /* of one character-string (RFC1035 3.3) */
+#define TEXT_BYTES_MAX 255u /* of one character-string (RFC1035 3.3) */
 
 struct chaos {
 	bool hide_identity, hide_version, hide_anchors;
@@ -15,11 +15,9 @@ static const struct {
 	const char *name;
 	enum topic topic;
 } topics[] = {
-	{ "id.server", TOPIC_IDENTITY },   /* RFC4892 */
-	{ "hostname.bind", TOPIC_IDENTITY },
-	{ "version.server", TOPIC_VERSION },
-	{ "version.bind", TOPIC_VERSION },
-	{ "trustanchor.unbound", TOPIC_ANCHORS },
+	{ "id.server", TOPIC_IDENTITY }, /* RFC4892 */
+	{ "hostname.bind", TOPIC_IDENTITY }, { "version.server", TOPIC_VERSION },
+	{ "version.bind", TOPIC_VERSION },   { "trustanchor.unbound", TOPIC_ANCHORS },
 };
 
 static enum verdict answer_text(struct query *q, const char *text)
@@ -28,8 +26,11 @@ static enum verdict answer_text(struct query *q, const char *text)
 	size_t n = MIN(strlen(text), TEXT_BYTES_MAX);
 	bytes[0] = (uint8_t)n;
 	memcpy(bytes + 1, text, n);
-	struct rr rr = { .owner = q->question.name, .type = RR_TXT, .class = CLASS_CH, .rdata = span_of(bytes, 1 + n),
-	                 .section = SEC_ANSWER };
+	struct rr rr = { .owner = q->question.name,
+		         .type = RR_TXT,
+		         .class = CLASS_CH,
+		         .rdata = span_of(bytes, 1 + n),
+		         .section = SEC_ANSWER };
 	struct msg m = { .flags = FLAG_RA, .question = q->question, .rrs = &rr, .nrrs = 1 };
 	struct pack_conf conf = { .keep_flags = true, .origin = ORIGIN_LOCAL };
 	enum err err = packed_make(&q->arena, &q->question, &m, &conf, &q->answer);
@@ -38,19 +39,17 @@ static enum verdict answer_text(struct query *q, const char *text)
 
 static enum verdict answer(const struct chaos *c, struct query *q, enum topic topic)
 {
-	bool hidden = topic == TOPIC_IDENTITY ? c->hide_identity : topic == TOPIC_VERSION ? c->hide_version :
-	              c->hide_anchors;
+	bool hidden = topic == TOPIC_IDENTITY  ? c->hide_identity
+	              : topic == TOPIC_VERSION ? c->hide_version
+	                                       : c->hide_anchors;
 	if (hidden)
 		return query_fail(q, RCODE_REFUSED, -1, NULL);
 	switch (topic) {
-	case TOPIC_IDENTITY:
-		return answer_text(q, c->identity[0] != 0 || c->host == NULL ? c->identity : c->host);
-	case TOPIC_VERSION:
-		return answer_text(q, c->version[0] != 0 ? c->version : "signet " SIGNET_VERSION);
-	case TOPIC_ANCHORS:
-		break;
+	case TOPIC_IDENTITY: return answer_text(q, c->identity[0] != 0 || c->host == NULL ? c->identity : c->host);
+	case TOPIC_VERSION: return answer_text(q, c->version[0] != 0 ? c->version : "signet " SIGNET_VERSION);
+	case TOPIC_ANCHORS: break;
 	}
-	return query_fail(q, RCODE_NOERROR, -1, NULL);   /* no anchors: nothing is validated */
+	return query_fail(q, RCODE_NOERROR, -1, NULL); /* no anchors: nothing is validated */
 }
 
 static enum verdict request(const struct link *l, struct query *q)
@@ -81,19 +80,29 @@ void chaos_host(void *self, const char *host)
 #define T struct chaos
 
 static const struct opt opts[] = {
-	{ .unbound = { "hide-identity", "no" }, BOOL(T, hide_identity),
+	{ .unbound = { "hide-identity", "no" },
+	  BOOL(T, hide_identity),
 	  .doc = "Refuse to answer id.server and hostname.bind." },
-	{ .unbound = { "hide-version", "no" }, BOOL(T, hide_version),
+	{ .unbound = { "hide-version", "no" },
+	  BOOL(T, hide_version),
 	  .doc = "Refuse to answer version.server and version.bind." },
-	{ .unbound = { "hide-trustanchor", "no" }, BOOL(T, hide_anchors), .doc = "Refuse to answer trustanchor.unbound." },
-	{ .unbound = { "identity", "" }, TEXT(T, identity),
+	{ .unbound = { "hide-trustanchor", "no" },
+	  BOOL(T, hide_anchors),
+	  .doc = "Refuse to answer trustanchor.unbound." },
+	{ .unbound = { "identity", "" },
+	  TEXT(T, identity),
 	  .doc = "What id.server and hostname.bind say; empty is the host's name." },
-	{ .unbound = { "version", "" }, TEXT(T, version),
+	{ .unbound = { "version", "" },
+	  TEXT(T, version),
 	  .doc = "What version.server and version.bind say; empty is the program's version." },
 };
 
 const struct plugin plugin_chaos = {
-	.settings = { .name = "chaos", .doc = "who answers: id.server and its like", .clause = "server",
-	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts) },
+	.settings = { .name = "chaos",
+	              .doc = "who answers: id.server and its like",
+	              .clause = "server",
+	              .size = sizeof(T),
+	              .opts = opts,
+	              .nopts = COUNT(opts) },
 	.steps = { .request = request, .fast = fast },
 };

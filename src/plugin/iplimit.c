@@ -1,13 +1,13 @@
-/* iplimit: how many questions a second one client address may ask; more are dropped, one in `factor` is let through. The
- * counters stand in one fixed table that all workers share without locks: a client is a set of four words by keyed hash,
- * so that nobody can choose whom to push out. */
+/* iplimit: how many questions a second one client address may ask; more are dropped, one in `factor` is let through.
+ * The counters stand in one fixed table that all workers share without locks: a client has one of a set of four words,
+ * found by keyed hash, so that nobody can choose whom to push out. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
 #include "plugin/plugin.h"
 
 #define WAYS 4u
-#define TRIES_MAX 4u           /* to change a word that others change too; then the question is not counted */
+#define TRIES_MAX 4u /* to change a word that others change too; then the question is not counted */
 #define COUNT_MAX 0xffffu
 
 struct iplimit {
@@ -16,11 +16,11 @@ struct iplimit {
 	size_t bytes;
 };
 
-/* A word: 24 bits of the client's hash, 8 of the second last counted in, 16 counts of that second, 16 of the one before.
- * A client that comes back after exactly 256 seconds finds its old count, which does no harm. */
+/* A word: 24 bits of the client's hash, 8 of the second last counted in, 16 counts of that second, 16 of the one
+ * before. A client that comes back after exactly 256 seconds finds its old count, which does no harm. */
 struct live {
 	struct hash_key key;
-	size_t sets;               /* a power of two */
+	size_t sets; /* a power of two */
 	_Atomic uint64_t words[];
 };
 
@@ -133,21 +133,41 @@ static bool wanted(const void *self)
 #define T struct iplimit
 
 static const struct opt opts[] = {
-	{ .unbound = { "ip-ratelimit", "0" }, U32(T, limit), .min = 0, .max = COUNT_MAX - 1,
+	{ .unbound = { "ip-ratelimit", "0" },
+	  U32(T, limit),
+	  .min = 0,
+	  .max = COUNT_MAX - 1,
 	  .doc = "Questions a second from one client address; more are dropped. 0 is no limit." },
-	{ .unbound = { "ip-ratelimit-cookie", "0" }, U32(T, cookie_limit), .min = 0, .max = COUNT_MAX - 1,
+	{ .unbound = { "ip-ratelimit-cookie", "0" },
+	  U32(T, cookie_limit),
+	  .min = 0,
+	  .max = COUNT_MAX - 1,
 	  .doc = "The same for clients with a valid cookie, whose address is proved." },
-	{ .unbound = { "ip-ratelimit-factor", "10" }, U32(T, factor), .min = 0, .max = 1000000,
+	{ .unbound = { "ip-ratelimit-factor", "10" },
+	  U32(T, factor),
+	  .min = 0,
+	  .max = 1000000,
 	  .doc = "Over the limit one question in this many is let through; 0 none." },
-	{ .unbound = { "ip-ratelimit-backoff", "no" }, BOOL(T, backoff),
+	{ .unbound = { "ip-ratelimit-backoff", "no" },
+	  BOOL(T, backoff),
 	  .doc = "Over the limit until a whole second was below it." },
-	{ .unbound = { "ip-ratelimit-size", "4m" }, SIZE(T, bytes), .min = 64, .max = (int64_t)1 << 32,
+	{ .unbound = { "ip-ratelimit-size", "4m" },
+	  SIZE(T, bytes),
+	  .min = 64,
+	  .max = (int64_t)1 << 32,
 	  .doc = "Memory of the counters, 8 bytes for each client address." },
 };
 
 const struct plugin plugin_iplimit = {
-	.settings = { .name = "iplimit", .doc = "questions a second of one client", .clause = "server",
-	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts) },
+	.settings = { .name = "iplimit",
+	              .doc = "questions a second of one client",
+	              .clause = "server",
+	              .size = sizeof(T),
+	              .opts = opts,
+	              .nopts = COUNT(opts) },
 	.steps = { .request = request, .fast = fast },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted,
+	.live_text = live_text,
+	.live_make = live_make,
+	.live_free = live_free,
+	.wanted = wanted,
 };

@@ -1,12 +1,12 @@
-/* recursion: the border between local answers and those that must be asked for. It stands behind the plugins that answer
- * from what the configuration says: a client that may have no more ends here, and so does a question that does not want
- * recursion (RD clear, RFC1034 4.3.1), unless access-control lets the client read the cache so. */
+/* recursion: the border between local answers and those that must be asked for. It stands behind the plugins that
+ * answer from what the configuration says: a client that may have no more ends here, and so does a question that does
+ * not want recursion (RD clear, RFC1034 4.3.1), unless access-control lets the client read the cache so. */
 #include "plugin/access.h"
 
 #include "base/assert.h"
 
 struct recursion {
-	const struct access_table *table;   /* acl's */
+	const struct access_table *table; /* acl's */
 };
 
 static enum verdict judge(enum access access, uint16_t flags, unsigned *ret_ede, const char **ret_text)
@@ -15,18 +15,14 @@ static enum verdict judge(enum access access, uint16_t flags, unsigned *ret_ede,
 	*ret_text = "access-control lets this client have local data alone";
 	switch (access) {
 	case ACCESS_DENY:
-	case ACCESS_DENY_NON_LOCAL:
-		return DROP;
+	case ACCESS_DENY_NON_LOCAL: return DROP;
 	case ACCESS_REFUSE:
 	case ACCESS_REFUSE_NON_LOCAL:
-	case ACCESS_COUNT:
-		return ANSWERED;
+	case ACCESS_COUNT: return ANSWERED;
 	case ACCESS_ALLOW_SETRD:
-	case ACCESS_ALLOW_SNOOP:
-		return PASS;
+	case ACCESS_ALLOW_SNOOP: return PASS;
 	case ACCESS_ALLOW:
-	case ACCESS_ALLOW_COOKIE:
-		break;
+	case ACCESS_ALLOW_COOKIE: break;
 	}
 	*ret_ede = 20;
 	*ret_text = "not asked for recursion, and no local data holds the name";
@@ -76,7 +72,10 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 }
 
 const struct plugin plugin_recursion = {
-	.settings = { .name = "recursion", .doc = "which clients may have more than local data", .clause = "server",
+	.settings = { .name = "recursion",
+	              .doc = "which clients may have more than local data",
+	              .clause = "server",
 	              .size = sizeof(struct recursion) },
-	.steps = { .request = request, .fast = fast }, .joined = joined,
+	.steps = { .request = request, .fast = fast },
+	.joined = joined,
 };
