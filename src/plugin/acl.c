@@ -44,8 +44,10 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return fast_error(f, RCODE_BADCOOKIE, -1, NULL);
 	enum verdict v = fast_error(f, RCODE_REFUSED, 18, REFUSED_TEXT);
 	/* Who was to have a cookie and does not speak them is shown the way over TCP. */
-	if (v == ANSWERED && access_find(t, &f->client->from) == ACCESS_ALLOW_COOKIE)
+	if (v == ANSWERED && access_find(t, &f->client->from) == ACCESS_ALLOW_COOKIE) {
 		f->out->p[at + 2] |= FLAG_TC >> 8;
+		f->out->p[at + 3] |= FLAG_RA;
+	}
 	return v;
 }
 

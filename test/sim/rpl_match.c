@@ -427,7 +427,8 @@ static void put_options(const struct rpl_entry *e, const struct rpl_packet *q, s
 		if (subnet && code == OPTION_ECS && data.n >= ECS_OPTION_MIN && data.n <= sizeof(copy)) {
 			bool known = option_find(q->options, OPTION_ECS, &asked) && asked.n > 2;
 			memcpy(copy, data.p, data.n);
-			copy[3] = (uint8_t)((known ? asked.p[2] : data.p[2]) + (e->adjust >> ADJUST_increment_ecs_scope & 1));
+			copy[3] = (uint8_t)((known ? asked.p[2] : data.p[2]) +
+			                    (e->adjust >> ADJUST_increment_ecs_scope & 1));
 			data = span_of(copy, data.n);
 		}
 		if (!subnet || code == OPTION_ECS)
