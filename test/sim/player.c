@@ -912,11 +912,11 @@ static struct span read_file(struct arena *a, const char *file)
 	return span_of(bytes, n);
 }
 
-enum played play_file(const char *file, bool trace, struct buf *why)
+enum played play_file(const char *file, const struct play_how *how, struct buf *why)
 {
 	struct player *p = heap_new(sizeof(*p));
 	p->why = why;
-	p->trace = trace;
+	p->trace = how->trace;
 	arena_init(&p->arena, SCENARIO_ARENA);
 	arena_init(&p->conf, 8u << 20);
 	arena_init(&p->scratch, 16u << 20);
@@ -924,6 +924,8 @@ enum played play_file(const char *file, bool trace, struct buf *why)
 	enum rpl_found found = text.n == 0 ? RPL_UNREADABLE : rpl_read(&p->arena, text, &p->rpl, why);
 	if (text.n == 0)
 		buf_text(why, "cannot be read");
+	if (found == RPL_READ && *how->append != 0)
+		p->rpl.conf = arena_printf(&p->arena, "%s\n%s\n", p->rpl.conf, how->append);
 	if (found == RPL_READ && p->rpl.files) {
 		found = RPL_NOT_PLAYED;
 		buf_text(why, "it wants files beside the configuration");

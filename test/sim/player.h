@@ -7,7 +7,12 @@
 
 enum played { PLAYED_PASS, PLAYED_FAIL, PLAYED_SKIP };
 
-/* why: of a failure the first difference, of a skip what cannot be played. trace: print every packet and step. */
-enum played play_file(const char *file, bool trace, struct buf *why);
+struct play_how {
+	bool trace;                   /* print every packet and step */
+	const char *append;           /* more lines of configuration; "" none */
+};
+
+/* why: of a failure the first difference, of a skip what cannot be played. */
+enum played play_file(const char *file, const struct play_how *how, struct buf *why);
 
 #endif

@@ -1,5 +1,5 @@
 /* replay: plays scenarios in the .rpl format against the engine, in this process and without real time.
- *   replay [--json] [--trace] [--quiet] FILE...
+ *   replay [--json] [--trace] [--quiet] [--append LINE] FILE...
  * A line a file: PASS, FAIL or SKIP, its name, milliseconds, and of a failure the first difference. */
 #include <stdio.h>
 #include <string.h>
@@ -40,16 +40,23 @@ static void tell_json(const char *file, enum played result, double ms, const cha
 
 int main(int argc, char **argv)
 {
-	bool json = false, trace = false, quiet = false;
+	bool json = false, quiet = false;
+	char lines[2048] = "";
+	struct buf more = buf_on(lines, sizeof(lines));
+	struct play_how how = { .append = lines };
 	unsigned counts[3] = { 0 }, n = 0;
 	int i = 1;
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		json |= strcmp(argv[i], "--json") == 0;
-		trace |= strcmp(argv[i], "--trace") == 0;
+		how.trace |= strcmp(argv[i], "--trace") == 0;
 		quiet |= strcmp(argv[i], "--quiet") == 0;
+		if (strcmp(argv[i], "--append") == 0 && i + 1 < argc)
+			buf_printf(&more, "%s\n", argv[++i]);
 	}
+	buf_cstr(&more);
+	how.trace &= !json;
 	if (i == argc) {
-		fprintf(stderr, "usage: replay [--json] [--trace] [--quiet] FILE.rpl...\n");
+		fprintf(stderr, "usage: replay [--json] [--trace] [--quiet] [--append LINE] FILE.rpl...\n");
 		return 2;
 	}
 	double begun = milliseconds();
@@ -57,7 +64,7 @@ int main(int argc, char **argv)
 		char room[RPL_WHY];
 		struct buf why = buf_on(room, sizeof(room));
 		double from = milliseconds();
-		enum played result = play_file(argv[i], trace && !json, &why);
+		enum played result = play_file(argv[i], &how, &why);
 		double ms = milliseconds() - from;
 		counts[result]++;
 		const char *text = buf_cstr(&why);

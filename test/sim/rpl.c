@@ -213,7 +213,7 @@ static void read_question(struct reader *r, struct rpl_packet *p)
 	if (read_name(r, word, &q.name) != OK)
 		wrong(r, RPL_UNREADABLE, "expected a name, not", word);
 	word = next_word(&rest);
-	if (rest.n > 0 && class_from_text(word, &q.class) == OK)
+	while (rest.n > 0 && (class_from_text(word, &q.class) == OK || (word.p[0] >= '0' && word.p[0] <= '9')))
 		word = next_word(&rest);
 	if (is_word(word, "ANY"))
 		q.type = RR_ANY;
@@ -257,38 +257,77 @@ static bool read_bytes(struct reader *r, struct span rest, struct rr *rr)
 	return rr->rdata.p != NULL || n == 0;
 }
 
-/* A SOA may have more numbers than it has fields. */
-static struct span only_words(struct reader *r, struct span line, unsigned words)
+/* The first words of a line. */
+static struct span only_words(struct span line, unsigned words)
 {
 	struct span rest = line;
 	while (words-- > 0)
 		next_word(&rest);
-	(void)r;
 	return rest.n == 0 ? line : trimmed(span_of(line.p, (size_t)(rest.p - line.p)));
+}
+
+static int base64_digit(uint8_t c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c == 0 ? NULL : strchr(digits, c);
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* A signature that is no base64, or none at all: bogus on purpose. */
+static bool read_rrsig(struct reader *r, struct span line, struct span rest, struct rr *rr)
+{
+	struct rr_defaults defaults = { .origin = &r->origin, .ttl = r->ttl };
+	struct span fixed = only_words(rest, 8), data = span_from(rest, (size_t)(fixed.p + fixed.n - rest.p));
+	uint8_t room[4096];
+	struct buf b = buf_on(room, sizeof(room));
+	uint32_t bits = 0;
+	unsigned n = 0;
+	size_t column;
+	const char *text = arena_printf(r->arena, "%.*s AA==", (int)(fixed.p + fixed.n - line.p), (const char *)line.p);
+	if (text == NULL || rr_from_text(r->arena, span_text(text), &defaults, rr, &column) != OK)
+		return false;
+	buf_put(&b, rr->rdata.p, rr->rdata.n - 1);
+	for (size_t i = 0; i < data.n; i++) {
+		int v = base64_digit(data.p[i]);
+		if (v < 0)
+			continue;
+		bits = bits << 6 | (uint32_t)v;
+		n += 6;
+		if (n >= 8)
+			buf_u8(&b, (uint8_t)(bits >> (n -= 8)));
+	}
+	rr->rdata = arena_span(r->arena, buf_span(&b));
+	return buf_ok(&b);
+}
+
+/* A SOA may have more numbers than it has fields. */
+static bool read_text(struct reader *r, struct span line, struct span rest, struct rr *rr)
+{
+	struct rr_defaults defaults = { .origin = &r->origin, .ttl = r->ttl };
+	uint8_t *copy = arena_dup(r->arena, line.p, line.n);
+	uint16_t type = rr->type;
+	size_t column;
+	if (copy == NULL)
+		return false;
+	struct span text = span_of(copy, line.n);
+	for (size_t i = 0; type == RR_SOA && i < line.n; i++)
+		if (copy[i] == '(' || copy[i] == ')')
+			copy[i] = ' ';
+	if (type == RR_SOA) {
+		struct span data = only_words(span_from(text, (size_t)(rest.p - line.p)), 7);
+		text = span_of(copy, (size_t)(data.p + data.n - copy));
+	}
+	return rr_from_text(r->arena, text, &defaults, rr, &column) == OK ||
+	       (type == RR_RRSIG && read_rrsig(r, line, rest, rr));
 }
 
 static void read_rr(struct reader *r, struct rpl_packet *p)
 {
 	struct span line = before_any(r->line, ";"), rest = { 0 };
 	struct rr rr = { 0 };
-	size_t column;
-	bool ok = read_head(r, line, &rr, &rest) && read_bytes(r, rest, &rr);
-	if (!ok) {
-		struct rr_defaults defaults = { .origin = &r->origin, .ttl = r->ttl };
-		uint8_t *copy = arena_dup(r->arena, line.p, line.n);
-		for (size_t i = 0; copy != NULL && i < line.n; i++)
-			if (rr.type == RR_SOA && (copy[i] == '(' || copy[i] == ')'))
-				copy[i] = ' ';
-		struct span text = span_of(copy, line.n);
-		if (rr.type == RR_SOA) {
-			size_t head = (size_t)(rest.p - line.p);
-			struct span data = only_words(r, span_from(text, head), 7);
-			text = span_of(copy, (size_t)(data.p + data.n - copy));
-		}
-		if (copy == NULL || rr_from_text(r->arena, text, &defaults, &rr, &column) != OK) {
-			wrong(r, RPL_UNREADABLE, "not a record:", line);
-			return;
-		}
+	if (!(read_head(r, line, &rr, &rest) && read_bytes(r, rest, &rr)) && !read_text(r, line, rest, &rr)) {
+		wrong(r, RPL_UNREADABLE, "not a record:", line);
+		return;
 	}
 	rr.section = r->section;
 	struct rr *to = add_rr(r, p);
