@@ -97,7 +97,7 @@ static void wrong(struct reader *r, enum rpl_found found, const char *what, stru
 		return;
 	r->found = found;
 	buf_printf(r->why, "line %u: %s%s%.*s", r->nr, what, which.n > 0 ? " " : "", (int)MIN(which.n, 300),
-	           (const char *)which.p);
+	           which.p == NULL ? "" : (const char *)which.p);
 }
 
 static bool next_line(struct reader *r)
