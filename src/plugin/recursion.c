@@ -50,7 +50,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	size_t at = f->out->n;
 	if (reply_error(f->reply, f->client, RCODE_REFUSED, why, f->out) != OK)
 		return DROP;
-	f->out->p[at + 3] |= FLAG_RA;   /* to be had, had it been asked for */
+	if ((f->client->flags & FLAG_RD) == 0)
+		f->out->p[at + 3] |= FLAG_RA;   /* to be had, had it been asked for */
 	return ANSWERED;
 }
 
