@@ -4,6 +4,7 @@
 #include "proto/frame.h"
 
 #define LIMITS_MAX 64u   /* tcp-connection-limit statements looked at */
+#define REKEY_MS (DAY * SECOND)
 
 struct client_conn {
 	int fd;
@@ -29,6 +30,8 @@ struct conns {
 	size_t ndirty, dirty_cap;
 	const struct socket_conf *conf;
 	struct tls_context *tls;
+	uint8_t ticket_key[TLS_TICKET_KEY];
+	msec rekey_at;
 	uint32_t limited[LIMITS_MAX];
 	uint8_t read[READ_MAX], plain[READ_MAX], reply[MSG_MAX];
 };
@@ -39,6 +42,7 @@ struct conns *conns_new(struct serving *s)
 	c->s = s;
 	c->w = serving_worker(s);
 	slots_init(&c->slots, CLIENTS_CONN_MAX);
+	c->rekey_at = c->w->engine.now.ms;
 	return c;
 }
 
@@ -97,30 +101,6 @@ void conns_free(struct conns *c)
 	heap_pages_free(c, sizeof(*c));
 }
 
-void conns_enter(struct conns *c, const struct generation *g)
-{
-	if (c->conf != &g->model->listen)
-		memset(c->limited, 0, sizeof(c->limited));
-	c->conf = &g->model->listen;
-	for (uint32_t i = 0; i < c->slots.cap; i++) {
-		struct client_conn *k = c->slots.rows[i].what;
-		if (k != NULL)
-			k->limit = -1;
-	}
-	if (c->tls != NULL)
-		tls_context_free(c->tls);
-	c->tls = NULL;
-	if (g->tls_pem.n == 0)
-		return;
-	char text[TLS_TEXT_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	struct tls_server_conf conf = { .certificate = g->tls_pem, .key = g->tls_key, .alpn = "dot" };
-	c->tls = tls_server_context(&conf, &why);
-	ASSERT(c->tls != NULL);   /* main has made one of the same before */
-}
-
-/* ---- accepting ---- */
-
 /* Which limit counts this address: the longest prefix that holds it. */
 static int limit_of(const struct conns *c, const struct addr *from)
 {
@@ -132,6 +112,44 @@ static int limit_of(const struct conns *c, const struct addr *from)
 	}
 	return best;
 }
+
+/* A key a day for the tickets of TLS clients (attacks F6); all workers draw the same, so that a client is known to
+ * whichever has its next connection. True: it is a new one. */
+static bool rekey(struct conns *c)
+{
+	msec now = c->w->engine.now.ms, before = c->rekey_at;
+	for (; c->rekey_at <= now; c->rekey_at += REKEY_MS)
+		rng_fill(&c->w->tickets, c->ticket_key, sizeof(c->ticket_key));
+	return c->rekey_at != before;
+}
+
+void conns_enter(struct conns *c, const struct generation *g)
+{
+	c->conf = &g->model->listen;
+	memset(c->limited, 0, sizeof(c->limited));
+	for (uint32_t i = 0; i < c->slots.cap; i++) {
+		struct client_conn *k = c->slots.rows[i].what;
+		if (k == NULL)
+			continue;
+		k->limit = limit_of(c, &k->from);
+		if (k->limit >= 0)
+			c->limited[k->limit]++;
+	}
+	if (c->tls != NULL)
+		tls_context_free(c->tls);
+	c->tls = NULL;
+	if (g->tls_pem.n == 0)
+		return;
+	char text[TLS_TEXT_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	rekey(c);
+	struct tls_server_conf conf = { .certificate = g->tls_pem, .key = g->tls_key, .alpn = "dot",
+		                        .ticket_key = span_of(c->ticket_key, sizeof(c->ticket_key)) };
+	c->tls = tls_server_context(&conf, &why);
+	ASSERT(c->tls != NULL);   /* main has made one of the same before */
+}
+
+/* ---- accepting ---- */
 
 /* Full: the one that has been quiet for longest, and owes nothing, makes room. */
 static void make_room(struct conns *c)
@@ -176,21 +194,26 @@ static void conn_add(struct conns *c, const struct listener *l, int fd, const st
 	k->id = slots_add(&c->slots, k);
 	if (limit >= 0)
 		c->limited[limit]++;
-	if (l->what.tls)
+	if (l->what.tls) {
+		if (rekey(c))
+			tls_context_rekey(c->tls, span_of(c->ticket_key, sizeof(c->ticket_key)));
 		k->tls = tls_server_new(c->tls);
+	}
 	if (k->id == 0 || loop_add(&c->w->loop, fd, LOOP_READ, KIND_CLIENT, k->id) != OK)
 		conn_close(c, k);
 }
 
-void conns_accept(struct conns *c, const struct listener *l)
+bool conns_accept(struct conns *c, const struct listener *l)
 {
 	struct addr from, to;
 	int fd;
 	for (unsigned i = 0; i < STREAM_ACCEPTS_MAX; i++) {
-		if (stream_accept(&l->tcp[c->w->nr], &fd, &from, &to) != STREAM_ACCEPTED)
-			return;
+		enum stream_accept got = stream_accept(&l->tcp[c->w->nr], &fd, &from, &to);
+		if (got != STREAM_ACCEPTED)
+			return got != STREAM_FULL;
 		conn_add(c, l, fd, &from, &to);
 	}
+	return true;
 }
 
 /* ---- questions ---- */
@@ -207,13 +230,20 @@ static void question(struct conns *c, struct client_conn *k, struct span message
 	}
 	k->pending += c->w->engine.clients - before;
 	k->active = c->w->engine.now.ms;
+	k->slow = 0;   /* that was a whole message: the next one has its own time */
 }
 
-/* All whole messages that are here, as long as not too many are under way. */
+/* No more is taken in while too many questions are under way or too many answers wait to be read. */
+static bool busy(const struct client_conn *k)
+{
+	return k->pending >= CONN_PENDING_MAX || k->out.n >= CONN_OUT_FULL || k->doomed;
+}
+
+/* All whole messages that are here, as far as they are taken. */
 static void questions(struct conns *c, struct client_conn *k)
 {
 	struct span message;
-	while (k->pending < CONN_PENDING_MAX && !k->doomed && frame_next(&k->frame, &message)) {
+	while (!busy(k) && frame_next(&k->frame, &message)) {
 		question(c, k, message);
 		worker_relieve(c->w);
 	}
@@ -235,7 +265,7 @@ static void fed_tls(struct conns *c, struct client_conn *k, struct span bytes)
 {
 	tls_feed(k->tls, bytes);
 	size_t n;
-	while (!k->doomed && k->pending < CONN_PENDING_MAX && (n = tls_read(k->tls, c->plain, sizeof(c->plain))) > 0)
+	while (!busy(k) && (n = tls_read(k->tls, c->plain, sizeof(c->plain))) > 0)
 		fed(c, k, span_of(c->plain, n));
 	if (tls_keep(k->tls) != OK || tls_state(k->tls) == TLS_FAILED)
 		doom(c, k);
@@ -310,14 +340,12 @@ void conns_answered(struct conns *c, uint64_t conn, struct span reply)
 	mark(c, k);
 }
 
-/* Questions that waited because too many were under way. */
+/* Questions that were not taken before. */
 static void resume(struct conns *c, struct client_conn *k)
 {
-	if (k->pending >= CONN_PENDING_MAX || k->doomed)
-		return;
-	if (frame_waits(&k->frame))
+	if (!busy(k) && frame_waits(&k->frame))
 		fed(c, k, (struct span){ 0 });
-	if (k->tls != NULL && tls_waits(k->tls))
+	if (!busy(k) && k->tls != NULL && tls_waits(k->tls))
 		fed_tls(c, k, (struct span){ 0 });
 }
 
@@ -326,7 +354,7 @@ static bool write_all(struct client_conn *k, bool *ret_left)
 {
 	char text[128];
 	struct buf why = buf_on(text, sizeof(text));
-	if (k->tls != NULL && k->out.n > 0) {
+	if (k->tls != NULL && tls_state(k->tls) == TLS_OPEN && k->out.n > 0) {
 		if (tls_write(k->tls, queue_span(&k->out)) != OK)
 			return false;
 		queue_drop(&k->out, k->out.n);
@@ -362,9 +390,13 @@ static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
 
 static void flush(struct conns *c, struct client_conn *k)
 {
-	bool left = false;
-	resume(c, k);
-	bool good = write_all(k, &left) && !(k->doomed && k->tls == NULL);
+	bool left = false, full = true;
+	bool good = !k->writing || write_all(k, &left);
+	while (full && good && !left) {   /* each round takes what the one before left: what is kept is bounded */
+		resume(c, k);
+		full = k->out.n >= CONN_OUT_FULL;
+		good = write_all(k, &left);
+	}
 	if (!good || k->doomed || (k->ended && k->pending == 0 && !left) || !rewatch(c, k, left)) {
 		conn_close(c, k);
 		return;

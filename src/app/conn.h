@@ -8,6 +8,7 @@
 
 #define CONN_PENDING_MAX 100u        /* questions under way on one connection; reading stops until some are answered */
 #define CONN_OUT_MAX (256u * 1024u)  /* bytes the peer has not read; beyond, the connection is closed (attacks F2) */
+#define CONN_OUT_FULL (128u * 1024u) /* from here on no more questions are taken, until it has read some */
 #define CONN_SLOW_MS 5000            /* to send a whole message or to end a handshake (attacks F1) */
 
 struct conns;
@@ -15,7 +16,8 @@ struct conns;
 struct conns *conns_new(struct serving *s);
 void conns_free(struct conns *c);
 void conns_enter(struct conns *c, const struct generation *g);
-void conns_accept(struct conns *c, const struct listener *l);
+/* false: there are no descriptors for those who wait. */
+bool conns_accept(struct conns *c, const struct listener *l);
 void conns_event(struct conns *c, const struct loop_event *ev);
 /* Room for one reply, until the next call. */
 struct buf conns_room(struct conns *c);

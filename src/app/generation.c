@@ -4,6 +4,7 @@
 
 #include "base/heap.h"
 #include "io/file.h"
+#include "io/iface.h"
 #include "io/process.h"
 
 #define PEM_MAX (1u << 20)   /* a certificate chain or key file */
@@ -26,14 +27,15 @@ static struct listen_conf bind_conf(const struct socket_conf *c, const struct li
 	/* Addresses may come later than we do: the service starts before the network is up. */
 	return (struct listen_conf){ .addr = what->addr, .reuseport = true, .transparent = c->transparent,
 		                     .freebind = true, .rcvbuf = (uint32_t)c->rcvbuf,
-		                     .sndbuf = (uint32_t)c->sndbuf };
+		                     .sndbuf = (uint32_t)c->sndbuf, .dscp = (uint8_t)c->dscp,
+		                     .mss = (uint16_t)c->mss };
 }
 
 static enum err bind_all(struct listener *l, const struct socket_conf *c, unsigned workers, struct buf *why)
 {
 	struct listen_conf bc = bind_conf(c, &l->what);
 	l->has_udp = c->do_udp && !l->what.tls;
-	l->has_tcp = c->do_tcp || l->what.tls;
+	l->has_tcp = c->do_tcp;
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		l->udp[i].fd = l->tcp[i].fd = -1;
 	if (l->has_udp)
@@ -77,6 +79,35 @@ static enum err listener_take(struct registry *r, struct generation *g, const st
 	}
 	l->uses++;
 	g->listeners[g->nlisteners++] = l;
+	return OK;
+}
+
+/* An interface is all the addresses it has now. */
+static enum err listeners_take(struct registry *r, struct generation *g, const struct listen *what, unsigned workers,
+                               struct buf *why)
+{
+	const struct socket_conf *c = &g->model->listen;
+	struct addr found[LISTENS_MAX];
+	unsigned n = 1;
+	if (what->tls && g->tls_pem.n == 0)
+		return OK;   /* closed for want of a certificate, as the configuration's warning says */
+	found[0] = what->addr;
+	if (what->name != NULL)
+		n = iface_addrs(what->name, what->addr.port, found, LISTENS_MAX);
+	if (n == 0) {
+		buf_printf(why, "interface %s does not exist or has no address", what->name);
+		return ERR_WORLD;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct listen one = { .addr = found[i], .tls = what->tls };
+		if ((one.addr.family == ADDR_4 && !c->do_ip4) || (one.addr.family == ADDR_6 && !c->do_ip6))
+			continue;
+		if (g->nlisteners == LISTENS_MAX) {
+			buf_printf(why, "more than %u addresses to listen on", LISTENS_MAX);
+			return ERR_LIMIT;
+		}
+		TRY(listener_take(r, g, &one, workers, why));
+	}
 	return OK;
 }
 
@@ -163,10 +194,8 @@ static enum err read_tls(struct generation *g, struct buf *why)
 		tls |= c->listens[i].tls;
 	if (!tls)
 		return OK;
-	if (c->tls_pem == NULL || c->tls_key == NULL || *c->tls_pem == 0 || *c->tls_key == 0) {
-		buf_text(why, "DNS over TLS is asked for but tls-service-pem or tls-service-key is not given");
-		return ERR_NOTFOUND;
-	}
+	if (c->tls_pem == NULL || c->tls_key == NULL || *c->tls_pem == 0 || *c->tls_key == 0)
+		return OK;
 	TRY(file_read(c->tls_pem, PEM_MAX, &g->arena, &g->tls_pem, why));
 	return file_read(c->tls_key, PEM_MAX, &g->arena, &g->tls_key, why);
 }
@@ -186,8 +215,12 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 		buf_text(why, "cookie-secret: expected 32 hexadecimal digits");
 		err = ERR_SYNTAX;
 	}
+	if (model->listen.ports.list != NULL && model->listen.ports.n == 0) {
+		buf_text(why, "outgoing-port-avoid leaves no port to ask from");
+		err = ERR_RANGE;
+	}
 	for (unsigned i = 0; i < model->listen.nlistens && err == OK; i++)
-		err = listener_take(r, g, &model->listen.listens[i], workers, why);
+		err = listeners_take(r, g, &model->listen.listens[i], workers, why);
 	if (err == OK) {
 		lives_take(r, g);
 		return g;

@@ -22,7 +22,10 @@ static void put_out(struct logger *l, struct buf *out)
 	out->n = 0;
 	if (part.n == 0)
 		return;
-	if (l->file.fd >= 0 && file_log_write(&l->file, &part, 1, &why) == OK)
+	pthread_mutex_lock(&l->writing);
+	bool written = l->file.fd >= 0 && file_log_write(&l->file, &part, 1, &why) == OK;
+	pthread_mutex_unlock(&l->writing);
+	if (written)
 		return;
 	if (fwrite(part.p, 1, part.n, stderr) != part.n)
 		return;
@@ -70,18 +73,32 @@ static bool is_said(struct logger *l, const struct record *rec)
 	return false;
 }
 
+/* With verbosity: 0 only what somebody must act on is written; lines about questions were asked for by options. */
+static bool is_hushed(const struct logger *l, const struct record *rec)
+{
+	static const char *const loud[] = { "error: ", "warning: ", "fatal error: " };
+	if (rec->kind != RECORD_TEXT || !atomic_load(&l->quiet))
+		return false;
+	for (unsigned i = 0; i < COUNT(loud); i++)
+		if (rec->text_len >= strlen(loud[i]) &&
+		    memcmp(rec->name + rec->name_len, loud[i], strlen(loud[i])) == 0)
+			return false;
+	return true;
+}
+
 /* All records of one worker; how many. */
 static uint64_t drain(struct logger *l, unsigned worker, struct buf *out)
 {
 	const struct record_style *style = atomic_load(&l->style);
 	struct record_ring *r = &l->workers[worker].log;
+	unsigned thread = style->thread_id ? atomic_load(&l->workers[worker].thread_id) : worker;
 	uint64_t n = 0;
 	size_t size;
 	for (struct record *rec; (rec = ring_peek(&r->ring, &size)) != NULL; n++) {
 		if (out->cap - out->n < LINE_MAX)
 			flush(l, out);
-		if (!is_said(l, rec))
-			record_line(rec, style, worker, out);
+		if (!is_hushed(l, rec) && !is_said(l, rec))
+			record_line(rec, style, thread, out);
 		ring_done(&r->ring);
 	}
 	if (n > 0)
@@ -93,7 +110,10 @@ static void reopen(struct logger *l)
 {
 	char text[512];
 	struct buf why = buf_on(text, sizeof(text));
-	if (l->file.fd < 0 || file_log_reopen(&l->file, &why) == OK)
+	pthread_mutex_lock(&l->writing);
+	bool good = l->file.fd < 0 || file_log_reopen(&l->file, &why) == OK;
+	pthread_mutex_unlock(&l->writing);
+	if (good)
 		return;
 	logger_say(l, "error", "could not reopen the log, writing on to the old file: %s", buf_cstr(&why));
 }
@@ -138,6 +158,8 @@ void logger_stop(struct logger *l)
 void logger_say(struct logger *l, const char *level, const char *fmt, ...)
 {
 	char text[1024], line[1200];
+	if (atomic_load(&l->quiet) && (strcmp(level, "info") == 0 || strcmp(level, "notice") == 0))
+		return;
 	struct buf t = buf_on(text, sizeof(text)), out = buf_on(line, sizeof(line));
 	va_list ap;
 	va_start(ap, fmt);

@@ -25,8 +25,10 @@ struct logger {
 	const char *ident;                /* before a configuration is read */
 	_Atomic(const struct record_style *) style;   /* replaced by a reload; old ones stay till the end */
 	struct file_log file;             /* fd -1: standard error */
+	pthread_mutex_t writing;          /* file: main says its own, the thread writes and opens it anew */
 	bool syslog;
 	_Atomic bool stop, reopen;
+	_Atomic bool quiet;               /* verbosity: 0 */
 	char path[FILE_PATH_MAX];
 	struct said said[SAID_MAX];
 	unsigned nsaid;

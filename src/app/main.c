@@ -6,6 +6,8 @@
 #include "app/commands.h"
 #include "app/run.h"
 #include "base/attr.h"
+#include "base/heap.h"
+#include "conf/manual.h"
 
 struct command {
 	const char *name;
@@ -22,7 +24,7 @@ static const struct command commands[] = {
 	  "signet check --posture /etc/unbound/unbound.conf" },
 	{ "ask", command_ask, "[@SERVER] NAME [TYPE] [+trace]", "ask a question and show the answer",
 	  "signet ask --server 127.0.0.1 example.com AAAA" },
-	{ "help", command_help, "[COMMAND]", "this text", "signet help check" },
+	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration", "signet help options" },
 };
 
 static int command_unbound(int argc, char **argv);
@@ -110,8 +112,21 @@ static int command_unbound(int argc, char **argv)
 	return run_server(&f);
 }
 
+#define MANUAL_BYTES (256u * 1024u)
+
+static int help_options(void)
+{
+	struct buf b = buf_on(heap_new(MANUAL_BYTES), MANUAL_BYTES);
+	manual_options(&b);
+	fwrite(b.p, 1, b.n, stdout);
+	heap_free(b.p);
+	return fflush(stdout) == 0 ? 0 : 3;
+}
+
 static int command_help(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "options") == 0)
+		return help_options();
 	for (size_t i = 0; argc > 1 && i < COUNT(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return usage(stdout, &commands[i]);

@@ -15,6 +15,7 @@
 #include "io/process.h"
 #include "io/signals.h"
 
+#define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"   /* Debian's ca-certificates */
 #define STATUS_CONFIG 2
 #define STATUS_WORLD 3
 #define TICK_MS 200
@@ -32,6 +33,7 @@ struct server {
 	struct trust trust;
 	pthread_t trust_thread;
 	const char *ca_bundle;               /* of the first configuration; NULL none */
+	bool ca_system;                      /* and the system's authorities */
 	bool trusting;
 	struct logger logger;
 	struct httpd *httpd;
@@ -92,10 +94,7 @@ static void prepare_log(struct server *s, const struct model *m)
 	struct buf why = buf_on(text, sizeof(text));
 	const struct process_conf *p = &m->process;
 	struct logger *l = &s->logger;
-	const char *dir = p->directory == NULL ? "" : p->directory;
 	struct buf path = buf_on(l->path, sizeof(l->path));
-	if (*p->logfile != '/' && *p->logfile != 0 && *dir != 0)
-		buf_printf(&path, "%s/", dir);
 	buf_text(&path, p->logfile);
 	buf_cstr(&path);
 	if (*l->path == 0)
@@ -125,6 +124,7 @@ static void open_log(struct server *s)
 static void style_log(struct server *s, const struct model *m)
 {
 	const struct process_conf *p = &m->process;
+	atomic_store(&s->logger.quiet, p->verbosity + s->flags->verbose == 0);
 	struct record_style *st = ARENA_NEW(&s->arena, struct record_style);
 	if (st == NULL)
 		return;   /* after a thousand reloads the old style stays */
@@ -149,9 +149,11 @@ static void *trust_run(void *arg)
 	struct server *s = arg;
 	char text[TLS_TEXT_MAX];
 	struct buf why = buf_on(text, sizeof(text));
-	struct tls_store *store = tls_store_load(s->ca_bundle, &why);
+	struct tls_store *store = tls_store_load(s->ca_bundle != NULL ? s->ca_bundle : SYSTEM_BUNDLE, &why);
 	if (store == NULL)
 		logger_say(&s->logger, "error", "tls-cert-bundle: %s; no upstream can prove its name", buf_cstr(&why));
+	else if (s->ca_bundle != NULL && s->ca_system && tls_store_add(store, SYSTEM_BUNDLE, &why) != OK)
+		logger_say(&s->logger, "error", "tls-system-cert: %s", buf_cstr(&why));
 	atomic_store(&s->trust.store, store);
 	atomic_store(&s->trust.ready, true);
 	for (uint32_t i = 0; i < s->nworkers; i++)
@@ -163,9 +165,11 @@ static void *trust_run(void *arg)
 static void start_trust(struct server *s)
 {
 	const char *path = s->generation->model->process.ca_bundle;
+	s->ca_system = s->generation->model->process.ca_system;
 	/* A copy: a reload may let go of the configuration before the thread has read it. */
 	s->ca_bundle = path == NULL || *path == 0 ? NULL : arena_text(&s->arena, span_text(path));
-	s->trusting = s->ca_bundle != NULL && pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
+	bool any = s->ca_bundle != NULL || s->ca_system;
+	s->trusting = any && pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
 	if (!s->trusting)
 		atomic_store(&s->trust.ready, true);
 }
@@ -173,7 +177,8 @@ static void start_trust(struct server *s)
 static void make_workers(struct server *s, uint32_t n)
 {
 	struct hash_key key;
-	uint8_t random[32];
+	uint8_t random[32], tickets[32];
+	process_random(tickets);
 	process_random(random);
 	memcpy(key.k, random, sizeof(key.k));
 	process_random(random);
@@ -191,7 +196,9 @@ static void make_workers(struct server *s, uint32_t n)
 		w->inboxes = s->inboxes;
 		w->peers = s->workers;
 		w->trust = &s->trust;
+		rng_seed(&w->tickets, tickets);
 	}
+	explicit_bzero(tickets, sizeof(tickets));
 	s->logger.workers = s->workers;
 	s->logger.nworkers = n;
 }
@@ -444,7 +451,7 @@ static void greet(struct server *s)
 
 int run_server(const struct run_flags *f)
 {
-	struct server s = { .flags = f, .signals = -1 };
+	struct server s = { .flags = f, .signals = -1, .logger.writing = PTHREAD_MUTEX_INITIALIZER };
 	struct diag d;
 	process_tune_memory();
 	process_descriptors();

@@ -10,6 +10,7 @@ struct serving {
 	struct udp_in *in;
 	struct udp_out *out;
 	struct conns *conns;
+	bool paused;              /* connections are not accepted until the next housekeeping */
 	struct reply_conf reply;
 	uint16_t udp_size_max;
 };
@@ -37,9 +38,9 @@ struct worker *serving_worker(const struct serving *s)
 	return s->w;
 }
 
-unsigned serving_conns(const struct serving *s)
+bool serving_keeps(const struct serving *s)
 {
-	return conns_count(s->conns);
+	return s->paused || conns_count(s->conns) > 0;
 }
 
 /* ---- listeners ---- */
@@ -123,16 +124,20 @@ static void cookie_step(struct serving *s, struct client *c, enum client_sort *s
 	c->ncookie = COOKIE_CLIENT_BYTES + COOKIE_SERVER_BYTES;
 }
 
-/* What is no question gets its RCODE and no more. */
-static bool refuse(struct serving *s, const struct client *c, unsigned rcode, struct buf *out)
+/* What is no question gets its RCODE and no more; from those who may not ask, not even that. */
+static bool refuse(struct worker *w, struct fast *f, unsigned rcode)
 {
-	struct worker *w = s->w;
-	count_answer(&w->metrics, rcode);
-	if (reply_error(&s->reply, c, rcode, (struct reason){ -1, NULL }, out) != OK)
+	enum verdict v = engine_guard(f);
+	if (v == PASS && reply_error(f->reply, f->client, rcode, (struct reason){ -1, NULL }, f->out) == OK) {
+		f->rcode = rcode;
+		v = ANSWERED;
+	}
+	if (v != ANSWERED)
 		return false;
-	if (w->generation->chain->conf.log_replies) {
-		struct record_reply r = { rcode, false, out->n, 0 };
-		record_reply(&w->log, w->engine.now.wall, c, &r);
+	count_answer(&w->metrics, f->rcode);
+	if (f->chain->conf.log_replies) {
+		struct record_reply r = { f->rcode, false, f->out->n, 0 };
+		record_reply(&w->log, w->engine.now.wall, f->client, &r);
 	}
 	return true;
 }
@@ -147,14 +152,12 @@ bool serving_question(struct serving *s, struct client *c, struct span bytes, st
 	enum client_sort sort = client_read(c, bytes, s->udp_size_max, &rcode);
 	metrics_add(&w->metrics, by_proto[c->proto], 1);
 	cookie_step(s, c, &sort, &rcode);
-	if (sort != CLIENT_QUESTION) {
-		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
-		if (sort == CLIENT_DROP)
-			return false;
-		return refuse(s, c, rcode, out);
-	}
 	struct fast f = { .engine = &w->engine, .chain = w->generation->chain, .client = c, .out = out };
 	f.reply = &s->reply;
+	if (sort != CLIENT_QUESTION) {
+		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
+		return sort != CLIENT_DROP && refuse(w, &f, rcode);
+	}
 	enum verdict v = engine_fast(&f);
 	if (v == SLOW && engine_question(&w->engine, f.chain, f.place, c) == OK)
 		return false;
@@ -258,8 +261,22 @@ void serving_reply(struct serving *s, const struct query *q)
 void serving_accept(struct serving *s, uint32_t nr)
 {
 	struct listener *l = listener_nr(s, nr);
-	if (l != NULL && l->has_tcp)
-		conns_accept(s->conns, l);
+	if (l == NULL || !l->has_tcp || conns_accept(s->conns, l))
+		return;
+	/* Out of descriptors: who waits is told of again and again, and the loop would do nothing else. */
+	s->paused = loop_change(&s->w->loop, l->tcp[s->w->nr].fd, 0, KIND_TCP, l->nr) == OK;
+}
+
+/* Those that are no longer watched at all stay so. */
+static void accept_again(struct serving *s)
+{
+	const struct generation *g = s->w->generation;
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		const struct listener *l = g->listeners[i];
+		if (l->has_tcp)
+			(void)!loop_change(&s->w->loop, l->tcp[s->w->nr].fd, LOOP_READ, KIND_TCP, l->nr);
+	}
+	s->paused = false;
 }
 
 void serving_conn(struct serving *s, const struct loop_event *ev)
@@ -276,4 +293,6 @@ void serving_flush(struct serving *s)
 void serving_housekeeping(struct serving *s)
 {
 	conns_housekeeping(s->conns);
+	if (s->paused)
+		accept_again(s);
 }

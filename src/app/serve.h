@@ -21,9 +21,9 @@ void serving_conn(struct serving *s, const struct loop_event *ev);
 void serving_reply(struct serving *s, const struct query *q);
 /* Send what the turn has gathered. */
 void serving_flush(struct serving *s);
-/* Close what idles too long. */
+/* Close what idles too long, and listen again where there was no room. */
 void serving_housekeeping(struct serving *s);
-/* Connections at work. */
-unsigned serving_conns(const struct serving *s);
+/* Is there anything to keep house for? */
+bool serving_keeps(const struct serving *s);
 
 #endif

@@ -34,6 +34,7 @@ struct up_stream {
 struct asking {
 	struct worker *w;
 	struct ask_conf conf;
+	const struct socket_conf *from;   /* of the generation in service: outgoing-interface */
 	int *fds;                    /* of datagram questions, by the index in their id */
 	uint32_t nfds;
 	slot_id unsent[EFFECTS_MAX]; /* datagram questions that the network refused while effects were performed */
@@ -67,6 +68,16 @@ struct asking *asking_new(struct worker *w)
 }
 
 /* ---- datagrams ---- */
+
+/* One of the addresses of outgoing-interface, by chance, as whoever forges an answer has one thing more to guess. */
+static void draw_local(struct asking *a, uint8_t family)
+{
+	struct addr *to = family == ADDR_4 ? &a->conf.local4 : &a->conf.local6;
+	unsigned n = 0;
+	for (unsigned i = 0; i < a->from->noutgoing; i++)
+		if (a->from->outgoing[i].family == family && rng_below(&a->w->engine.rng, ++n) == 0)
+			*to = a->from->outgoing[i];
+}
 
 static void say(struct asking *a, const char *text)
 {
@@ -110,6 +121,7 @@ static void datagram_send(struct asking *a, const struct effect *fx)
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
 	int fd;
+	draw_local(a, fx->server->addr.family);
 	if (ask_open(&fx->server->addr, &a->conf, &a->w->engine.rng, &fd, &why) == OK) {
 		a->fds[i] = fd;
 		if (loop_add(&a->w->loop, fd, LOOP_READ, KIND_ASK, fx->socket) == OK && ask_send(fd, fx->bytes) == OK)
@@ -190,6 +202,32 @@ static void stream_drop(struct asking *a, struct up_stream *u)
 	heap_free(u);
 }
 
+static bool write_all(struct up_stream *u, bool *ret_left)
+{
+	char text[WHY_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	if (u->tls != NULL && tls_state(u->tls) == TLS_OPEN && u->out.n > 0) {
+		if (tls_write(u->tls, queue_span(&u->out)) != OK)
+			return false;
+		queue_drop(&u->out, u->out.n);
+	}
+	struct span bytes = u->tls != NULL ? tls_output(u->tls) : queue_span(&u->out);
+	size_t n = 0;
+	if (bytes.n > 0) {
+		enum stream_io io = stream_write(u->fd, bytes, &n, &why);
+		if (io == STREAM_BROKEN)
+			return false;
+		if (io != STREAM_OK)
+			n = 0;
+	}
+	if (u->tls != NULL)
+		tls_sent(u->tls, n);
+	else
+		queue_drop(&u->out, n);
+	*ret_left = n < bytes.n;
+	return true;
+}
+
 /* Gone, and the engine is told why. */
 static void stream_fail(struct asking *a, struct up_stream *u, enum closed_why why, const char *text)
 {
@@ -200,6 +238,8 @@ static void stream_fail(struct asking *a, struct up_stream *u, enum closed_why w
 
 static void stream_fail_tls(struct asking *a, struct up_stream *u)
 {
+	bool left;
+	(void)write_all(u, &left);   /* the alert, as far as the connection takes it at once (RFC8446 6.2) */
 	stream_fail(a, u, tls_fault(u->tls) == TLS_FAULT_AUTH ? CLOSED_AUTH : CLOSED_TLS, tls_text(u->tls));
 }
 
@@ -229,6 +269,7 @@ static void stream_connect_now(struct asking *a, struct up_stream *u)
 {
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
+	draw_local(a, u->server->addr.family);
 	const struct addr *local = u->server->addr.family == ADDR_4 ? &a->conf.local4 : &a->conf.local6;
 	u->state = UP_CONNECTING;
 	if (stream_connect(&u->server->addr, local, &u->fd, &why) != OK) {
@@ -388,32 +429,6 @@ void asking_event(struct asking *a, const struct loop_event *ev)
 
 /* ---- the end of a turn ---- */
 
-static bool write_all(struct up_stream *u, bool *ret_left)
-{
-	char text[WHY_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	if (u->tls != NULL && u->state == UP_OPEN && u->out.n > 0) {
-		if (tls_write(u->tls, queue_span(&u->out)) != OK)
-			return false;
-		queue_drop(&u->out, u->out.n);
-	}
-	struct span bytes = u->tls != NULL ? tls_output(u->tls) : queue_span(&u->out);
-	size_t n = 0;
-	if (bytes.n > 0) {
-		enum stream_io io = stream_write(u->fd, bytes, &n, &why);
-		if (io == STREAM_BROKEN)
-			return false;
-		if (io != STREAM_OK)
-			n = 0;
-	}
-	if (u->tls != NULL)
-		tls_sent(u->tls, n);
-	else
-		queue_drop(&u->out, n);
-	*ret_left = n < bytes.n;
-	return true;
-}
-
 static void flush(struct asking *a, struct up_stream *u)
 {
 	u->dirty = false;
@@ -495,12 +510,8 @@ void asking_trusted(struct asking *a)
 void asking_enter(struct asking *a, const struct generation *g)
 {
 	const struct socket_conf *c = &g->model->listen;
-	a->conf = (struct ask_conf){ 0 };
-	for (unsigned i = 0; i < c->noutgoing; i++) {
-		struct addr *to = c->outgoing[i].family == ADDR_4 ? &a->conf.local4 : &a->conf.local6;
-		if (to->family == ADDR_NONE)
-			*to = c->outgoing[i];
-	}
+	a->from = c;
+	a->conf = (struct ask_conf){ .ports = { c->ports.list, c->ports.n }, .dscp = (uint8_t)c->dscp };
 }
 
 void asking_free(struct asking *a)

@@ -224,9 +224,9 @@ static msec sleep_ms(const struct worker *w)
 {
 	bool changing = atomic_load(&w->left) != w->generation->number;
 	msec at = engine_deadline(&w->engine);
-	if (changing || serving_conns(w->serving) > 0)
+	if (changing || serving_keeps(w->serving))
 		at = MIN(at, w->housekeeping);
-	if (w->mail_left)
+	if (w->mail_left || w->fx.n > 0)   /* flushing may have written some */
 		return 0;
 	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
 }
@@ -257,6 +257,7 @@ static void turn(struct worker *w)
 void *worker_run(void *arg)
 {
 	struct worker *w = arg;
+	atomic_store(&w->thread_id, process_thread());
 	enter_next(w);   /* main has given it before the start; service may end before the first turn */
 	while (atomic_load(&w->stop) == WORKER_SERVES)
 		turn(w);

@@ -42,10 +42,12 @@ struct worker {
 	struct metrics metrics;
 	struct record_ring log;
 	struct trust *trust;
+	struct rng tickets;                  /* what the keys of TLS tickets are drawn from: alike in all workers */
 	struct serving *serving;             /* clients: app/serve.c */
 	struct asking *asking;               /* upstreams: app/upstreams.c */
 	_Atomic(struct generation *) next;   /* from main */
 	struct generation *generation;       /* in service here; older ones follow by .next until left */
+	_Atomic uint32_t thread_id;          /* the kernel's, for log lines */
 	_Atomic uint64_t left;               /* generations below this number are left */
 	_Atomic uint32_t waiting;            /* clients of ours that wait, as of the last turn */
 	_Atomic enum worker_stop stop;

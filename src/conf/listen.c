@@ -5,6 +5,8 @@
 #include "conf/value.h"
 
 #define TEXT_LISTS_MAX 65536u /* statements of one list */
+#define PORTS 65536u
+#define PORT_LOW 1024u        /* below are services; ports are drawn from here on */
 
 static void arg_error(const struct directive *d, unsigned arg, struct diag *diag, const char *what)
 {
@@ -67,6 +69,12 @@ static void limit_parse(void *self, const struct directive *d, struct arena *a, 
 		           "cannot parse tcp connection limit address %s %s; expected NETBLOCK NUMBER", d->args[0].text,
 		           d->args[1].text);
 }
+
+/* A statement about ports; a later one may take back what an earlier one said. */
+struct port_range {
+	uint16_t first, last;
+	bool avoid;
+};
 
 /* "53", "1024-65535". */
 static bool range_read(const struct directive *d, struct port_range *ret)
@@ -244,10 +252,37 @@ static void lists_ready(struct listening *l, struct arena *a)
 	for (unsigned i = 0; c->tcp_limits != NULL && i < l->limits.n; i++)
 		if (limit_read(l->limits.items[i], &c->tcp_limits[c->ntcp_limits]))
 			c->ntcp_limits++;
-	c->ports.list = ARENA_ARRAY(a, struct port_range, l->ports.n);
-	for (unsigned i = 0; c->ports.list != NULL && i < l->ports.n; i++)
-		if (range_read(l->ports.items[i], &c->ports.list[c->ports.n]))
-			c->ports.n++;
+}
+
+/* Ports of well-known reflectors: networks drop what comes from them. */
+static bool is_reflector(unsigned port)
+{
+	return port == 1900 || port == 3702 || port == 5353 || port == 5355 || port == 11211;
+}
+
+/* The ports that all statements leave. */
+static void ports_ready(struct listening *l, struct arena *a)
+{
+	if (l->ports.n == 0)
+		return;
+	bool *open = ARENA_ARRAY(a, bool, PORTS);
+	uint16_t *list = ARENA_ARRAY(a, uint16_t, PORTS);
+	if (open == NULL || list == NULL)
+		return;
+	for (unsigned port = PORT_LOW; port < PORTS; port++)
+		open[port] = !is_reflector(port);
+	struct port_range r;
+	for (unsigned i = 0; i < l->ports.n; i++) {
+		if (!range_read(l->ports.items[i], &r))
+			continue;   /* its error is said */
+		for (unsigned port = r.first; port <= r.last; port++)
+			open[port] = !r.avoid && port > 0;
+	}
+	struct port_list *p = &l->conf.ports;
+	for (unsigned port = 1; port < PORTS; port++)
+		if (open[port])
+			list[p->n++] = (uint16_t)port;
+	p->list = list;
 }
 
 static void ready(void *self, struct arena *a, struct diag *diag)
@@ -262,6 +297,11 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	listens_ready(l, a, diag);
 	outgoing_ready(l, a, diag);
 	lists_ready(l, a);
+	ports_ready(l, a);
+	if (!l->conf.do_tcp && l->conf.do_udp)
+		diag_warning(diag, NULL, 0, 0,
+		             "do-tcp: no closes TCP and TLS to clients; upstreams are still asked over TCP when "
+		             "an answer was cut or a clause wants it");
 	bool tls = false;
 	for (unsigned i = 0; i < l->conf.nlistens; i++)
 		tls = tls || l->conf.listens[i].tls;
@@ -305,8 +345,10 @@ static const struct opt opts[] = {
 	  .doc = "File with the certificates of the DNS-over-TLS service." },
 	{ .unbound = { "do-ip4", "yes" }, BOOL(L, conf.do_ip4), .doc = "Use IPv4, towards clients and upstreams." },
 	{ .unbound = { "do-ip6", "yes" }, BOOL(L, conf.do_ip6), .doc = "Use IPv6, towards clients and upstreams." },
-	{ .unbound = { "do-udp", "yes" }, BOOL(L, conf.do_udp), .doc = "Use UDP, towards clients and upstreams." },
-	{ .unbound = { "do-tcp", "yes" }, BOOL(L, conf.do_tcp), .doc = "Use TCP, towards clients and upstreams." },
+	{ .unbound = { "do-udp", "yes" },
+	  BOOL(L, conf.do_udp),
+	  .doc = "Use UDP, towards clients and upstreams; without it upstreams are asked over TCP." },
+	{ .unbound = { "do-tcp", "yes" }, BOOL(L, conf.do_tcp), .doc = "Serve clients over TCP and TLS." },
 	{ .unbound = { "incoming-num-tcp", "10" },
 	  U32(L, conf.tcp_clients),
 	  .min = 0,
@@ -332,20 +374,24 @@ static const struct opt opts[] = {
 	  .min = 0,
 	  .max = INT32_MAX,
 	  .doc = "Send buffer of the UDP sockets." },
-	{ .unbound = { "so-reuseport", "yes" },
-	  BOOL(L, conf.reuseport),
-	  .doc = "A socket of its own for each worker, so that the kernel spreads the load." },
 	{ .unbound = { "ip-transparent", "no" },
 	  BOOL(L, conf.transparent),
-	  .doc = "Listen on addresses that this machine does not have." },
-	{ .unbound = { "ip-freebind", "no" },
-	  BOOL(L, conf.freebind),
-	  .doc = "Listen on addresses that this machine does not have yet." },
+	  .doc = "Listen on addresses of other machines too (IP_TRANSPARENT)." },
+	{ .unbound = { "ip-dscp", "0" },
+	  U32(L, conf.dscp),
+	  .min = 0,
+	  .max = 63,
+	  .doc = "Traffic class (RFC2474) of answers to clients and of datagrams to upstreams." },
+	{ .unbound = { "tcp-mss", "0" },
+	  U32(L, conf.mss),
+	  .min = 0,
+	  .max = 65535,
+	  .doc = "Largest TCP segment towards clients; 0 is the kernel's choice." },
 	{ .unbound = { "outgoing-interface", NULL },
 	  CUSTOM,
 	  .parse = outgoing_parse,
 	  .repeats = true,
-	  .doc = "Address that questions to upstreams leave from." },
+	  .doc = "Address that questions to upstreams leave from; one of several is drawn for each." },
 	{ .unbound = { "outgoing-port-permit", NULL },
 	  CUSTOM,
 	  .parse = range_parse,

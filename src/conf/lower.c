@@ -89,7 +89,7 @@ static void anchor_check(struct lowering *w, const struct directive *d)
 	for (const struct directive *x = w->from->first; x != d; x = x->next)
 		if (strcmp(x->word.text, d->word.text) == 0 && strcmp(x->args[0].text, d->args[0].text) == 0) {
 			diag_warning(w->r->diag, d->file, d->word.line, d->word.column,
-			             "%s: %s is named again (%s line %u); it counts once", d->word.text,
+			             "%s: %s is named twice (before: %s line %u); it counts once", d->word.text,
 			             d->args[0].text, x->file, x->word.line);
 			return;
 		}

@@ -9,6 +9,7 @@
 #include "conf/tables.h"
 #include "plugin/chaos.h"
 
+#define PATH_BYTES_MAX 4096u
 #define HOST_MAX 256u                     /* of a host's name (POSIX), NUL included */
 #define MODEL_BYTES_MAX ((size_t)1 << 30) /* a blocklist of a million names takes a third of it */
 
@@ -140,8 +141,39 @@ static void tables_take(struct model *m, const struct lowered *l)
 		else if (in->settings == &upstreams_settings)
 			m->chain.conf = *(struct chain_conf *)in->self;
 	}
-	m->process.do_tcp_upstream = m->chain.conf.tcp_upstream;
-	m->chain.conf.edns_size = m->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
+	struct chain_conf *c = &m->chain.conf;
+	c->no_udp = !m->listen.do_udp;
+	c->no_ip4 = !m->listen.do_ip4;
+	c->no_ip6 = !m->listen.do_ip6;
+	c->edns_size = m->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
+}
+
+/* A file's name in full: what is relative is below directory:, and all is below chroot:, unless it says so itself. */
+static const char *path_full(struct model *m, const char *name)
+{
+	const struct process_conf *p = &m->process;
+	const char *dir = p->directory == NULL ? "" : p->directory;
+	size_t n = strlen(p->chroot);
+	if (name == NULL || name[0] == 0 || (n > 0 && strncmp(name, p->chroot, n) == 0))
+		return name;
+	if (name[0] != '/' && dir[0] == 0)
+		return name;
+	bool rooted = name[0] != '/' && n > 0 && strncmp(dir, p->chroot, n) == 0;
+	struct buf b = buf_on(arena_alloc(&m->arena, PATH_BYTES_MAX), PATH_BYTES_MAX);
+	if (b.p == NULL)
+		return name;
+	buf_printf(&b, "%s%s%s%s", rooted ? "" : p->chroot, name[0] == '/' ? "" : dir, name[0] == '/' ? "" : "/", name);
+	return buf_ok(&b) ? buf_cstr(&b) : name;
+}
+
+static void paths_ready(struct model *m)
+{
+	struct process_conf *p = &m->process;
+	p->logfile = path_full(m, p->logfile);
+	p->pidfile = path_full(m, p->pidfile);
+	p->ca_bundle = path_full(m, p->ca_bundle);
+	m->listen.tls_key = path_full(m, m->listen.tls_key);
+	m->listen.tls_pem = path_full(m, m->listen.tls_pem);
 }
 
 /* Lines about the whole configuration name its file. */
@@ -192,6 +224,7 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	if (diag->errors > 0)
 		return OK;
 	tables_take(m, &lowered);
+	paths_ready(m);
 	host_tell(m, &lowered);
 	chain_make(m, &lowered, diag);
 	return OK;

@@ -16,15 +16,10 @@ struct listen {
 	const char *name;          /* an interface instead of an address: addr has the port alone. NULL none */
 };
 
-struct port_range {
-	uint16_t first, last;
-	bool avoid;
-};
-
-/* In their order: a later one may take back what an earlier one said. */
-struct port_ranges {
-	struct port_range *list;
-	unsigned n;
+/* Ports that questions may leave from. */
+struct port_list {
+	const uint16_t *list;      /* NULL: those that are used without a word */
+	uint32_t n;
 };
 
 /* unbound.conf's options about sockets and clients. */
@@ -32,7 +27,7 @@ struct socket_conf {
 	struct listen *listens;
 	unsigned nlistens;
 	uint32_t port, tls_port;
-	bool do_ip4, do_ip6, do_udp, do_tcp, reuseport, freebind, transparent;
+	bool do_ip4, do_ip6, do_udp, do_tcp, transparent;
 	uint32_t tcp_clients;                 /* incoming-num-tcp, a worker */
 	uint32_t tcp_idle_ms;
 	size_t rcvbuf, sndbuf;
@@ -43,7 +38,8 @@ struct socket_conf {
 	unsigned noutgoing;
 	uint32_t clients_max;                 /* num-queries-per-thread */
 	uint32_t max_udp_size;
-	struct port_ranges ports;             /* outgoing-port-permit and -avoid */
+	struct port_list ports;               /* outgoing-port-permit and -avoid */
+	uint32_t dscp, mss;                   /* ip-dscp; tcp-mss, 0: the kernel's */
 };
 
 struct tcp_limit {
@@ -64,7 +60,6 @@ struct process_conf {
 	struct addr metrics;                  /* family ADDR_NONE: none */
 	bool cookies;                         /* answer-cookie */
 	const char *cookie_secret;            /* 32 hex digits, "" random */
-	bool do_tcp_upstream;
 };
 
 /* The settings of one owner as they were read: a table of src/conf, a plugin, or a plugin's part of one zone clause. */

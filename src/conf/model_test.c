@@ -101,7 +101,7 @@ static const struct {
 	{ "server: use-caps-for-id: yes\n use-caps-for-id: yes", 0, 1, "use-caps-for-id: has no effect" },
 	{ "server: use-caps-for-id: no", 0, 0, NULL },
 	{ "server: fake-sha1: yes fake-dsa: yes val-override-date: 20260101000000", 0, 3, NULL },
-	{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 2, "is named again (- line 1)" },
+	{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 2, "is named twice (before: - line 1)" },
 	{ "server: dlv-anchor: x low-rtt: 5 infra-lame-ttl: 9", 0, 0, NULL },
 	{ "server: response-ip: 10.0.0.0/8 deny", 1, 0, "is not supported, and without it" },
 	{ "server: proxy-protocol-port: 5000", 1, 0, "access control would judge the proxy" },
@@ -192,11 +192,11 @@ static void listens(void **state)
 	assert_false(addr_is_loopback(&m->listen.listens[0].addr));
 	drop(&l);
 	m = load(&l,
-	         "server: outgoing-port-avoid: 0-1023 outgoing-port-permit: 2000 tcp-connection-limit: 10.0.0.0/8 3\n"
+	         "server: outgoing-port-avoid: 0-65535 outgoing-port-permit: 2000-2002 outgoing-port-avoid: 2001\n"
+	         "tcp-connection-limit: 10.0.0.0/8 3\n"
 	         "signet: metrics: ::1@9153");
 	assert_int_equal(m->listen.ports.n, 2);
-	assert_true(m->listen.ports.list[0].avoid && m->listen.ports.list[0].last == 1023);
-	assert_int_equal(m->listen.ports.list[1].first, 2000);
+	assert_true(m->listen.ports.list[0] == 2000 && m->listen.ports.list[1] == 2002);
 	assert_int_equal(m->listen.tcp_limits[0].max, 3);
 	assert_int_equal(m->process.metrics.port, 9153);
 	drop(&l);

@@ -50,7 +50,14 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 		p->logfile = "";
 	if (p->cookie_secret == NULL)
 		p->cookie_secret = "";
-	if (n > 1 && p->chroot[n - 1] == '/')
+	bool trailing = n > 1 && p->chroot[n - 1] == '/';
+	if (n > 0 && !trailing)
+		diag_warning(diag, NULL, 0, 0,
+		             "chroot: files are taken below %s, but the root is not changed: rights are given up with "
+		             "username:, and systemd's RootDirectory= or ProtectSystem= hides the rest", p->chroot);
+	if (p->verbosity > 1)
+		diag_warning(diag, NULL, 0, 0, "verbosity: %u logs what 1 does; expected 0 or 1", p->verbosity);
+	if (trailing)
 		diag_error(diag, NULL, 0, 0,
 		           "chootdir %s has trailing slash '/' please remove.; expected chroot: without it", p->chroot);
 }
@@ -68,8 +75,10 @@ static const struct opt opts[] = {
 	  .doc = "User to become once the sockets are open; empty keeps the one that started the program." },
 	{ .unbound = { "directory", NULL },
 	  TEXT(P, conf.directory),
-	  .doc = "Working directory; names of files that are relative are relative to it." },
-	{ .unbound = { "chroot", "" }, TEXT(P, conf.chroot), .doc = "Directory to change the root to; empty none." },
+	  .doc = "What names of files that are relative are relative to." },
+	{ .unbound = { "chroot", "" },
+	  TEXT(P, conf.chroot),
+	  .doc = "Directory below which all files are; empty none." },
 	{ .unbound = { "pidfile", NULL }, TEXT(P, conf.pidfile), .doc = "File for the process id; empty none." },
 	{ .unbound = { "logfile", NULL },
 	  CUSTOM,
@@ -84,7 +93,7 @@ static const struct opt opts[] = {
 	  U32(P, conf.verbosity),
 	  .min = 0,
 	  .max = 5,
-	  .doc = "How much is logged: 0 errors, 1 operation, 2 more, 3 to 5 for finding faults." },
+	  .doc = "How much is logged: 0 errors and warnings alone, from 1 on what else happens too." },
 	{ .unbound = { "log-time-ascii", "no" },
 	  BOOL(P, conf.time_ascii),
 	  .doc = "Log local time in words instead of seconds since 1970." },
@@ -102,7 +111,7 @@ static const struct opt opts[] = {
 	  .doc = "File with the authorities that upstreams' certificates are checked against." },
 	{ .unbound = { "tls-system-cert", "no" },
 	  BOOL(P, conf.ca_system),
-	  .doc = "Trust the system's authorities too." },
+	  .doc = "Trust the authorities of Debian's ca-certificates too." },
 	{ .unbound = { "answer-cookie", "no" },
 	  BOOL(P, conf.cookies),
 	  .doc = "Give clients that speak DNS cookies one of ours (RFC7873, RFC9018)." },

@@ -30,6 +30,7 @@ struct steps {
 	enum verdict (*wake)(const struct link *l, struct query *q, const struct query *child);
 	/* A question still in its packet: PASS, ANSWERED (reply stands in f->out), DROP or SLOW. NULL: SLOW. */
 	enum verdict (*fast)(const struct link *l, struct fast *f);
+	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };
 
 /* A plugin in a chain: its code, its settings (const while serving) and what of it lives over reloads. */
@@ -49,6 +50,8 @@ struct chain_conf {
 	bool no_side_ns, side_ns;     /* iter-scrub-promiscuous; side_ns: clients are to see NS beside answers */
 	uint32_t pad_block;
 	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */
+	bool udp_upstream;            /* UDP towards upstreams even without do-udp */
+	bool no_udp, no_ip4, no_ip6;  /* do-udp, do-ip4, do-ip6 */
 	bool no_localhost;            /* never ask a server on loopback */
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;

@@ -539,3 +539,14 @@ enum verdict engine_fast(struct fast *f)
 	}
 	return SLOW;
 }
+
+enum verdict engine_guard(struct fast *f)
+{
+	enum verdict v = PASS;
+	for (f->place = 0; v == PASS && f->place < f->chain->n; f->place++) {
+		const struct link *l = &f->chain->links[f->place];
+		if (l->steps->guard)
+			v = l->steps->fast(l, f);
+	}
+	return v;
+}

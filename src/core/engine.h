@@ -104,5 +104,7 @@ struct fast {
 
 /* PASS never; ANSWERED, DROP or SLOW (then enter the chain at f->place). */
 enum verdict engine_fast(struct fast *f);
+/* For a packet that is no question: what the guards of the chain say of its sender. PASS, ANSWERED or DROP. */
+enum verdict engine_guard(struct fast *f);
 
 #endif

@@ -170,6 +170,15 @@ static unsigned live(const struct exchange *x)
 	return n;
 }
 
+/* Somebody has the question, and may yet answer it well. */
+static bool hopeful(const struct exchange *x)
+{
+	bool hope = false;
+	for (unsigned i = 0; i < x->n; i++)
+		hope |= x->attempts[i].live && !x->attempts[i].useless;
+	return hope && x->n < ATTEMPTS_MAX;
+}
+
 /* A server is asked one at a time (attacks A2): an older question to it gives way. */
 static void give_way(struct exchange *x, unsigned server)
 {
@@ -366,7 +375,10 @@ bool exchange_turn(struct exchange *x)
 		note_late(x);
 	if (!x->over && now >= x->deadline)
 		fail(x, ERR_TIMEOUT);
-	if (!x->over && now >= x->hedge) {
+	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->pool);
+	if (crowded) {
+		x->hedge = MIN(now + CROWDED_MS, x->deadline);
+	} else if (!x->over && now >= x->hedge) {
 		enum err err = ask_any(x);
 		if (err == ERR_SPACE)
 			x->hedge = MIN(now + FULL_WAIT_MS, x->deadline);

@@ -11,6 +11,7 @@
 #define EXCHANGE_LIFE_MS 4000      /* before its query's own end, so that the cause can be told */
 #define PATIENCE_AGAIN_MS 500      /* for a server that has our question on a stream already */
 #define PATIENCE_LAST_MS 1000      /* for datagrams under way when nobody more can be asked */
+#define CROWDED_MS 200             /* until a second question is tried for again, when there are many */
 #define PATIENCE_USELESS_MS 100    /* when each has answered, but to no use */
 #define STRAYS_TCP 3u              /* wrong ids on one socket before TCP is started beside it (attacks A7) */
 

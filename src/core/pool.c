@@ -10,6 +10,10 @@
 #define PATIENCE_MIN 320        /* a resolver behind the server may have to ask around: earlier is only more load */
 #define PATIENCE_MAX 400
 #define PATIENCE_ALONE 400      /* where there is no other server, asking early only doubles the load */
+#define HEDGES_MIN 64u          /* second questions a second */
+#define HEDGES_PART 8u          /* and one for so many first ones */
+#define PATIENCE_BUSY 5         /* times as long, for a server that is answering a burst */
+#define BUSY_PENDING 64u
 #define HANDSHAKE_TRIPS 3       /* round trips to an answer over a connection yet to be opened */
 #define OPEN_MS_MAX 3000        /* a connection not open by then is given up */
 #define STALL_MS_MAX 3000       /* questions out and not a byte back */
@@ -63,6 +67,8 @@ struct pool {
 	unsigned n;
 	msec due, used;
 	unsigned turn;                  /* the server whose turn is next when a turn had no room for all */
+	msec second;                    /* of the counts that follow */
+	uint32_t asked, asked_before, hedged;
 	struct engine *engine;
 	struct server servers[];
 };
@@ -239,6 +245,31 @@ void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *
 	server_failed(p, &p->servers[server], why, false);
 }
 
+/* Asking twice helps where one server is late. Where all are, because there is too much to do, it would make things
+ * worse: so a share of what is asked, no more. */
+bool pool_may_hedge(struct pool *p)
+{
+	msec second = p->engine->now.ms / SECOND;
+	if (p->second != second) {
+		p->second = second;
+		p->asked_before = p->asked;
+		p->asked = p->hedged = 0;
+	}
+	if (p->hedged >= HEDGES_MIN + (p->asked + p->asked_before) / HEDGES_PART)
+		return false;
+	p->hedged++;
+	return true;
+}
+
+/* It answers, and has much to do: asking others as well would only make more of it. */
+static bool is_busy(const struct pool *p, const struct server *s)
+{
+	unsigned pending = 0;
+	for (unsigned k = 0; k < STREAMS_MAX && s->streams[k] != NULL; k++)
+		pending += s->streams[k]->pending;
+	return pending > BUSY_PENDING && s->heard != 0 && p->engine->now.ms - s->heard < SILENT_MS;
+}
+
 msec pool_patience(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
@@ -247,7 +278,8 @@ msec pool_patience(const struct pool *p, unsigned server)
 		return PATIENCE_UNKNOWN;
 	msec trips = s->streamed && open_stream(s) == NULL ? HANDSHAKE_TRIPS : 1;
 	msec least = p->n == 1 ? PATIENCE_ALONE : PATIENCE_MIN;
-	return MIN(MAX((2 * s->srtt + 4 * s->var) * trips, least), PATIENCE_MAX);
+	msec patience = MIN(MAX((2 * s->srtt + 4 * s->var) * trips, least), PATIENCE_MAX);
+	return is_busy(p, s) ? patience * PATIENCE_BUSY : patience;
 }
 
 /* Expected ms to an answer: what decides who is asked. */
@@ -290,6 +322,7 @@ int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 	}
 	if (best == NEVER)
 		return -1;
+	p->asked++;
 	int found = -1;
 	uint32_t equals = 0;
 	for (unsigned i = 0; i < p->n; i++) {

@@ -60,6 +60,9 @@ bool pool_cause_is_auth(const struct pool *p, unsigned server);
 /* How long to wait for its answer before another is asked as well. */
 msec pool_patience(const struct pool *p, unsigned server);
 
+/* May a question that somebody has already be asked of another server as well? Counts as done. */
+bool pool_may_hedge(struct pool *p);
+
 /* Send a message (its id is replaced) on a stream to the server; the answer comes to exchange_reply under `token`.
  * returns OK | ERR_LIMIT its connections are full */
 enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, struct span message, struct token token)

@@ -160,6 +160,11 @@ unsigned process_cores(void)
 	return quota != 0 && quota < cores ? quota : cores;
 }
 
+uint32_t process_thread(void)
+{
+	return (uint32_t)gettid();
+}
+
 bool process_pin(unsigned n)
 {
 	cpu_set_t all, one;

@@ -27,6 +27,8 @@ void process_undumpable(void);
 
 /* Cores this process may use: affinity mask and cgroup quota (rounded up), at least 1. */
 unsigned process_cores(void);
+/* The kernel's number of the calling thread. */
+uint32_t process_thread(void);
 /* Stay on the n-th of the allowed cores; false: not allowed, harmless. */
 bool process_pin(unsigned n);
 /* One malloc heap for all threads, free pages back to the kernel early. */

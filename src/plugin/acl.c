@@ -81,5 +81,5 @@ const struct plugin plugin_acl = {
 	              .opts = opts,
 	              .nopts = COUNT(opts),
 	              .ready = access_ready },
-	.steps = { .request = request, .fast = fast },
+	.steps = { .request = request, .fast = fast, .guard = true },
 };

@@ -21,7 +21,7 @@ static struct {
 	unsigned asked, rcode;
 	uint32_t ttl;
 	enum err err;
-	bool own;
+	bool own, extra;
 	/* The client's last reply. */
 	unsigned replies;
 	struct msg reply;
@@ -53,8 +53,10 @@ static enum verdict server_wake(const struct link *l, struct query *q, const str
 	if (w.rcode == RCODE_NXDOMAIN)
 		rr = (struct rr){ .owner = name_root, .type = RR_SOA, .class = CLASS_IN, .ttl = w.ttl,
 			          .rdata = span_of(soa, sizeof(soa)), .section = SEC_AUTHORITY };
-	struct msg m = { .flags = FLAG_QR | FLAG_RA, .rcode = (uint16_t)w.rcode, .rrs = &rr,
-		         .nrrs = w.rcode == RCODE_NOERROR || w.rcode == RCODE_NXDOMAIN };
+	struct rr rrs[2] = { rr, rr };
+	rrs[1].section = SEC_ADDITIONAL;
+	struct msg m = { .flags = FLAG_QR | FLAG_RA, .rcode = (uint16_t)w.rcode, .rrs = rrs,
+		         .nrrs = (w.rcode == RCODE_NOERROR || w.rcode == RCODE_NXDOMAIN) + w.extra };
 	assert_int_equal(packed_make(&q->arena, &q->question, &m, &q->chain->conf.pack, &q->answer), OK);
 	return ANSWERED;
 }
@@ -261,6 +263,20 @@ static void clamps_are_seen(void **state)
 	assert_int_equal(w.reply.rrs[0].ttl, 100);
 }
 
+static void minimal_responses(void **state)
+{
+	w.extra = true;
+	start();
+	ask("www.example", 0);
+	pass(100);
+	assert_int_equal(w.reply.nrrs, 1);
+	set("minimal-responses", 0);
+	plugin_cache.joined(w.settings, &w.chain, &w.arena, NULL);
+	ask("two.example", 0);
+	pass(100);
+	assert_int_equal(w.reply.nrrs, 2);
+}
+
 static void original_ttls(void **state)
 {
 	set("serve-original-ttl", 1);
@@ -460,7 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(hits_age_and_end), T(equal_questions_are_one), T(zero_is_not_kept), T(denials_are_kept),
-		T(clamps_are_seen), T(original_ttls), T(prefetch),
+		T(clamps_are_seen), T(minimal_responses), T(original_ttls), T(prefetch),
 		T(failed_prefetch), T(rfc9520_failures_are_kept_for_a_while),
 		T(own_failures_are_not_kept), T(rfc8767_stale_after_the_timeout), T(stale_when_upstreams_fail),
 		T(a_failure_makes_stale_young_again), T(stale_at_once), T(ttl_reset),

@@ -8,8 +8,6 @@ static const struct opt opts[] = {
 	{ { NULL }, { "forward-host", NULL }, CUSTOM, 0, 0, "A server to ask, by address.", forwarding_host, true },
 	{ { NULL }, { "forward-tls-upstream", "no" }, BOOL(struct forwarding, tls), 0, 0,
 	  "Ask over TLS; there is no way back to clear text.", NULL, false },
-	{ { NULL }, { "forward-ssl-upstream", NULL }, BOOL(struct forwarding, tls), 0, 0,
-	  "Another name of forward-tls-upstream.", NULL, false },
 	{ { NULL }, { "forward-tcp-upstream", "no" }, BOOL(struct forwarding, tcp), 0, 0, "Ask over TCP.", NULL, false },
 	{ { NULL }, { "forward-first", "no" }, BOOL(struct forwarding, first), 0, 0,
 	  "When all servers fail, go on without them.", NULL, false },

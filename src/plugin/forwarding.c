@@ -24,6 +24,8 @@ enum verdict forwarding_request(const struct link *l, struct query *q)
 	const struct live *live = l->live;
 	if (!mine(f, q))
 		return PASS;
+	if (f->forbidden && !f->first)
+		return query_fail(q, RCODE_SERVFAIL, EDE_PROHIBITED, "no server of this zone may be asked");
 	if (f->group.n == 0)
 		return PASS;   /* a hole: these names are not forwarded */
 	enum err err = exchange_start(q, live->pools[q->engine->worker], &f->group, f->zone);
@@ -186,15 +188,20 @@ void forwarding_host(void *self, const struct directive *d, struct arena *a, str
 	           "%s: a server's name is not looked up; expected its address (with -addr)", d->word.text);
 }
 
-static bool forbidden(const struct chain_conf *c, const struct addr *a)
+/* The option that forbids to ask a server, or NULL. */
+static const char *forbidden(const struct chain_conf *c, const struct addr *a)
 {
+	if (c->no_ip4 && a->family == ADDR_4)
+		return "do-ip4: no";
+	if (c->no_ip6 && a->family == ADDR_6)
+		return "do-ip6: no";
 	if (c->no_localhost && addr_is_loopback(a))
-		return true;
+		return "do-not-query-localhost";
 	for (unsigned i = 0; i < c->nnever; i++) {
 		if (prefix_holds(&c->never[i], a))
-			return true;
+			return "do-not-query-address";
 	}
-	return false;
+	return NULL;
 }
 
 void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
@@ -203,7 +210,7 @@ void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct 
 	struct forwarding *f = self;
 	const struct chain_conf *c = &chain->conf;
 	f->group.tls = f->tls || c->tls_upstream;
-	f->group.tcp = f->tcp || c->tcp_upstream;
+	f->group.tcp = f->tcp || c->tcp_upstream || (c->no_udp && !c->udp_upstream);
 	unsigned kept = 0;
 	for (unsigned i = 0; i < f->group.n; i++) {
 		struct upstream u = f->group.servers[i];
@@ -213,13 +220,14 @@ void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct 
 		char text[ADDR_TEXT_MAX + 8];
 		struct buf b = buf_on(text, sizeof(text));
 		addr_port_text(&u.addr, &b);
-		if (forbidden(c, &u.addr)) {
-			diag_warning(diag, NULL, 0, 0,
-			             "'%s' for zone '%s' will not be asked: do-not-query-localhost or "
-			             "do-not-query-address forbids it", buf_cstr(&b), f->name_text);
+		const char *why = forbidden(c, &u.addr);
+		if (why != NULL) {
+			diag_warning(diag, NULL, 0, 0, "'%s' for zone '%s' will not be asked: %s forbids it",
+			             buf_cstr(&b), f->name_text, why);
 			continue;
 		}
 		f->group.servers[kept++] = u;
 	}
+	f->forbidden = kept == 0 && f->group.n > 0;
 	f->group.n = kept;
 }

@@ -12,6 +12,7 @@ struct forwarding {
 	struct upstream_group group;
 	bool first;                /* when all fail, go on without them */
 	bool no_cache;
+	bool forbidden;            /* it names servers, and none of them may be asked */
 	bool tls, tcp;             /* as the clause says */
 	const char *name_text;     /* for messages */
 };

@@ -165,7 +165,7 @@ const struct plugin plugin_iplimit = {
 	              .size = sizeof(T),
 	              .opts = opts,
 	              .nopts = COUNT(opts) },
-	.steps = { .request = request, .fast = fast },
+	.steps = { .request = request, .fast = fast, .guard = true },
 	.live_text = live_text,
 	.live_make = live_make,
 	.live_free = live_free,

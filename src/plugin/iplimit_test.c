@@ -122,10 +122,34 @@ static void strangers_push_out_strangers(void **state)
 	close_scene(&s);
 }
 
+/* Of 249 clients that used up their second, how many may ask again because they are forgotten. */
+static unsigned forgotten(uint64_t bytes)
+{
+	struct scene s;
+	struct live_env env = { .workers = 1 };
+	unsigned again = 0;
+	open_scene(&s, 1, 0);
+	plugin_iplimit.live_free(s.link.live);
+	set(&s, "ip-ratelimit-size", bytes);
+	s.link.live = plugin_iplimit.live_make(s.self, &env);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned host = 1; host < 250; host++)
+			again += let_through(&s, 1000, (uint8_t)host, false, 1) * round;
+	close_scene(&s);
+	return again;
+}
+
+static void memory_bounds_who_is_remembered(void **state)
+{
+	assert_int_equal(forgotten(4u << 20), 0);
+	assert_true(forgotten(256) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(limit_of_a_second), cmocka_unit_test(one_in_factor_passes),
+		cmocka_unit_test(limit_of_a_second), cmocka_unit_test(memory_bounds_who_is_remembered),
+		cmocka_unit_test(one_in_factor_passes),
 		cmocka_unit_test(backoff_waits_for_a_quiet_second),
 		cmocka_unit_test(clients_with_cookies_have_a_limit_of_their_own),
 		cmocka_unit_test(strangers_push_out_strangers),

@@ -127,6 +127,15 @@ static const char *data_wrong(enum err e, const char *text, size_t column)
 	return ended ? "Syntax error, the RR ends early" : "Syntax error, could not parse the RR's rdata";
 }
 
+/* Where Unbound says it is: behind a type that it does not know. */
+static size_t data_at(enum err e, const char *text, size_t column)
+{
+	if (e != ERR_NOTFOUND || column >= strlen(text))
+		return column;
+	column += strcspn(text + column, " \t");
+	return text[column] == 0 ? column : column + 1;
+}
+
 /* May the record stand at its name? In a redirect zone all names have the records of its own. */
 static bool fits(struct making *m, struct local_node *n, const struct rr *rr, const struct directive *d,
                  const char *text)
@@ -160,8 +169,8 @@ static void record_add(struct making *m, const struct directive *d, const char *
 	if (e != OK) {
 		m->full |= e == ERR_LIMIT;
 		diag_error(m->diag, d->file, d->args[0].line, d->args[0].column,
-		           "error parsing local-data at %zu '%s': %s; expected NAME [TTL] [CLASS] TYPE DATA", column,
-		           text, data_wrong(e, text, column));
+		           "error parsing local-data at %zu '%s': %s; expected NAME [TTL] [CLASS] TYPE DATA",
+		           data_at(e, text, column), text, data_wrong(e, text, column));
 		return;
 	}
 	rr.section = SEC_ANSWER;

@@ -352,7 +352,7 @@ static void errors_say_where(void **state)
 		{ "local-data", "example.com", NULL,
 		  "error parsing local-data at 11 'example.com': Syntax error, could not parse the RR's TTL; ", 20 },
 		{ "local-data", "example.com FOO 1", NULL,
-		  "error parsing local-data at 12 'example.com FOO 1': Syntax error, could not parse the RR's ty", 20 },
+		  "error parsing local-data at 16 'example.com FOO 1': Syntax error, could not parse the RR's ty", 20 },
 		{ "local-data", "example.com A 1.2.3", NULL,
 		  "error parsing local-data at 14 'example.com A 1.2.3': ", 20 },
 		{ "local-data", "a.localhost A 1.2.3.4", NULL,

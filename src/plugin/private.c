@@ -1,6 +1,7 @@
-/* private: addresses of one's own network do not come from the internet. Whoever may answer for a name of his own could
- * point it at a machine behind the user's firewall, and a browser would talk to it for him (DNS rebinding). Addresses in
- * the networks given are taken out of what upstreams say, before it is kept; names below a private-domain may have them.
+/* private: addresses of one's own network do not come from the internet. Whoever may answer for a name of his own
+ * could point it at a machine behind the user's firewall, and a browser would talk to it for him (DNS rebinding).
+ * Addresses in the networks given are taken out of what upstreams say, before it is kept; names below a private-domain
+ * may have them.
  * What the configuration itself says is answered above this place and passes untouched.
  * A set that loses an address keeps its signatures, so who validates it finds it altered, as with Unbound. */
 #include "plugin/plugin.h"

@@ -8,8 +8,6 @@ static const struct opt opts[] = {
 	  forwarding_addr, true },
 	{ { NULL }, { "stub-host", NULL }, CUSTOM, 0, 0, "An authoritative server, by address.", forwarding_host, true },
 	{ { NULL }, { "stub-tls-upstream", "no" }, BOOL(struct forwarding, tls), 0, 0, "Ask over TLS.", NULL, false },
-	{ { NULL }, { "stub-ssl-upstream", NULL }, BOOL(struct forwarding, tls), 0, 0,
-	  "Another name of stub-tls-upstream.", NULL, false },
 	{ { NULL }, { "stub-tcp-upstream", "no" }, BOOL(struct forwarding, tcp), 0, 0, "Ask over TCP.", NULL, false },
 	{ { NULL }, { "stub-first", "no" }, BOOL(struct forwarding, first), 0, 0,
 	  "When all servers fail, go on without them.", NULL, false },

@@ -202,6 +202,25 @@ static void flood_of_domains(void **state)
 	assert_int_equal(passed(1000, "victim.com", 10), 0);
 }
 
+/* Of 500 domains that used up their second, how many go on because they are forgotten. */
+static unsigned forgotten(uint64_t bytes)
+{
+	unsigned again = 0;
+	set("ratelimit-size", bytes);
+	begin(1, 0);
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < 500; i++)
+			again += passed(1000, arena_printf(&arena, "d%u.com", i), 1) * round;
+	return again;
+}
+
+static void memory_bounds_what_is_remembered(void **state)
+{
+	assert_int_equal(forgotten(4u << 20), 0);
+	plugin_zonelimit.live_free(chain.links[0].live);
+	assert_true(forgotten(1024) > 0);
+}
+
 static void wanted_with_a_limit(void **state)
 {
 	begin(0, 10);
@@ -216,7 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(limit_of_a_second), T(registered_domains), T(one_in_factor), T(backoff), T(exceptions),
-		T(flood_of_domains), T(wanted_with_a_limit),
+		T(flood_of_domains), T(memory_bounds_what_is_remembered), T(wanted_with_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,8 @@ struct tls_store;
 /* The certificates of one PEM file. Any thread; slow.
  * returns  NULL: why holds one line (no such file, no certificate in it) */
 struct tls_store *tls_store_load(const char *path, struct buf *why) MUST_CHECK;
+/* One more file into the same store. */
+enum err tls_store_add(struct tls_store *s, const char *path, struct buf *why) MUST_CHECK;
 /* The same from memory, for tests and embedded bundles. */
 struct tls_store *tls_store_parse(struct span pem, struct buf *why) MUST_CHECK;
 /* How many certificates. */

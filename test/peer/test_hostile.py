@@ -1,15 +1,18 @@
 """What would end the program, stop it, or make it say what it must not: bursts into a dead network, clients that do
 not read, strangers, configurations that forbid."""
 import os
+import resource
 import signal
 import socket
+import ssl
 import struct
+import threading
 import time
 
 import pytest
 
 from ask import ask, burst, frames, packet, rcode, send, stream
-from ns import wait_for
+from ns import service_user
 from server import Server
 
 NOWHERE = "2001:db8:dead::1"
@@ -31,6 +34,12 @@ forward-zone:
 \tname: "."
 \tforward-addr: 1.1.1.1
 """
+
+
+def cpu_of(pid):
+    """Seconds of processor time so far."""
+    with open(f"/proc/{pid}/stat") as f:
+        return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def message(name, ident=7, rrtype="A"):
@@ -127,3 +136,94 @@ def test_a_busy_stream_is_not_a_slow_one(world):
             time.sleep(0.1)
             sock.sendall(one[9:] + one[:9])
             assert len(frames(sock, 1)) == 1
+
+
+def dot_conf(world, threads):
+    """DNS over TLS for the world's own clients, with a certificate that stands at hand."""
+    pem = (world.keys / "cloudflare.pem").read_text()
+    world.write("/etc/unbound/dot.pem", pem)
+    os.chown(world.path("/etc/unbound/dot.pem"), *service_user())
+    return PLAIN.format(local="no", more="interface: 127.0.0.1@853\n\ttls-port: 853\n\t"
+                        "tls-service-pem: /etc/unbound/dot.pem\n\ttls-service-key: /etc/unbound/dot.pem").replace(
+                            "num-threads: 1", f"num-threads: {threads}")
+
+
+def tls_client(world, context, session=None):
+    sock = stream(world, port=853)
+    return context.wrap_socket(sock, server_hostname="cloudflare-dns.com", session=session)
+
+
+@pytest.mark.ours("each thread knows its own tickets alone")
+def test_every_thread_knows_a_tls_client_again(world):
+    Server(world, dot_conf(world, 4), file="dot.conf")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    session, known = None, 0
+    for i in range(24):
+        with tls_client(world, context, session) as sock:
+            sock.sendall(message("www.site.com"))
+            assert len(frames(sock, 1)) == 1
+            known += sock.session_reused
+            session = sock.session
+    assert known == 23
+
+
+@pytest.mark.ours("not tried")
+def test_no_descriptors_is_no_reason_to_spin(world):
+    """Who waits for a connection waits on; the program sleeps meanwhile, and takes it when it can."""
+    server = Server(world, PLAIN.format(local="no", more="username: \"\""), file="plain.conf")
+    assert rcode(ask(world, "www.site.com")) == "NOERROR"
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4, limits[1]))
+    with stream(world) as sock:
+        sock.sendall(message("www.site.com"))
+        time.sleep(1.2)     # the kernel keeps an empty connection back for a second
+        before = cpu_of(server.pid)
+        time.sleep(1.5)
+        used = cpu_of(server.pid) - before
+        assert used < 0.5
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+        assert len(frames(sock, 1)) == 1
+
+
+@pytest.mark.ours("not tried")
+def test_a_false_host_is_told_why(world):
+    """The alert goes out before the connection ends (RFC8446 6.2): the host hears more than a lost connection."""
+    with world.net(world.outside), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        world.ip(world.outside, [world.address("add", "1.1.1.9")])
+        listener.bind(("1.1.1.9", 853))
+        listener.listen(8)
+        listener.settimeout(10)
+        conf = ('server:\n\tinterface: 127.0.0.1\n\ttls-cert-bundle: /etc/ssl/certs/ca-certificates.crt\nforward-zone:\n'
+                '\tname: "."\n\tforward-tls-upstream: yes\n\tforward-addr: 1.1.1.9@853#cloudflare-dns.com\n')
+        Server(world, conf, file="tls.conf")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(world.keys / "wrong.pem")
+        asker = threading.Thread(target=ask, args=(world, "www.site.com"), kwargs={"timeout": 3})
+        asker.start()
+        sock, _ = listener.accept()
+        with pytest.raises(ssl.SSLError, match="alert"), context.wrap_socket(sock, server_side=True) as tls:
+            tls.settimeout(5)
+            tls.recv(1)
+        asker.join()
+
+
+def test_a_reload_forgets_no_connection(world):
+    """Connections from before a reload count toward tcp-connection-limit after it."""
+    server = Server(world, PLAIN.format(local="no", more="tcp-connection-limit: 127.0.0.1/32 2"), file="limit.conf")
+
+    def answered(sock):
+        try:
+            sock.sendall(message("www.site.com"))
+        except OSError:
+            return False
+        return len(frames(sock, 1)) == 1
+    with stream(world) as one, stream(world) as two:
+        assert answered(one) and answered(two)
+        server.hup()
+        server.wait_log("configuration reloaded")
+        assert answered(one) and answered(two)
+        with stream(world) as three:
+            assert not answered(three)
+        with stream(world, source="127.0.0.2") as other:
+            assert answered(other)
