@@ -152,7 +152,8 @@ static void name_servers_beside_an_answer(void **state)
 		const char *answer, *kept;
 		uint16_t rcode;
 	} cases[] = {
-		{ "www.example. 300 IN A 192.0.2.1\n", "0 A www.example. 1 NS example. 1 RRSIG example. 2 A ns.example. ", 0 },
+		{ "www.example. 300 IN A 192.0.2.1\n",
+		  "0 A www.example. 1 NS example. 1 RRSIG example. 2 A ns.example. ", 0 },
 		{ "", "1 SOA example. ", RCODE_NXDOMAIN },
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -1,6 +1,6 @@
 """A peer's scenarios, which are not part of this tree: where ../shared/scenarios is there (or SCENARIOS names such a
-folder), each is played twice, in-process and against the program itself, and must end as test/scenario/expected.txt says.
-A scenario that begins to pass is as much a finding as one that begins to fail.
+folder), each is played twice, in-process and against the program itself, and must end as test/scenario/expected.txt
+says. A scenario that begins to pass is as much a finding as one that begins to fail.
 
   test_scenarios.py --write        write expected.txt anew from what happens now; reasons written by hand stay
   test_scenarios.py --counts       how many pass, by category, without those that SERVFAIL to everything passes too
