@@ -86,8 +86,11 @@ sim: debug
 	test -x $(DEBUG)/test/sim/sim
 	$(DEBUG)/test/sim/sim --seeds $(N) --seed $(SEED)
 
+# Our own, and with RPL=DIR those of a peer's test-suite in that folder, in-process: milliseconds each.
 scenarios: debug
 	meson test -C $(DEBUG) --no-rebuild --suite scenario --print-errorlogs
+	test -z "$(RPL)" || find "$(RPL)" -name '*.rpl' -print0 -o -name '*.crpl' -print0 | sort -z | \
+		xargs -0 -n 1000 $(DEBUG)/test/sim/replay --quiet
 
 torture: debug
 	meson test -C $(DEBUG) --no-rebuild --suite torture --print-errorlogs

@@ -48,6 +48,7 @@ struct chain_conf {
 	uint32_t edns_size;           /* told to upstreams (RFC6891) */
 	bool no_dnssec_ok;            /* do not ask for signatures */
 	bool pad_queries;             /* RFC8467, over TLS */
+	bool no_side_ns, side_ns;     /* iter-scrub-promiscuous; side_ns: clients are to see NS beside answers */
 	uint32_t pad_block;
 	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */
 	bool udp_upstream;            /* UDP towards upstreams even without do-udp */

@@ -312,7 +312,7 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 		return;
 	}
 	struct scrubbed kept;
-	enum err err = scrub_msg(&q->arena, &q->question, x->zone, m, &kept);
+	enum err err = (q->chain->conf.side_ns ? scrub_msg_ns : scrub_msg)(&q->arena, &q->question, x->zone, m, &kept);
 	if (err != OK || kept.kind == SCRUB_REFERRAL || kept.kind == SCRUB_LAME) {
 		refuse(x, a, "nothing that answers the question");
 		return;

@@ -17,7 +17,7 @@ struct scrub {
 	const struct msg *m;
 	uint8_t *keep;                    /* one a record of m: 0, or 1 + the hop of the chain it stands at */
 	uint8_t hop;                      /* 1 + the hop at hand */
-	bool answered;
+	bool answered, side_ns;           /* side_ns: keep NS beside an answer */
 	unsigned nnames, nsets, nmade;
 	struct name names[SCRUB_CNAMES_MAX + 1];
 	struct set sets[SETS_MAX];
@@ -229,6 +229,25 @@ static bool keep_delegation(struct scrub *s)
 	return true;
 }
 
+/* NS beside an answer, of one zone at or above the name asked for. */
+static void keep_side_ns(struct scrub *s)
+{
+	const struct rr *first = NULL;
+	unsigned n = 0;
+	for (size_t i = 0; i < s->m->nrrs && n < SCRUB_NS_MAX; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_AUTHORITY || rr->class != s->q->class || rr->type != RR_NS ||
+		    !name_below(rr->owner, s->zone) || !name_below(s->q->name, rr->owner) ||
+		    (first != NULL && !name_eq(first->owner, rr->owner)))
+			continue;
+		first = first != NULL ? first : rr;
+		s->keep[i] = s->hop;
+		n++;
+	}
+	if (first != NULL)
+		set_add(s, first->owner, RR_NS, SEC_AUTHORITY);
+}
+
 /* Does a kept MX, SRV or NS record name `owner`? */
 static bool is_target(const struct scrub *s, struct name owner)
 {
@@ -301,6 +320,8 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 		return SCRUB_LAME;
 	if (s->answered) {
 		keep_proofs(s);
+		if (s->side_ns)
+			keep_side_ns(s);
 		return SCRUB_POSITIVE;
 	}
 	if (!name_below(s->final, s->zone) || s->nnames > SCRUB_CNAMES_MAX) {
@@ -362,35 +383,55 @@ static enum err gather(struct scrub *s, struct scrubbed *ret)
 	return OK;
 }
 
+static void begin(struct scrub *s, struct arena *a, const struct question *q, struct name zone, const struct msg *m)
+{
+	memset(s, 0, offsetof(struct scrub, names));
+	s->arena = a;
+	s->q = q;
+	s->zone = zone;
+	s->final = q->name;
+	s->m = m;
+	s->hop = 1;
+}
+
+static enum err run(struct scrub *s, struct scrubbed *ret)
+{
+	const struct msg *m = s->m;
+	if (m->nrrs > MSG_RRS_MAX)
+		return ERR_LIMIT;
+	s->keep = ARENA_ARRAY(s->arena, uint8_t, m->nrrs + 1);
+	if (s->keep == NULL)
+		return ERR_LIMIT;
+	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
+		TRY(walk_answer(s));
+	struct scrubbed to = { .msg = *m };
+	to.kind = judge(s, &to.msg.rcode);
+	to.final = s->final;
+	if (to.kind == SCRUB_LAME) {
+		memset(s->keep, 0, m->nrrs * sizeof(s->keep[0]));
+		s->nmade = 0;
+	} else {
+		keep_rrsigs(s);
+		keep_additional(s);
+	}
+	TRY(gather(s, &to));
+	*ret = to;
+	return OK;
+}
+
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret)
 {
 	struct scrub s;
-	memset(&s, 0, offsetof(struct scrub, names));
-	s.arena = a;
-	s.q = q;
-	s.zone = zone;
-	s.final = q->name;
-	s.m = m;
-	if (m->nrrs > MSG_RRS_MAX)
-		return ERR_LIMIT;
-	s.hop = 1;
-	s.keep = ARENA_ARRAY(a, uint8_t, m->nrrs + 1);
-	if (s.keep == NULL)
-		return ERR_LIMIT;
-	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
-		TRY(walk_answer(&s));
-	struct scrubbed to = { .msg = *m };
-	to.kind = judge(&s, &to.msg.rcode);
-	to.final = s.final;
-	if (to.kind == SCRUB_LAME) {
-		memset(s.keep, 0, m->nrrs * sizeof(s.keep[0]));
-		s.nmade = 0;
-	} else {
-		keep_rrsigs(&s);
-		keep_additional(&s);
-	}
-	TRY(gather(&s, &to));
-	*ret = to;
-	return OK;
+	begin(&s, a, q, zone, m);
+	return run(&s, ret);
+}
+
+enum err scrub_msg_ns(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
+                      struct scrubbed *ret)
+{
+	struct scrub s;
+	begin(&s, a, q, zone, m);
+	s.side_ns = true;
+	return run(&s, ret);
 }

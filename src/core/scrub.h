@@ -4,6 +4,7 @@
  *
  * answer      records on the alias chain from the question's name, in the zone; a DNAME's CNAME as computed here
  * authority   SOA at or above the final name; NSEC and NSEC3 of the zone; NS and DS of a delegation, in referrals alone
+ *             (in scrub_msg_ns also the NS beside an answer)
  * additional  addresses of the MX, SRV and NS targets kept, in the zone
  * everywhere  RRSIGs over what is kept; nothing of another class */
 #ifndef CORE_SCRUB_H
@@ -38,5 +39,9 @@ struct scrubbed {
  * cost    at most SCRUB_CNAMES_MAX + SCRUB_EXTRA_MAX looks at each record */
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret) MUST_CHECK;
+/* The same, and beside an answer the name servers of a zone at or above the name asked for, for clients to see: nothing
+ * may be learnt from them (iter-scrub-promiscuous: no; CVE-2025-11411). */
+enum err scrub_msg_ns(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
+                      struct scrubbed *ret) MUST_CHECK;
 
 #endif

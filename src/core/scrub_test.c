@@ -145,6 +145,34 @@ static void what_belongs_stays(void **state)
 	}
 }
 
+/* iter-scrub-promiscuous: no. One zone's, at or above the name, and never beside a denial. */
+static void name_servers_beside_an_answer(void **state)
+{
+	static const struct {
+		const char *answer, *kept;
+		uint16_t rcode;
+	} cases[] = {
+		{ "www.example. 300 IN A 192.0.2.1\n",
+		  "0 A www.example. 1 NS example. 1 RRSIG example. 2 A ns.example. ", 0 },
+		{ "", "1 SOA example. ", RCODE_NXDOMAIN },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		arena_init(&arena, 1u << 20);
+		struct question q = text_question(&arena, "www.example", RR_A);
+		struct msg m = text_msg(&arena, &q, cases[i].answer,
+		                        "other.example. 300 IN NS ns.example.\nexample. 300 IN NS ns.example.\n"
+		                        SIG("example.", "NS") ". 300 IN NS ns.victim.\n");
+		text_add(&arena, &m, SEC_ADDITIONAL, "ns.example. 300 IN A 192.0.2.2\nns.victim. 300 IN A 6.6.6.6\n");
+		if (cases[i].rcode != 0)
+			text_add(&arena, &m, SEC_AUTHORITY, "example. 300 IN SOA a. b. 1 2 3 4 5\n");
+		m.rcode = cases[i].rcode;
+		struct scrubbed s;
+		assert_int_equal(scrub_msg_ns(&arena, &q, name_root, &m, &s), OK);
+		assert_string_equal(summary(&s.msg), cases[i].kept);
+		arena_free(&arena);
+	}
+}
+
 static void long_chains_are_clipped(void **state)
 {
 	arena_init(&arena, 1u << 20);
@@ -180,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_belongs_stays),
+		cmocka_unit_test(name_servers_beside_an_answer),
 		cmocka_unit_test(long_chains_are_clipped),
 		cmocka_unit_test(signatures_are_bounded),
 	};

@@ -186,16 +186,16 @@ static void every_action(void **state)
 		uint8_t cookie; /* bytes of one, valid from 16 on */
 		enum verdict verdict;
 		unsigned rcode;
-		bool truncated;
+		bool recursion, truncated;
 	} rows[] = {
 		{ "deny", FLAG_RD, PROTO_UDP, 0, DROP },
 		{ "refuse", FLAG_RD, PROTO_UDP, 0, ANSWERED, RCODE_REFUSED },
 		{ "allow", FLAG_RD, PROTO_UDP, 0, PASS },
-		{ "allow", 0, PROTO_UDP, 0, ANSWERED, RCODE_REFUSED },
+		{ "allow", 0, PROTO_UDP, 0, ANSWERED, RCODE_REFUSED, true },
 		{ "allow_setrd", 0, PROTO_UDP, 0, PASS },
 		{ "allow_snoop", 0, PROTO_UDP, 0, PASS },
-		{ "allow_cookie", FLAG_RD, PROTO_UDP, 0, ANSWERED, RCODE_REFUSED, true },
-		{ "allow_cookie", FLAG_RD, PROTO_UDP, 8, ANSWERED, RCODE_BADCOOKIE },
+		{ "allow_cookie", FLAG_RD, PROTO_UDP, 0, ANSWERED, RCODE_REFUSED, true, true },
+		{ "allow_cookie", FLAG_RD, PROTO_UDP, 8, ANSWERED, RCODE_BADCOOKIE, true },
 		{ "allow_cookie", FLAG_RD, PROTO_UDP, 24, PASS },
 		{ "allow_cookie", FLAG_RD, PROTO_TCP, 0, PASS },
 		{ "deny_non_local", FLAG_RD, PROTO_UDP, 0, DROP },
@@ -218,6 +218,7 @@ static void every_action(void **state)
 		assert_true(out.n >= MSG_HEADER);
 		assert_int_equal(FLAGS_RCODE(get_u16(out.p + 2)), rows[i].rcode & 15);
 		assert_int_equal((get_u16(out.p + 2) & FLAG_TC) != 0, rows[i].truncated);
+		assert_int_equal((get_u16(out.p + 2) & FLAG_RA) != 0, rows[i].recursion);
 	}
 }
 

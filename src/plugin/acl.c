@@ -40,12 +40,14 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return PASS;
 	if (j == SAY_NOTHING)
 		return DROP;
-	if (j == SAY_BADCOOKIE)
-		return fast_error(f, RCODE_BADCOOKIE, -1, NULL);
-	enum verdict v = fast_error(f, RCODE_REFUSED, 18, REFUSED_TEXT);
+	bool cookie = access_find(t, &f->client->from) == ACCESS_ALLOW_COOKIE;
+	enum verdict v = j == SAY_BADCOOKIE ? fast_error(f, RCODE_BADCOOKIE, -1, NULL)
+		: fast_error(f, RCODE_REFUSED, 18, REFUSED_TEXT);
 	/* Who was to have a cookie and does not speak them is shown the way over TCP. */
-	if (v == ANSWERED && access_find(t, &f->client->from) == ACCESS_ALLOW_COOKIE)
+	if (v == ANSWERED && cookie && j != SAY_BADCOOKIE)
 		f->out->p[at + 2] |= FLAG_TC >> 8;
+	if (v == ANSWERED && cookie)
+		f->out->p[at + 3] |= FLAG_RA;
 	return v;
 }
 

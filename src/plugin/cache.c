@@ -225,6 +225,8 @@ static void store_failure(const struct link *l, const struct query *q, struct fo
 	const struct caching *s = l->self;
 	msec now = q->engine->now.ms, life = FAILURE_MS_MIN;
 	enum state state = judge(s, old, now);
+	if (s->ttl_reset && s->serve_expired && state == ABSENT && old->n > 0 && !is_failure(&old->answer.packed))
+		state = STALE;   /* however long it has been so */
 	if (old->n > 0 && is_failure(&old->answer.packed)) {
 		msec before = old->meta.expires - old->meta.stored;
 		if (now < old->meta.expires + FAILURE_MS_MAX)
@@ -280,6 +282,7 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	(void)diag;
 	struct pack_conf *p = &chain->conf.pack;
 	p->minimal = s->minimal;
+	chain->conf.side_ns = !s->minimal && !chain->conf.no_side_ns;
 	p->ttl_min = s->original_ttl ? 0 : s->ttl_min;
 	p->ttl_max = s->original_ttl ? UINT32_MAX : s->ttl_max;
 	p->negative_min = s->original_ttl ? 0 : s->negative_min > 0 ? s->negative_min : s->ttl_min;

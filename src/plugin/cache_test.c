@@ -417,6 +417,25 @@ static void stale_when_upstreams_fail(void **state)
 	assert_int_equal(w.reply.rcode, RCODE_SERVFAIL);
 }
 
+static void a_failure_makes_stale_young_again(void **state)
+{
+	set("serve-expired", 1);
+	set("serve-expired-ttl", 10);
+	set("serve-expired-ttl-reset", 1);
+	start();
+	ask("www.example", 0);
+	pass(400000);           /* its 300 seconds and the 10 are long over */
+	w.own = true;
+	w.rcode = RCODE_SERVFAIL;
+	w.err = ERR_UPSTREAM;
+	assert_false(ask("www.example", 0));
+	pass(100);
+	assert_int_equal(w.reply.rcode, RCODE_NOERROR);
+	assert_int_equal(w.reply.edns.ede[0].code, 3);
+	assert_true(ask("www.example", 0));
+	assert_int_equal(w.reply.edns.ede[0].code, 3);
+}
+
 static void stale_at_once(void **state)
 {
 	set("serve-expired", 1);
@@ -460,7 +479,7 @@ int main(void)
 		T(clamps_are_seen), T(minimal_responses), T(original_ttls), T(prefetch),
 		T(failed_prefetch), T(rfc9520_failures_are_kept_for_a_while),
 		T(own_failures_are_not_kept), T(rfc8767_stale_after_the_timeout), T(stale_when_upstreams_fail),
-		T(stale_at_once), T(ttl_reset),
+		T(a_failure_makes_stale_young_again), T(stale_at_once), T(ttl_reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,12 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return v;
 	f->rcode = RCODE_REFUSED;
 	struct reason why = { (int)ede, text };
-	return reply_error(f->reply, f->client, RCODE_REFUSED, why, f->out) == OK ? ANSWERED : DROP;
+	size_t at = f->out->n;
+	if (reply_error(f->reply, f->client, RCODE_REFUSED, why, f->out) != OK)
+		return DROP;
+	if ((f->client->flags & FLAG_RD) == 0)
+		f->out->p[at + 3] |= FLAG_RA;   /* to be had, had it been asked for */
+	return ANSWERED;
 }
 
 static enum verdict request(const struct link *l, struct query *q)

@@ -35,6 +35,8 @@ static const struct opt opts[] = {
 	  "Ask upstreams over UDP even with do-udp: no.", NULL, false },
 	{ { NULL }, { "do-not-query-localhost", "yes" }, BOOL(struct chain_conf, no_localhost), 0, 0,
 	  "Never ask an upstream on loopback.", NULL, false },
+	{ { NULL }, { "iter-scrub-promiscuous", "yes" }, BOOL(struct chain_conf, no_side_ns), 0, 0,
+	  "Leave out the name servers that an answer bears beside it and nobody asked for.", NULL, false },
 	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0, "Never ask an upstream in this network.", never, true },
 };
 

@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import ns  # noqa: E402
 
-FIRST = ("test_outage.py", "test_load.py", "test_cache.py")      # the longest, so that none is left to the end
+# The longest, so that none is left to the end.
+FIRST = ("test_outage.py", "test_load.py", "test_cache.py", "test_scenarios.py")
 FILE_S = 400
 
 
