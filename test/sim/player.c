@@ -1,3 +1,5 @@
+#include "app/anchors.h"
+#include "crypto/verify.h"
 #include "sim/player.h"
 
 #include <stdarg.h>
@@ -844,6 +846,10 @@ static bool begin(struct player *p)
 	p->engine.fx = p->fx;
 	p->engine.metrics = &p->metrics;
 	p->engine.now = now;
+	char why[256];
+	struct buf text = buf_on(why, sizeof(why));
+	p->engine.crypto = verifier_new(NULL, &env.key, 64, &text);
+	anchors_load(p->model, &p->diag);
 	const char *secret = p->model->process.cookie_secret;
 	if (secret != NULL && *secret != 0 && cookie_secret_parse(span_text(secret), &p->cookie) != OK)
 		fail(p, "configuration: the cookie secret cannot be read");
@@ -859,6 +865,7 @@ static void end(struct player *p)
 		if (p->model->plugins[i]->live_leave != NULL)
 			p->model->plugins[i]->live_leave(c->links[i].live, &p->engine);
 	}
+	verifier_free(p->engine.crypto);
 	engine_fini(&p->engine);
 	for (unsigned i = 0; i < c->n; i++) {
 		if (p->model->plugins[i]->live_free != NULL)
