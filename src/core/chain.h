@@ -65,9 +65,13 @@ struct chain_conf {
 struct chain {
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
 	struct chain_conf conf;
+	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
 	unsigned n;
 	struct link links[CHAIN_MAX];
 };
+
+/* The option that forbids to ask a server at the address, or NULL. */
+const char *chain_forbids(const struct chain_conf *c, const struct addr *a);
 
 /* Walk until the query waits (false) or is through (true: q->dropped, or q->answer is set). */
 bool chain_run(struct query *q);

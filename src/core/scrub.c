@@ -13,7 +13,7 @@ struct set {
 struct scrub {
 	struct arena *arena;
 	const struct question *q;
-	struct name zone, final;
+	struct name zone, final, cut;
 	const struct msg *m;
 	uint8_t *keep;                    /* one a record of m: 0, or 1 + the hop of the chain it stands at */
 	uint8_t hop;                      /* 1 + the hop at hand */
@@ -168,6 +168,7 @@ static const struct rr *keep_soa(struct scrub *s)
 			continue;
 		s->keep[i] = s->hop;
 		set_add(s, rr->owner, RR_SOA, SEC_AUTHORITY);
+		s->cut = rr->owner;
 		return rr;
 	}
 	return NULL;
@@ -218,6 +219,7 @@ static bool keep_delegation(struct scrub *s)
 	if (first == NULL)
 		return false;
 	set_add(s, first->owner, RR_NS, SEC_AUTHORITY);
+	s->cut = first->owner;
 	for (size_t i = 0; i < s->m->nrrs; i++) {
 		const struct rr *rr = &s->m->rrs[i];
 		if (rr->section == SEC_AUTHORITY && rr->class == s->q->class && rr->type == RR_DS &&
@@ -383,6 +385,7 @@ enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, 
 	struct scrubbed to = { .msg = *m };
 	to.kind = judge(&s, &to.msg.rcode);
 	to.final = s.final;
+	to.cut = s.cut;
 	if (to.kind == SCRUB_LAME) {
 		memset(s.keep, 0, m->nrrs * sizeof(s.keep[0]));
 		s.nmade = 0;

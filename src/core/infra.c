@@ -1,0 +1,185 @@
+#include "core/infra.h"
+
+#include "base/heap.h"
+#include "wire/name.h"
+
+#define LOOK_MAX 64u   /* servers looked at for one to give way */
+
+struct known {
+	struct addr addr;
+	uint64_t hash;
+	uint32_t uses;             /* questions under way that may ask it */
+	msec used, plain_until, caseless_until;
+};
+
+struct lame {
+	uint64_t hash;
+	msec until;
+};
+
+struct family {
+	unsigned fails;
+	msec bad_until;
+};
+
+struct infra {
+	struct pool *pool;
+	struct map by_addr;        /* struct known */
+	unsigned n, max;
+	struct family families[2];
+	struct lame lame[INFRA_LAME_MAX];
+	struct known known[];      /* [max], by the pool's numbers */
+};
+
+struct infra *infra_new(unsigned servers_max)
+{
+	struct infra *in = heap_new(sizeof(*in) + sizeof(in->known[0]) * servers_max);
+	in->max = servers_max;
+	in->pool = pool_of_world(servers_max);
+	map_init(&in->by_addr);
+	return in;
+}
+
+void infra_close(struct infra *in, struct engine *e)
+{
+	pool_close(in->pool, e);
+}
+
+void infra_free(struct infra *in)
+{
+	pool_free(in->pool);
+	map_fini(&in->by_addr);
+	heap_free(in);
+}
+
+struct pool *infra_pool(struct infra *in)
+{
+	return in->pool;
+}
+
+/* ---- servers ---- */
+
+static uint64_t addr_hash(const struct engine *e, const struct addr *a)
+{
+	uint8_t key[24];
+	struct buf b = buf_on(key, sizeof(key));
+	buf_u8(&b, a->family);
+	buf_u16(&b, a->port);
+	buf_u32(&b, a->scope);
+	buf_put(&b, a->ip, addr_len(a));
+	return hash_bytes(&e->key, buf_span(&b));
+}
+
+static struct known *find(struct infra *in, uint64_t hash, const struct addr *a)
+{
+	struct map_walk w;
+	for (struct known *k = map_first(&in->by_addr, hash, &w); k != NULL; k = map_next(&in->by_addr, &w)) {
+		if (addr_eq(&k->addr, a))
+			return k;
+	}
+	return NULL;
+}
+
+/* The number of the next one that may give way, oldest of a few looked at; -1 none. */
+static int oldest(struct infra *in, struct engine *e)
+{
+	int found = -1;
+	for (unsigned i = 0; i < MIN(LOOK_MAX, in->n); i++) {
+		unsigned at = rng_below(&e->rng, in->n);
+		if (in->known[at].uses == 0 && (found < 0 || in->known[at].used < in->known[found].used))
+			found = (int)at;
+	}
+	return found;
+}
+
+int infra_hold(struct infra *in, struct engine *e, const struct addr *addr)
+{
+	uint64_t hash = addr_hash(e, addr);
+	struct known *k = find(in, hash, addr);
+	if (k == NULL) {
+		int at = in->n < in->max ? (int)in->n : oldest(in, e);
+		if (at < 0 || pool_put(in->pool, (unsigned)at, addr) < 0)
+			return -1;
+		k = &in->known[at];
+		if ((unsigned)at == in->n)
+			in->n++;
+		else
+			map_remove(&in->by_addr, k->hash, k);
+		*k = (struct known){ .addr = *addr, .hash = hash };
+		map_add(&in->by_addr, hash, k);
+	}
+	k->uses++;
+	k->used = e->now.ms;
+	return (int)(k - in->known);
+}
+
+void infra_leave(struct infra *in, unsigned server)
+{
+	ASSERT(server < in->n && in->known[server].uses > 0);
+	in->known[server].uses--;
+}
+
+/* ---- what is known of them ---- */
+
+static uint64_t lame_hash(const struct infra *in, const struct engine *e, unsigned server, struct name zone)
+{
+	uint8_t key[NAME_MAX_BYTES + 8];
+	struct name folded = name_fold(zone, key + 8);
+	ASSERT(server < in->n);
+	put_u32(key, (uint32_t)(in->known[server].hash >> 32));
+	put_u32(key + 4, (uint32_t)in->known[server].hash);
+	return hash_bytes(&e->key, span_of(key, 8u + folded.len));
+}
+
+bool infra_lame(const struct infra *in, const struct engine *e, unsigned server, struct name zone)
+{
+	uint64_t hash = lame_hash(in, e, server, zone);
+	const struct lame *l = &in->lame[hash % INFRA_LAME_MAX];
+	return l->hash == hash && e->now.ms < l->until;
+}
+
+void infra_note_lame(struct infra *in, const struct engine *e, unsigned server, struct name zone)
+{
+	uint64_t hash = lame_hash(in, e, server, zone);
+	in->lame[hash % INFRA_LAME_MAX] = (struct lame){ hash, e->now.ms + INFRA_LAME_MS };
+}
+
+bool infra_plain(const struct infra *in, const struct engine *e, unsigned server)
+{
+	ASSERT(server < in->n);
+	return e->now.ms < in->known[server].plain_until;
+}
+
+void infra_note_plain(struct infra *in, const struct engine *e, unsigned server)
+{
+	ASSERT(server < in->n);
+	in->known[server].plain_until = e->now.ms + INFRA_PLAIN_MS;
+}
+
+bool infra_caseless(const struct infra *in, const struct engine *e, unsigned server)
+{
+	ASSERT(server < in->n);
+	return e->now.ms < in->known[server].caseless_until;
+}
+
+void infra_note_caseless(struct infra *in, const struct engine *e, unsigned server)
+{
+	ASSERT(server < in->n);
+	in->known[server].caseless_until = e->now.ms + INFRA_CASE_MS;
+}
+
+bool infra_reachable(const struct infra *in, const struct engine *e, const struct addr *addr)
+{
+	return e->now.ms >= in->families[addr->family == ADDR_6].bad_until;
+}
+
+void infra_note_reached(struct infra *in, const struct engine *e, unsigned server, bool reached)
+{
+	ASSERT(server < in->n);
+	struct family *f = &in->families[in->known[server].addr.family == ADDR_6];
+	f->fails = reached ? 0 : f->fails + 1;
+	if (reached)
+		f->bad_until = 0;
+	else if (f->fails >= INFRA_FAMILY_FAILS)
+		f->bad_until = e->now.ms + INFRA_FAMILY_MS;
+}
