@@ -51,6 +51,7 @@ struct chain_conf {
 	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */
 	bool udp_upstream;            /* UDP towards upstreams even without do-udp */
 	bool no_udp, no_ip4, no_ip6;  /* do-udp, do-ip4, do-ip6 */
+	bool drop_ns;                 /* leave out name servers that a positive answer brings along unasked */
 	bool no_localhost;            /* never ask a server on loopback */
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;

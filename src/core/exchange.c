@@ -56,6 +56,11 @@ const struct scrubbed *exchange_kept(const struct exchange *x)
 	return x->answer;
 }
 
+bool exchange_is_spare(const struct exchange *x)
+{
+	return x->answer != NULL && x->answer == x->spare;
+}
+
 enum err exchange_err(const struct exchange *x)
 {
 	return x->err;
@@ -352,17 +357,22 @@ static const char *useless(struct exchange *x, const struct attempt *a, const st
 {
 	const uint16_t flags = kept->msg.flags;
 	bool referral = kept->kind == SCRUB_REFERRAL;
+	if (flags & FLAG_TC)
+		return "an answer cut short, over a connection";
 	if (kept->kind == SCRUB_LAME || is_below_ds(x, kept) || (referral && !x->ask.referrals)) {
 		if (kept->kind == SCRUB_LAME)
 			note_lame(x, a);
 		return "nothing that answers the question";
 	}
-	if (x->ask.infra == NULL || referral || flags & FLAG_AA || !(flags & FLAG_RA))
+	bool empty = kept->kind == SCRUB_NODATA && kept->cut.len == 0;   /* no SOA: NODATA, or knows nothing */
+	bool resolver = !(flags & FLAG_AA) && flags & FLAG_RA;
+	if (!x->ask.referrals || referral || (!resolver && !empty))
 		return NULL;
-	note_lame(x, a);
+	if (resolver)
+		note_lame(x, a);
 	if (x->spare == NULL)
 		x->spare = kept;
-	return "as a resolver, not as the zone's server";
+	return resolver ? "as a resolver, not as the zone's server" : "nothing, and not whose word that is";
 }
 
 static void learn(struct exchange *x, const struct attempt *a, const struct msg *m)
@@ -402,6 +412,8 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	}
 	learn(x, a, m);
 	enum err err = scrub_msg(&q->arena, &x->question, x->ask.zone, m, kept);
+	if (err == OK && !q->chain->conf.drop_ns)
+		err = scrub_keep_ns(&q->arena, x->ask.zone, m, kept);
 	const char *why = err != OK ? "nothing that answers the question" : useless(x, a, kept);
 	if (why != NULL) {
 		refuse(x, a, why);

@@ -41,6 +41,8 @@ bool exchange_turn(struct exchange *x);
 const struct msg *exchange_answer(const struct exchange *x);
 /* The same with what it is. */
 const struct scrubbed *exchange_kept(const struct exchange *x);
+/* Is it one that is only better than none: not authoritative, or empty? */
+bool exchange_is_spare(const struct exchange *x);
 enum err exchange_err(const struct exchange *x);
 /* For people: which servers failed and why. In the query's arena. */
 const char *exchange_cause(struct exchange *x);

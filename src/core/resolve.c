@@ -32,10 +32,12 @@ struct resolve {
 	unsigned tried;             /* addresses of it that have been asked to no use */
 	unsigned lookups;           /* of its servers' addresses */
 	struct question asked;      /* what they are asked: a part of the name with another type, or the question */
+	bool reasked;               /* the parent was asked again for a delegation that led nowhere */
+	bool remembered;            /* `at` is from memory, not from a referral of this question's */
 	bool whole;                 /* nothing is held back of the name any more */
 	uint8_t shown;              /* labels asked for so far */
 	uint8_t parts, referrals, targets, pending;   /* pending: look-ups under way */
-	const struct scrubbed *answer;
+	const struct scrubbed *answer, *spare;   /* spare: better than none */
 	enum err err;
 	const char *cause;
 };
@@ -63,6 +65,10 @@ static enum next to(struct resolve *r, enum step step)
 
 static enum next fail(struct resolve *r, enum err err, const char *cause)
 {
+	if (r->spare != NULL) {
+		r->answer = r->spare;
+		return to(r, STEP_done);
+	}
 	r->err = err;
 	if (r->cause == NULL || err == ERR_BUDGET || err == ERR_LIMIT)
 		r->cause = cause;
@@ -102,15 +108,18 @@ static enum next find(struct resolve *r)
 	struct rrcache c = rrsets(r);
 	bool above = q->question.type == RR_DS && q->question.name.labels > 0;   /* the parent's to say */
 	struct name name = above ? name_up(q->question.name, 1) : q->question.name;
+	if (r->reasked)
+		name = name_up(r->at.zone, 1);
 	begin_at(r);
 	bool known = delegation_find(&c, name, &q->arena, &r->at);
 	r->at_fixed = r->fixed != NULL && (!known || r->at.zone.labels <= r->fixed->zone.labels);
-	if (r->at_fixed) {
+	r->remembered = known && !r->at_fixed;
+	if (r->at_fixed)
 		r->at = (struct delegation){ .zone = r->fixed->zone, .ends = NEVER };
-	} else if (!known) {
+	else if (!known)
 		r->at = r->conf->root;
+	if (!known && r->at.zone.labels == 0)
 		prime(r);
-	}
 	r->shown = r->at.zone.labels;
 	return to(r, STEP_pick);
 }
@@ -246,7 +255,7 @@ static enum next follow(struct resolve *r, const struct scrubbed *referral)
 	enum err err = delegation_take(&c, referral, above, &r->q->arena, &r->at);
 	if (err != OK)
 		return fail(r, err, err_text(err));
-	r->at_fixed = false;
+	r->at_fixed = r->remembered = false;
 	r->shown = MAX(r->shown, r->at.zone.labels);
 	begin_at(r);
 	return to(r, STEP_pick);
@@ -284,6 +293,7 @@ static enum next await(struct resolve *r)
 	const struct scrubbed *kept = exchange_kept(x);
 	enum err err = exchange_err(x);
 	const char *cause = kept == NULL ? exchange_cause(x) : NULL;
+	bool spare = exchange_is_spare(x);
 	exchange_end(x);
 	r->q->wake_at = NEVER;
 	if (kept == NULL && err == ERR_BUDGET)
@@ -299,6 +309,10 @@ static enum next await(struct resolve *r)
 		return follow(r, kept);
 	if (!is_whole(r))
 		return go_on(r, kept);
+	if (spare && more_names(r)) {
+		r->spare = r->spare != NULL ? r->spare : kept;
+		return to(r, STEP_targets);
+	}
 	r->answer = kept;
 	if (r->asked.type == RR_NS && r->asked.name.labels == 0 && kept->kind == SCRUB_POSITIVE) {
 		struct rrcache c = rrsets(r);
@@ -379,6 +393,10 @@ static enum next targets(struct resolve *r)
 	}
 	if (r->pending > 0)
 		return to(r, STEP_hope);
+	if (err == OK && r->remembered && !r->reasked && r->at.zone.labels > 0) {
+		r->reasked = true;   /* perhaps the zone has moved: what does its parent say now? */
+		return to(r, STEP_find);
+	}
 	if (err == OK)
 		err = r->err != OK ? r->err : ERR_UPSTREAM;
 	return fail(r, err, err == ERR_BUDGET || err == ERR_LIMIT ? err_text(err) : "no server of the zone has an address");

@@ -295,8 +295,13 @@ static void keep_rrsigs(struct scrub *s)
 static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 {
 	bool alias = s->nnames > 1;
-	if (s->m->rcode == RCODE_YXDOMAIN)
-		return s->nsets > 0 ? SCRUB_POSITIVE : SCRUB_LAME;
+	if (s->m->rcode == RCODE_YXDOMAIN) {
+		/* Only a DNAME makes names too long. */
+		for (unsigned i = 0; i < s->nsets; i++)
+			if (s->sets[i].type == RR_DNAME)
+				return SCRUB_POSITIVE;
+		return SCRUB_LAME;
+	}
 	if (s->m->rcode != RCODE_NOERROR && s->m->rcode != RCODE_NXDOMAIN)
 		return SCRUB_LAME;
 	if (s->answered && s->m->rcode == RCODE_NXDOMAIN)
@@ -396,4 +401,67 @@ enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, 
 	TRY(gather(&s, &to));
 	*ret = to;
 	return OK;
+}
+
+static bool holds(const struct msg *m, const struct rr *rr)
+{
+	for (size_t i = 0; i < m->nrrs; i++) {
+		const struct rr *r = &m->rrs[i];
+		if (r->section == rr->section && r->type == rr->type && name_eq(r->owner, rr->owner) &&
+		    span_eq(r->rdata, rr->rdata))
+			return true;
+	}
+	return false;
+}
+
+/* The records marked in s go behind those of their section. */
+static enum err append(struct scrub *s, struct scrubbed *kept)
+{
+	const struct msg *was = &kept->msg;
+	struct rr *rrs = ARENA_ARRAY(s->arena, struct rr, was->nrrs + s->m->nrrs + 1);
+	size_t n = 0;
+	if (rrs == NULL)
+		return ERR_LIMIT;
+	for (unsigned section = SEC_ANSWER; section <= SEC_ADDITIONAL; section++) {
+		size_t first = n;
+		for (size_t i = 0; i < was->nrrs; i++)
+			if (was->rrs[i].section == section)
+				rrs[n++] = was->rrs[i];
+		for (size_t i = 0; i < s->m->nrrs; i++)
+			if (s->keep[i] != 0 && s->m->rrs[i].section == section && !holds(was, &s->m->rrs[i]))
+				rrs[n++] = s->m->rrs[i];
+		kept->msg.counts[1 + section] = (uint16_t)(n - first);
+	}
+	kept->msg.rrs = rrs;
+	kept->msg.nrrs = n;
+	return OK;
+}
+
+enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept)
+{
+	struct scrub s;
+	unsigned n = 0;
+	memset(&s, 0, offsetof(struct scrub, names));
+	s.arena = a;
+	s.q = &m->question;
+	s.zone = zone;
+	s.m = m;
+	s.hop = 1;
+	s.keep = ARENA_ARRAY(a, uint8_t, m->nrrs + 1);
+	if (s.keep == NULL || m->nrrs > MSG_RRS_MAX)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < m->nrrs && kept->kind == SCRUB_POSITIVE && n < SCRUB_NS_MAX; i++) {
+		const struct rr *rr = &m->rrs[i];
+		if (rr->section != SEC_AUTHORITY || rr->type != RR_NS || rr->class != m->question.class ||
+		    !name_below(rr->owner, zone) || !name_below(kept->final, rr->owner))
+			continue;
+		s.keep[i] = 1;
+		n++;
+		set_add(&s, rr->owner, RR_NS, SEC_AUTHORITY);
+	}
+	if (n == 0)
+		return OK;
+	keep_rrsigs(&s);
+	keep_additional(&s);
+	return append(&s, kept);
 }
