@@ -383,6 +383,8 @@ static enum next targets(struct resolve *r)
 	struct engine *e = r->q->engine;
 	unsigned most = r->q->ask.depth > 2 ? TARGETS_DEEP_AT_ONCE : TARGETS_AT_ONCE;
 	enum err err = OK;
+	if (r->at.naddrs > r->tried)
+		return to(r, STEP_pick);   /* one has come meanwhile */
 	if (r->q->ask.depth < TARGETS_DEPTH_MAX && r->at.n > 0) {
 		unsigned first = rng_below(&e->rng, r->at.n);   /* all servers get their share */
 		for (unsigned i = 0; i < r->at.n && r->pending < most && err == OK; i++) {
