@@ -476,7 +476,7 @@ bool exchange_turn(struct exchange *x)
 		note_late(x);
 	if (!x->over && now >= x->deadline)
 		fail(x, ERR_TIMEOUT);
-	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->pool);
+	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->ask.pool);
 	if (crowded) {
 		x->hedge = MIN(now + CROWDED_MS, x->deadline);
 	} else if (!x->over && now >= x->hedge) {

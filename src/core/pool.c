@@ -286,6 +286,8 @@ void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *
 bool pool_may_hedge(struct pool *p)
 {
 	msec second = p->engine->now.ms / SECOND;
+	if (p->quiet)
+		return true;   /* the second question goes to somebody else, far away */
 	if (p->second != second) {
 		p->second = second;
 		p->asked_before = p->asked;

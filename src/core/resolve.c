@@ -80,7 +80,12 @@ static struct rrcache rrsets(const struct resolve *r)
 	return (struct rrcache){ r->world->rrsets, r->q->chain->instance, r->q->engine->now.ms };
 }
 
-static const struct upstream_group authoritative;   /* over UDP, without RD */
+static const struct upstream_group over_udp, over_tcp = { .tcp = true };   /* without RD */
+
+static const struct upstream_group *group_of(const struct chain_conf *c)
+{
+	return c->tcp_upstream || (c->no_udp && !c->udp_upstream) ? &over_tcp : &over_udp;
+}
 
 /* ---- find: the deepest zone known ---- */
 
@@ -168,9 +173,7 @@ static bool is_martian(const struct addr *a)
 static bool may_ask(const struct resolve *r, const struct addr *a)
 {
 	const struct chain_conf *c = &r->q->chain->conf;
-	if (is_martian(a) || (a->family == ADDR_4 ? !r->conf->ip4 : !r->conf->ip6))
-		return false;
-	return !chain_forbids(c, a);
+	return !is_martian(a) && chain_forbids(c, a) == NULL;
 }
 
 /* Leave those out that are known to be of no use, as long as others remain. */
@@ -215,7 +218,7 @@ static bool more_names(const struct resolve *r);
 
 static enum next begin_exchange(struct resolve *r, const struct party *party)
 {
-	struct exchange_ask ask = { .pool = infra_pool(r->world->infra), .group = &authoritative, .zone = r->at.zone,
+	struct exchange_ask ask = { .pool = infra_pool(r->world->infra), .group = group_of(&r->q->chain->conf), .zone = r->at.zone,
 		                    .question = &r->asked, .party = party, .infra = r->world->infra,
 		                    .referrals = true, .vary_case = r->conf->vary_case };
 	if (r->at_fixed) {
@@ -337,7 +340,8 @@ static bool is_own_ancestor(const struct query *q, const struct question *questi
 /* The type to look up next for a server's name, 0 none: A before AAAA, which is asked for when there was no A. */
 static uint16_t type_wanted(const struct resolve *r, const struct ns *ns)
 {
-	bool done4 = !r->conf->ip4 || ns->known[0] || ns->asked[0], done6 = !r->conf->ip6 || ns->known[1] || ns->asked[1];
+	const struct chain_conf *c = &r->q->chain->conf;
+	bool done4 = c->no_ip4 || ns->known[0] || ns->asked[0], done6 = c->no_ip6 || ns->known[1] || ns->asked[1];
 	if (!done4)
 		return RR_A;
 	return !done6 && ns->naddrs == 0 ? RR_AAAA : 0;

@@ -29,7 +29,6 @@ struct resolve_conf {
 	struct delegation root;          /* hints: where all begins */
 	bool minimise, minimise_strict;  /* qname-minimisation, qname-minimisation-strict */
 	bool vary_case;                  /* use-caps-for-id */
-	bool ip4, ip6;
 };
 
 /* A zone whose servers the configuration names. */

@@ -217,8 +217,6 @@ static const struct opt opts[] = {
 	  .doc = "Believe that nothing is below a name that a server says does not exist." },
 	{ .unbound = { "use-caps-for-id", "no" }, BOOL(T, conf.vary_case),
 	  .doc = "Vary the case of names in questions, which a forger then has to guess." },
-	{ .unbound = { "do-ip4", "yes" }, BOOL(T, conf.ip4), .doc = "Ask servers over IPv4." },
-	{ .unbound = { "do-ip6", "yes" }, BOOL(T, conf.ip6), .doc = "Ask servers over IPv6." },
 	{ .unbound = { "infra-cache-numhosts", "10000" }, U32(T, hosts), .min = 1, .max = 1000000,
 	  .doc = "How many servers each worker remembers round trips and faults of." },
 	{ .unbound = { "rrset-cache-size", "4m" }, SIZE(T, rrset_bytes), .min = 0, .max = (int64_t)1 << 40,
