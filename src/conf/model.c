@@ -117,7 +117,7 @@ static void hints_tell(const struct source *from, const struct lowered *l, struc
 		const struct instance *in = &l->instances[i];
 		const char *file = in->plugin == &plugin_resolve ? resolving_hints_file(in->self) : NULL, *why;
 		struct span text;
-		if (file == NULL)
+		if (file == NULL || !from->files)
 			continue;
 		if (source_read(from, file, &text, &why) == OK)
 			resolving_hints(in->self, text, from->arena, diag);

@@ -227,8 +227,8 @@ static void server_failed(struct pool *p, struct server *s, const char *why, boo
 	s->late = 0;
 	s->auth = auth;
 	s->broken_until = e->now.ms + wait;
-	if (s->streamed)
-		p->due = MIN(p->due, s->broken_until);   /* to be tried again with a connection of its own */
+	if (!p->quiet)
+		p->due = MIN(p->due, s->broken_until);
 	struct buf b = buf_on(s->cause, sizeof(s->cause));
 	buf_text(&b, why);
 	buf_cstr(&b);
