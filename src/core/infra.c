@@ -12,6 +12,7 @@ struct known {
 	msec used, plain_until, caseless_until;
 };
 
+/* Of a server and a zone: lame; of a zone alone: its delegation was asked for again. */
 struct lame {
 	uint64_t hash;
 	msec until;
@@ -142,6 +143,18 @@ void infra_note_lame(struct infra *in, const struct engine *e, unsigned server, 
 {
 	uint64_t hash = lame_hash(in, e, server, zone);
 	in->lame[hash % INFRA_LAME_MAX] = (struct lame){ hash, e->now.ms + INFRA_LAME_MS };
+}
+
+bool infra_may_reask(struct infra *in, const struct engine *e, struct name zone)
+{
+	uint8_t key[NAME_MAX_BYTES];
+	struct name folded = name_fold(zone, key);
+	uint64_t hash = hash_bytes(&e->key, span_of(key, folded.len));
+	struct lame *l = &in->lame[hash % INFRA_LAME_MAX];
+	if (l->hash == hash && e->now.ms < l->until)
+		return false;
+	*l = (struct lame){ hash, e->now.ms + INFRA_REASK_MS };
+	return true;
 }
 
 bool infra_plain(const struct infra *in, const struct engine *e, unsigned server)

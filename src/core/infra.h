@@ -10,6 +10,7 @@
 #define INFRA_LAME_MS (900 * SECOND)       /* as Unbound's infra-host-ttl */
 #define INFRA_PLAIN_MS (900 * SECOND)      /* no EDNS: asked with it again after that */
 #define INFRA_CASE_MS (3600 * SECOND)
+#define INFRA_REASK_MS (10 * SECOND)
 #define INFRA_FAMILY_MS (60 * SECOND)      /* a family of addresses that cannot be reached is tried again */
 #define INFRA_FAMILY_FAILS 4u              /* servers of it in a row that the network refuses */
 #define INFRA_LAME_MAX 8192u               /* remembered pairs of server and zone */
@@ -29,6 +30,8 @@ void infra_leave(struct infra *in, unsigned server);
 /* Does the server not serve the zone? */
 bool infra_lame(const struct infra *in, const struct engine *e, unsigned server, struct name zone);
 void infra_note_lame(struct infra *in, const struct engine *e, unsigned server, struct name zone);
+/* May a delegation to the zone that leads nowhere be asked for again? Once in INFRA_REASK_MS; counts as done. */
+bool infra_may_reask(struct infra *in, const struct engine *e, struct name zone);
 /* It answers FORMERR to an OPT record (RFC6891 7). */
 bool infra_plain(const struct infra *in, const struct engine *e, unsigned server);
 void infra_note_plain(struct infra *in, const struct engine *e, unsigned server);

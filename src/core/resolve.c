@@ -399,7 +399,8 @@ static enum next targets(struct resolve *r)
 	}
 	if (r->pending > 0)
 		return to(r, STEP_hope);
-	if (err == OK && r->remembered && !r->reasked && r->at.zone.labels > 0) {
+	if (err == OK && r->remembered && !r->reasked && r->at.zone.labels > 0 &&
+	    infra_may_reask(r->world->infra, e, r->at.zone)) {
 		r->reasked = true;   /* perhaps the zone has moved: what does its parent say now? */
 		return to(r, STEP_find);
 	}
