@@ -183,6 +183,20 @@ void delegation_take_root(const struct rrcache *c, const struct scrubbed *answer
 		(void)rrcache_put(c, &ns);
 }
 
+void delegation_note_none(const struct rrcache *c, struct name name)
+{
+	struct rrset set = { .owner = name, .type = RR_NS, .class = CLASS_IN, .ttl = DELEGATION_NONE_TTL,
+		             .rank = RANK_REFERRAL, .parent = true };
+	(void)rrcache_put(c, &set);
+}
+
+bool delegation_none(const struct rrcache *c, struct name name, struct arena *a)
+{
+	struct question q = { name, RR_NS, CLASS_IN };
+	struct rrset set;
+	return rrcache_get(c, &q, a, &set) && set.parent && set.n == 0;
+}
+
 void delegation_learn(const struct rrcache *c, struct name ns, uint16_t type, const struct msg *answer, uint32_t ttl)
 {
 	struct span rdata[NS_ADDRS_MAX];

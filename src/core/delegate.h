@@ -12,6 +12,7 @@
 
 #define DELEGATION_ADDRS_MAX UPSTREAMS_MAX
 #define NS_ADDRS_MAX 6u              /* addresses of one server name (attacks K, as BIND 9.21) */
+#define DELEGATION_NONE_TTL 300u     /* seconds for which it is known that no zone begins at a name */
 #define DELEGATION_TTL_MIN 5u        /* of an NS set: one of less would be asked for again by each question */
 
 /* The name of a server of the zone. */
@@ -38,6 +39,9 @@ enum err delegation_take(const struct rrcache *c, const struct scrubbed *referra
                          struct arena *a, struct delegation *ret) MUST_CHECK;
 /* The answer to ". NS" (RFC8109): the root's delegation is kept. */
 void delegation_take_root(const struct rrcache *c, const struct scrubbed *answer);
+/* No zone begins at `name`, as far as was seen: kept for a while. */
+void delegation_note_none(const struct rrcache *c, struct name name);
+bool delegation_none(const struct rrcache *c, struct name name, struct arena *a);
 /* One more address of server `i`; what is there already, or too much, is left out. */
 void delegation_add(struct delegation *d, unsigned i, const struct addr *addr);
 /* The addresses of a server's name that were looked up: records of `type`; none is remembered too, for ttl seconds. */

@@ -527,6 +527,8 @@ void exchange_end(struct exchange *x)
 		attempt_end(&x->attempts[i]);
 	for (unsigned i = 0; i < x->party.n && x->ask.infra != NULL; i++)
 		infra_leave(x->ask.infra, x->party.servers[i]);
+	if (x->ask.led != NULL)
+		infra_led(x->ask.led, x->q->engine, &x->question, x->q->id);
 	x->q->exchange = NULL;
 }
 

@@ -27,6 +27,7 @@ struct exchange_ask {
 	const struct question *question;   /* NULL: the query's own */
 	const struct party *party;         /* NULL: all servers of the pool */
 	struct infra *infra;               /* whose pool it is, with a hold on each of the party; NULL none */
+	struct infra *led;                 /* where others wait for this question to be over; NULL nowhere */
 	msec life;                         /* 0: EXCHANGE_LIFE_MS */
 	bool referrals;                    /* a delegation is an answer */
 	bool vary_case;                    /* of the question's name over UDP (draft-vixie-dnsext-dns0x20) */

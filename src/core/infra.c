@@ -18,6 +18,15 @@ struct lame {
 	msec until;
 };
 
+/* A question under way that others wait for. */
+struct led {
+	struct led *next, **at;    /* at: what points to it */
+	uint64_t hash;
+	slot_id leader;
+	unsigned n, cap;
+	slot_id *waiters;
+};
+
 struct family {
 	unsigned fails;
 	msec bad_until;
@@ -27,10 +36,14 @@ struct infra {
 	struct pool *pool;
 	struct map by_addr;        /* struct known */
 	unsigned n, max;
+	struct map led;            /* struct led */
+	struct led *leds;
 	struct family families[2];
 	struct lame lame[INFRA_LAME_MAX];
 	struct known known[];      /* [max], by the pool's numbers */
 };
+
+static void led_free(struct infra *in, struct led *l);
 
 struct infra *infra_new(unsigned servers_max)
 {
@@ -38,6 +51,7 @@ struct infra *infra_new(unsigned servers_max)
 	in->max = servers_max;
 	in->pool = pool_of_world(servers_max);
 	map_init(&in->by_addr);
+	map_init(&in->led);
 	return in;
 }
 
@@ -48,8 +62,11 @@ void infra_close(struct infra *in, struct engine *e)
 
 void infra_free(struct infra *in)
 {
+	while (in->leds != NULL)
+		led_free(in, in->leds);
 	pool_free(in->pool);
 	map_fini(&in->by_addr);
+	map_fini(&in->led);
 	heap_free(in);
 }
 
@@ -179,6 +196,73 @@ void infra_note_caseless(struct infra *in, const struct engine *e, unsigned serv
 {
 	ASSERT(server < in->n);
 	in->known[server].caseless_until = e->now.ms + INFRA_CASE_MS;
+}
+
+/* ---- questions that many have ---- */
+
+static uint64_t question_hash(const struct engine *e, const struct question *q)
+{
+	uint8_t key[NAME_MAX_BYTES + 2];
+	struct name folded = name_fold(q->name, key);
+	put_u16(key + folded.len, q->type);
+	return hash_bytes(&e->key, span_of(key, folded.len + 2u));
+}
+
+static struct led *led_find(const struct infra *in, uint64_t hash)
+{
+	struct map_walk w;
+	return map_first(&in->led, hash, &w);
+}
+
+static void led_free(struct infra *in, struct led *l)
+{
+	map_remove(&in->led, l->hash, l);
+	*l->at = l->next;
+	if (l->next != NULL)
+		l->next->at = l->at;
+	heap_free(l->waiters);
+	heap_free(l);
+}
+
+bool infra_lead(struct infra *in, const struct engine *e, const struct question *question, slot_id id)
+{
+	uint64_t hash = question_hash(e, question);
+	struct led *l = led_find(in, hash);
+	if (l == NULL) {
+		l = heap_new(sizeof(*l));
+		*l = (struct led){ .hash = hash, .leader = id, .next = in->leds, .at = &in->leds };
+		if (l->next != NULL)
+			l->next->at = &l->next;
+		in->leds = l;
+		map_add(&in->led, hash, l);
+		return true;
+	}
+	if (l->n == INFRA_WAITERS_MAX)
+		return true;
+	if (l->n == l->cap) {
+		unsigned cap = MAX(2 * l->cap, 8);
+		slot_id *ids = heap_new(sizeof(*ids) * cap);
+		if (l->n > 0)
+			memcpy(ids, l->waiters, sizeof(*ids) * l->n);
+		heap_free(l->waiters);
+		l->waiters = ids;
+		l->cap = cap;
+	}
+	l->waiters[l->n++] = id;
+	return false;
+}
+
+void infra_led(struct infra *in, struct engine *e, const struct question *question, slot_id id)
+{
+	struct led *l = led_find(in, question_hash(e, question));
+	if (l == NULL || l->leader != id)
+		return;
+	for (unsigned i = 0; i < l->n; i++) {
+		struct query *q = slots_get(&e->queries, l->waiters[i]);
+		if (q != NULL)
+			query_wake(q);
+	}
+	led_free(in, l);
 }
 
 bool infra_reachable(const struct infra *in, const struct engine *e, const struct addr *addr)

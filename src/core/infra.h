@@ -6,6 +6,7 @@
 #define CORE_INFRA_H
 
 #include "core/pool.h"
+#include "wire/msg.h"
 
 #define INFRA_LAME_MS (900 * SECOND)       /* as Unbound's infra-host-ttl */
 #define INFRA_PLAIN_MS (900 * SECOND)      /* no EDNS: asked with it again after that */
@@ -13,6 +14,7 @@
 #define INFRA_REASK_MS (10 * SECOND)
 #define INFRA_FAMILY_MS (60 * SECOND)      /* a family of addresses that cannot be reached is tried again */
 #define INFRA_FAMILY_FAILS 4u              /* servers of it in a row that the network refuses */
+#define INFRA_WAITERS_MAX 512u             /* for one question; those beyond ask it again */
 #define INFRA_LAME_MAX 8192u               /* remembered pairs of server and zone */
 
 struct infra;
@@ -38,6 +40,12 @@ void infra_note_plain(struct infra *in, const struct engine *e, unsigned server)
 /* It does not give the question back in the case it was asked in. */
 bool infra_caseless(const struct infra *in, const struct engine *e, unsigned server);
 void infra_note_caseless(struct infra *in, const struct engine *e, unsigned server);
+/* Many names asked at once set out with the same first question. One query asks it, the others wait to be woken when
+ * it is over, so that a forger finds one question to answer and not a thousand (attacks A2).
+ * returns whether `id` is to ask; else it waits */
+bool infra_lead(struct infra *in, const struct engine *e, const struct question *question, slot_id id);
+void infra_led(struct infra *in, struct engine *e, const struct question *question, slot_id id);
+
 /* Can addresses of the server's family be reached at all, as far as is known? */
 bool infra_reachable(const struct infra *in, const struct engine *e, const struct addr *addr);
 void infra_note_reached(struct infra *in, const struct engine *e, unsigned server, bool reached);

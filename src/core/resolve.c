@@ -3,7 +3,7 @@
 enum next { GO, PARK };
 
 /* In the order of the story. */
-#define RESOLVE_STEPS(S) S(find) S(pick) S(await) S(targets) S(hope) S(done)
+#define RESOLVE_STEPS(S) S(find) S(pick) S(follower) S(await) S(targets) S(hope) S(done)
 
 #define STEP(name) static enum next name(struct resolve *r);
 RESOLVE_STEPS(STEP)
@@ -34,8 +34,10 @@ struct resolve {
 	struct question asked;      /* what they are asked: a part of the name with another type, or the question */
 	bool reasked;               /* the parent was asked again for a delegation that led nowhere */
 	bool remembered;            /* `at` is from memory, not from a referral of this question's */
+	bool followed;              /* parked once behind another's question */
 	bool whole;                 /* nothing is held back of the name any more */
 	uint8_t shown;              /* labels asked for so far */
+	uint8_t waits;              /* for others who ask the same */
 	uint8_t parts, referrals, targets, pending;   /* pending: look-ups under way */
 	const struct scrubbed *answer, *spare;   /* spare: better than none */
 	enum err err;
@@ -145,7 +147,11 @@ static unsigned show_next(const struct resolve *r)
 static void choose_question(struct resolve *r)
 {
 	const struct question *q = &r->q->question;
+	struct rrcache c = rrsets(r);
 	r->asked = *q;
+	while (r->conf->minimise && q->name.labels > r->shown + 1u &&
+	       delegation_none(&c, name_up(q->name, q->name.labels - r->shown - 1u), &r->q->arena))
+		r->shown++;
 	if (!r->conf->minimise || r->whole || r->parts >= SHOWN_STEPS_MAX || q->name.labels <= r->shown + 1u)
 		return;
 	unsigned show = show_next(r);
@@ -228,23 +234,47 @@ static enum next begin_exchange(struct resolve *r, const struct party *party)
 		ask.infra = NULL;
 		ask.vary_case = false;
 	}
+	ask.led = is_whole(r) ? NULL : r->world->infra;
 	ask.life = !is_whole(r) ? PART_LIFE_MS : !r->at_fixed && more_names(r) ? SOME_LIFE_MS : 0;
 	enum err err = exchange_start(r->q, &ask);
 	if (err == OK)
 		return to(r, STEP_await);
 	for (unsigned i = 0; ask.party != NULL && i < party->n; i++)
 		infra_leave(r->world->infra, party->servers[i]);
+	if (ask.led != NULL)
+		infra_led(ask.led, r->q->engine, &r->asked, r->q->id);
 	return fail(r, err, err_text(err));
 }
 
 static enum next pick(struct resolve *r)
 {
-	struct party party;
+	struct party party = { 0 };
 	choose_question(r);
-	if (r->at_fixed)
-		return begin_exchange(r, NULL);
-	gather_party(r, &party);
-	return party.n == 0 ? to(r, STEP_targets) : begin_exchange(r, &party);
+	if (!r->at_fixed)
+		gather_party(r, &party);
+	if (party.n == 0 && !r->at_fixed)
+		return to(r, STEP_targets);
+	struct query *q = r->q;
+	if (is_whole(r) || r->waits == WAITS_MAX || infra_lead(r->world->infra, q->engine, &r->asked, q->id))
+		return begin_exchange(r, &party);
+	for (unsigned i = 0; i < party.n; i++)
+		infra_leave(r->world->infra, party.servers[i]);
+	r->waits++;
+	q->wake_at = q->engine->now.ms + PART_LIFE_MS + PART_GRACE_MS;
+	return to(r, STEP_follower);
+}
+
+/* Somebody else asks the same part: what came of it is in memory when we are woken. */
+static enum next follower(struct resolve *r)
+{
+	struct query *q = r->q;
+	if (!r->followed && q->engine->now.ms < q->wake_at) {
+		r->followed = true;
+		return PARK;
+	}
+	r->followed = false;
+	q->wake_at = NEVER;
+	return to(r, STEP_find);
 }
 
 /* ---- await: their answer, and what it means ---- */
@@ -282,6 +312,8 @@ static enum next go_on(struct resolve *r, const struct scrubbed *kept)
 		r->answer = kept;
 		return to(r, STEP_done);
 	}
+	struct rrcache c = rrsets(r);
+	delegation_note_none(&c, r->asked.name);
 	r->shown = r->asked.name.labels;
 	r->parts++;
 	r->tried = 0;

@@ -21,6 +21,8 @@
 #define TARGET_FAILED_TTL 5u         /* seconds a server's name without an address is left alone (RFC9520) */
 #define TARGET_NONE_TTL_MAX 900u     /* and when its zone says that there is none */
 #define PART_LIFE_MS 1200            /* for a question with a part of the name; then the whole is shown */
+#define PART_GRACE_MS 100
+#define WAITS_MAX 6u                 /* times behind another query that asks the same part; then it is asked again */
 #define SOME_LIFE_MS 1800            /* while there are servers whose addresses could still be looked up */
 #define PRIME_AGAIN_MS (60 * SECOND)
 
