@@ -106,9 +106,9 @@ static void socket_end(struct asking *a, uint64_t socket)
 	a->fds[i] = -1;
 }
 
-static void unreachable(struct asking *a, uint64_t socket)
+static void unreachable(struct asking *a, uint64_t socket, enum closed_why why)
 {
-	struct event ev = { .kind = EV_UNREACHABLE, .socket = socket };
+	struct event ev = { .kind = EV_UNREACHABLE, .socket = socket, .why = why };
 	engine_event(&a->w->engine, &ev);
 }
 
@@ -134,7 +134,7 @@ static void datagram_send(struct asking *a, const struct effect *fx)
 bool asking_refused(struct asking *a)
 {
 	while (a->nunsent > 0 && effects_room(&a->w->fx) >= EFFECTS_MAX / 2)
-		unreachable(a, a->unsent[--a->nunsent]);
+		unreachable(a, a->unsent[--a->nunsent], CLOSED_LOCAL);
 	return a->w->fx.n > 0;
 }
 
@@ -152,7 +152,7 @@ static void datagrams_read(struct asking *a, uint64_t socket)
 		if (got == ASK_EMPTY)
 			return;
 		if (got == ASK_UNREACHABLE) {
-			unreachable(a, socket);
+			unreachable(a, socket, CLOSED_REFUSED);
 			return;
 		}
 		ev.bytes = span_of(a->read, size);

@@ -8,6 +8,7 @@
 #include "conf/lower.h"
 #include "conf/tables.h"
 #include "plugin/chaos.h"
+#include "plugin/resolving.h"
 
 #define PATH_BYTES_MAX 4096u
 #define HOST_MAX 256u                     /* of a host's name (POSIX), NUL included */
@@ -107,6 +108,22 @@ static void host_tell(struct model *m, const struct lowered *l)
 	for (unsigned i = 0; i < l->n && kept != NULL; i++)
 		if (l->instances[i].plugin == &plugin_chaos)
 			chaos_host(l->instances[i].self, kept);
+}
+
+/* Nor can they read files. */
+static void hints_tell(const struct source *from, const struct lowered *l, struct diag *diag)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct instance *in = &l->instances[i];
+		const char *file = in->plugin == &plugin_resolve ? resolving_hints_file(in->self) : NULL, *why;
+		struct span text;
+		if (file == NULL || !from->files)
+			continue;
+		if (source_read(from, file, &text, &why) == OK)
+			resolving_hints(in->self, text, from->arena, diag);
+		else
+			diag_error(diag, file, 0, 0, "root-hints: cannot be read: %s; expected a file", why);
+	}
 }
 
 static void chain_make(struct model *m, const struct lowered *l, struct diag *diag)
@@ -226,6 +243,7 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	tables_take(m, &lowered);
 	paths_ready(m);
 	host_tell(m, &lowered);
+	hints_tell(&r.source, &lowered, diag);
 	chain_make(m, &lowered, diag);
 	return OK;
 }

@@ -98,8 +98,9 @@ static const struct {
 	{ "forward-zone: name: . forward-addr: 1.2.3.4@xx", 1, 0,
 	  "cannot parse forward . ip address: '1.2.3.4@xx'" },
 	{ "forward-zone: name: .\nforward-zone: name: .", 0, 1, "-:2:15: duplicate forward zone . ignored." },
-	{ "server: use-caps-for-id: yes\n use-caps-for-id: yes", 0, 1, "use-caps-for-id: has no effect" },
-	{ "server: use-caps-for-id: no", 0, 0, NULL },
+	{ "server: harden-unverified-glue: yes\n harden-unverified-glue: yes", 0, 1,
+	  "harden-unverified-glue: has no effect" },
+	{ "server: harden-unverified-glue: no", 0, 0, NULL },
 	{ "server: fake-sha1: yes fake-dsa: yes val-override-date: 20260101000000", 0, 1, "for tests alone" },
 	{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 1, "is named twice; it counts once" },
 	{ "server: dlv-anchor: x low-rtt: 5 infra-lame-ttl: 9", 0, 0, NULL },
@@ -152,7 +153,7 @@ static void defaults(void **state)
 	assert_int_equal(m->reply.keepalive_100ms, 1200);
 	assert_int_equal(m->chain.conf.edns_size, 1232);
 	assert_true(m->reply.pad && m->reply.rotate && !m->reply.ede);
-	assert_string_equal(m->chain.links[m->chain.n - 1].name, "nowhere");
+	assert_string_equal(m->chain.links[m->chain.n - 1].name, "resolve");
 	drop(&l);
 }
 
@@ -378,7 +379,7 @@ static void posture(void **state)
 		{ "server: harden-referral-path: yes\nforward-zone: name: . forward-addr: 192.0.2.1",
 		  "inert: harden-referral-path: yes (- line 1): all names are forwarded" },
 		{ "", "leak: no trust anchor: answers are not validated" },
-		{ "", "not yet: names that no zone holds are answered SERVFAIL" },
+		{ "", "leak: names that no zone holds are asked of the world's authoritative servers" },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct loaded l;

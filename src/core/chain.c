@@ -2,6 +2,21 @@
 
 #include "core/query.h"
 
+const char *chain_forbids(const struct chain_conf *c, const struct addr *a)
+{
+	if (c->no_ip4 && a->family == ADDR_4)
+		return "do-ip4: no";
+	if (c->no_ip6 && a->family == ADDR_6)
+		return "do-ip6: no";
+	if (c->no_localhost && addr_is_loopback(a))
+		return "do-not-query-localhost";
+	for (unsigned i = 0; i < c->nnever; i++) {
+		if (prefix_holds(&c->never[i], a))
+			return "do-not-query-address";
+	}
+	return NULL;
+}
+
 /* One index further up; true when that was the last. */
 static bool ascend(struct query *q)
 {

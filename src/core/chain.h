@@ -48,11 +48,11 @@ struct chain_conf {
 	uint32_t edns_size;           /* told to upstreams (RFC6891) */
 	bool no_dnssec_ok;            /* do not ask for signatures */
 	bool pad_queries;             /* RFC8467, over TLS */
-	bool no_side_ns, side_ns;     /* iter-scrub-promiscuous; side_ns: clients are to see NS beside answers */
 	uint32_t pad_block;
 	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */
 	bool udp_upstream;            /* UDP towards upstreams even without do-udp */
 	bool no_udp, no_ip4, no_ip6;  /* do-udp, do-ip4, do-ip6 */
+	bool drop_ns;                 /* leave out name servers that a positive answer brings along unasked */
 	bool no_localhost;            /* never ask a server on loopback */
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;
@@ -68,9 +68,13 @@ struct chain_conf {
 struct chain {
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
 	struct chain_conf conf;
+	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
 	unsigned n;
 	struct link links[CHAIN_MAX];
 };
+
+/* The option that forbids to ask a server at the address, or NULL. */
+const char *chain_forbids(const struct chain_conf *c, const struct addr *a);
 
 /* Walk until the query waits (false) or is through (true: q->dropped, or q->answer is set). */
 bool chain_run(struct query *q);

@@ -67,7 +67,7 @@ static inline struct effect *effects_add(struct effects *fx, enum effect_kind ki
 
 enum event_kind {
 	EV_DATAGRAM,    /* bytes came to socket */
-	EV_UNREACHABLE, /* socket: the network said no */
+	EV_UNREACHABLE, /* socket: the network said no; why CLOSED_LOCAL: nothing was sent, there is no way there */
 	EV_OPENED,      /* stream is open, and its peer has proved its name where that was asked */
 	EV_MESSAGE,     /* one DNS message on stream */
 	EV_CLOSED,      /* stream is gone: why, text */

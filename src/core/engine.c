@@ -285,15 +285,26 @@ static void pay(struct query *asker, struct query *child)
 	payer->ask.owing++;
 }
 
+const struct query *query_asker(const struct query *q)
+{
+	return slots_get(&q->engine->queries, q->ask.asker);
+}
+
+/* The sub-question that q would ask. */
+static struct query like_asker(const struct query *q, enum door door, const struct question *question)
+{
+	uint16_t top = door == DOOR_TOP ? 0 : door == DOOR_SOURCES ? q->chain->sources : q->place;
+	return (struct query){ .chain = q->chain, .top = top, .place = door == DOOR_TOP ? 0 : (uint16_t)(top + 1),
+		               .question = *question, .checking_disabled = q->checking_disabled,
+		               .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
+}
+
 enum err query_ask(struct query *q, enum door door, const struct question *question)
 {
 	struct engine *e = q->engine;
 	if (q->ask.depth >= DEPTH_MAX)
 		return ERR_LIMIT;
-	struct query like = { .chain = q->chain, .top = door == DOOR_TOP ? 0 : q->place,
-		              .place = door == DOOR_TOP ? 0 : (uint16_t)(q->place + 1), .question = *question,
-		              .checking_disabled = q->checking_disabled,
-		              .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
+	struct query like = like_asker(q, door, question);
 	uint64_t hash = ask_hash(e, q->chain, like.place, question, q->checking_disabled);
 	struct waiter w = { .query = q->id, .place = q->place, .up = q->up };
 	struct query *child = find_ask(e, &like, hash);
@@ -306,10 +317,12 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 	if (child == NULL)
 		return ERR_LIMIT;
 	pay(q, child);
+	child->ask.asker = q->id;
 	w.spends = true;
 	enum err err = add_waiter(child, w);
 	ASSERT(err == OK);
-	uint32_t owner = q->ask.depth == 0 ? owner_of(e, hash) : e->worker;
+	bool shared = q->ask.depth == 0 && door != DOOR_SOURCES;
+	uint32_t owner = shared ? owner_of(e, hash) : e->worker;
 	if (owner != e->worker)
 		hand_over(child, owner, take_share(q->budget));
 	else

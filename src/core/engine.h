@@ -79,9 +79,12 @@ msec engine_deadline(const struct engine *e);
 
 /* For plugins: ask a sub-question; q must return WAIT. Equal ones under way that stand deeper are joined: waits always
  * go deeper, so no cycle can form (doc/decisions/0001-chain.md).
- * DOOR_BELOW  starts behind q's place, ends by passing q's own .response
+ * DOOR_BELOW    starts behind q's place, ends by passing q's own .response
+ * DOOR_SOURCES  starts behind chain->sources, ends by passing its .response; never handed to another worker
  * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
 enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;
+/* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */
+const struct query *query_asker(const struct query *q);
 /* Does any query still stand in this chain? */
 bool engine_uses(const struct engine *e, const struct chain *chain);
 /* Nobody waits for it: a prefetch behind link `place` of `chain`. */

@@ -1,17 +1,18 @@
 #include "core/exchange.h"
 
-#include "core/scrub.h"
-
 #define FULL_WAIT_MS 50            /* until the next look when all connections are full */
 
 /* One question on the wire. */
 struct attempt {
 	struct exchange *x;
-	unsigned server;
+	unsigned place;            /* of the server in the party */
+	unsigned server;           /* its number in the pool */
 	enum transport transport;
 	bool live;                 /* an answer may still come */
 	bool useless;              /* one came that helps nobody; over UDP a true one may still follow */
 	bool replied;              /* its stream has delivered something for it */
+	bool plain;                /* sent without EDNS */
+	bool miscased;             /* an answer in another case has come: asked over TCP too */
 	uint16_t id;
 	uint8_t strays;
 	slot_id socket;            /* UDP: ours in engine->sockets */
@@ -27,27 +28,37 @@ struct mail {
 
 struct exchange {
 	struct query *q;
-	struct pool *pool;
-	const struct upstream_group *group;
-	struct name zone;
-	struct span message;       /* the question with id 0 */
+	struct exchange_ask ask;
+	struct question question;  /* as sent: its case may be varied */
+	struct party party;
 	struct attempt attempts[ATTEMPTS_MAX];
 	unsigned n;
-	uint64_t tried, refused;   /* servers asked in this round; servers whose answers were of no use */
+	uint64_t tried, refused;   /* places asked in this round; places whose answers were of no use */
+	uint64_t plain;            /* places that answered FORMERR to EDNS */
 	unsigned round;
-	bool plain;                /* without EDNS: a server answered FORMERR to it */
 	msec hedge, deadline;
 	struct mail *mail, **mail_last;
 	bool over, closing;        /* closing: nobody more is asked, the end is near */
 	enum err err;
-	struct msg *answer;
+	const struct scrubbed *answer;
+	const struct scrubbed *spare;   /* of a server that is not authoritative: better than none */
 	char refusal[64];          /* what the last unhelpful answer said */
-	int refused_by;            /* and who said it; -1 nobody */
+	int refused_by;            /* the number of who said it; -1 nobody */
 };
 
 const struct msg *exchange_answer(const struct exchange *x)
 {
+	return x->answer == NULL ? NULL : &x->answer->msg;
+}
+
+const struct scrubbed *exchange_kept(const struct exchange *x)
+{
 	return x->answer;
+}
+
+bool exchange_is_spare(const struct exchange *x)
+{
+	return x->answer != NULL && x->answer == x->spare;
 }
 
 enum err exchange_err(const struct exchange *x)
@@ -55,44 +66,66 @@ enum err exchange_err(const struct exchange *x)
 	return x->err;
 }
 
-/* The question as sent: RD for forwarders, DO, 1232, padding where it hides the length (RFC8467). */
-static enum err build(struct exchange *x)
+/* The question as sent: RD for forwarders, DO, 1232, padding where it hides the length (RFC8467); id 0. */
+static struct span build(const struct exchange *x, bool plain, struct buf *b)
 {
-	struct query *q = x->q;
-	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + 160];
-	struct buf b = buf_on(room, sizeof(room));
+	const struct query *q = x->q;
+	const struct upstream_group *group = x->ask.group;
 	struct msg_writer w;
-	uint16_t flags = (uint16_t)((x->group->recursive ? FLAG_RD : 0) | (q->checking_disabled ? FLAG_CD : 0));
-	msg_begin(&w, &b, 0, flags);
-	msg_question(&w, &q->question);
-	if (!x->plain) {
+	uint16_t flags = (uint16_t)((group->recursive ? FLAG_RD : 0) | (q->checking_disabled ? FLAG_CD : 0));
+	msg_begin(&w, b, 0, flags);
+	msg_question(&w, &x->question);
+	if (!plain) {
 		const struct chain_conf *conf = &q->chain->conf;
-		size_t at = edns_begin(&b, (uint16_t)conf->edns_size, 0, !conf->no_dnssec_ok);
-		if (conf->pad_queries && x->group->tls)
-			edns_pad(&b, (uint16_t)conf->pad_block);
-		edns_end(&b, at);
+		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, !conf->no_dnssec_ok);
+		if (conf->pad_queries && group->tls)
+			edns_pad(b, (uint16_t)conf->pad_block);
+		edns_end(b, at);
 		msg_opt_counted(&w);
 	}
 	msg_end(&w);
-	ASSERT(buf_ok(&b));
-	x->message = arena_span(&q->arena, buf_span(&b));
-	return x->message.p == NULL ? ERR_LIMIT : OK;
+	ASSERT(buf_ok(b));
+	return buf_span(b);
 }
 
-enum err exchange_start(struct query *q, struct pool *pool, const struct upstream_group *group, struct name zone)
+/* A letter's case is a bit of entropy more that a forger has to guess. */
+static struct name vary_case(struct query *q, struct name n)
+{
+	uint8_t *wire = arena_dup(&q->arena, n.wire, n.len);
+	if (wire == NULL)
+		return n;
+	uint64_t bits = 0;
+	for (unsigned i = 0; i < n.len; i++) {
+		bits = i % 64 == 0 ? rng_u64(&q->engine->rng) : bits >> 1;
+		uint8_t low = fold(wire[i]);   /* lengths of labels are below 'A' */
+		if (low >= 'a' && low <= 'z' && bits & 1)
+			wire[i] ^= 0x20;
+	}
+	n.wire = wire;
+	return n;
+}
+
+enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 {
 	struct exchange *x = ARENA_NEW(&q->arena, struct exchange);
 	if (x == NULL)
 		return ERR_LIMIT;
 	x->q = q;
-	x->pool = pool;
-	x->group = group;
-	x->zone = zone;
+	x->ask = *ask;
+	x->question = ask->question == NULL ? q->question : *ask->question;
+	if (ask->vary_case)
+		x->question.name = vary_case(q, x->question.name);
+	if (ask->party != NULL) {
+		x->party = *ask->party;
+	} else {
+		x->party.n = MIN(pool_size(ask->pool), UPSTREAMS_MAX);
+		for (unsigned i = 0; i < x->party.n; i++)
+			x->party.servers[i] = (uint16_t)i;
+	}
 	x->mail_last = &x->mail;
 	x->refused_by = -1;
 	x->hedge = q->engine->now.ms;
-	x->deadline = MIN(q->deadline, q->engine->now.ms + EXCHANGE_LIFE_MS);
-	TRY(build(x));
+	x->deadline = MIN(q->deadline, q->engine->now.ms + (ask->life > 0 ? ask->life : EXCHANGE_LIFE_MS));
 	q->exchange = x;
 	return OK;
 }
@@ -103,7 +136,7 @@ static void attempt_end(struct attempt *a)
 {
 	struct engine *e = a->x->q->engine;
 	if (a->live && !a->replied && a->transport != TRANSPORT_UDP)
-		pool_stream_forget(a->x->pool, a->server, (struct token){ a->x->q->id, (uint8_t)(a - a->x->attempts) });
+		pool_stream_forget(a->x->ask.pool, a->server, (struct token){ a->x->q->id, (uint8_t)(a - a->x->attempts) });
 	a->live = false;
 	if (a->socket == 0)
 		return;
@@ -112,12 +145,12 @@ static void attempt_end(struct attempt *a)
 	a->socket = 0;
 }
 
-static enum err send_datagram(struct attempt *a)
+static enum err send_datagram(struct attempt *a, struct span message)
 {
 	struct exchange *x = a->x;
 	struct engine *e = x->q->engine;
 	a->socket = slots_add(&e->sockets, a);
-	uint8_t *bytes = arena_dup(e->fx->scratch, x->message.p, x->message.n);
+	uint8_t *bytes = arena_dup(e->fx->scratch, message.p, message.n);
 	if (a->socket == 0 || bytes == NULL) {
 		slots_drop(&e->sockets, a->socket);
 		a->socket = 0;
@@ -127,26 +160,37 @@ static enum err send_datagram(struct attempt *a)
 	put_u16(bytes, a->id);
 	struct effect *fx = effects_add(e->fx, FX_DATAGRAM);
 	fx->socket = a->socket;
-	fx->server = pool_upstream(x->pool, a->server);
-	fx->bytes = span_of(bytes, x->message.n);
+	fx->server = pool_upstream(x->ask.pool, a->server);
+	fx->bytes = span_of(bytes, message.n);
 	return OK;
 }
 
+static bool is_plain(const struct exchange *x, unsigned place)
+{
+	if (x->plain >> place & 1)
+		return true;
+	return x->ask.infra != NULL && infra_plain(x->ask.infra, x->q->engine, x->party.servers[place]);
+}
+
 /* Paid for before it is sent. ERR_SPACE: the way to this server is full. */
-static enum err send_to(struct exchange *x, unsigned server, enum transport transport)
+static enum err send_to(struct exchange *x, unsigned place, enum transport transport)
 {
 	static const enum metric sent[] = { [TRANSPORT_UDP] = M_UPSTREAM_UDP, [TRANSPORT_TCP] = M_UPSTREAM_TCP,
 		                            [TRANSPORT_DOT] = M_UPSTREAM_DOT };
 	struct query *q = x->q;
+	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + 160];
+	struct buf b = buf_on(room, sizeof(room));
 	if (x->n == ATTEMPTS_MAX)
 		return ERR_LIMIT;
 	TRY(query_spend(q, 1, 0, 0));
 	struct attempt *a = &x->attempts[x->n];
-	*a = (struct attempt){ .x = x, .server = server, .transport = transport, .sent = q->engine->now.ms };
-	a->late = a->sent + (pool_patience(x->pool, server) << MIN(x->round, 3));
+	*a = (struct attempt){ .x = x, .place = place, .server = x->party.servers[place], .transport = transport,
+		               .sent = q->engine->now.ms, .plain = is_plain(x, place) };
+	a->late = a->sent + (pool_patience(x->ask.pool, a->server) << MIN(x->round, 3));
 	struct token token = { q->id, (uint8_t)x->n };
-	enum err err = transport == TRANSPORT_UDP ? send_datagram(a)
-		: pool_stream_send(x->pool, q->engine, server, x->message, token);
+	struct span message = build(x, a->plain, &b);
+	enum err err = transport == TRANSPORT_UDP ? send_datagram(a, message)
+		: pool_stream_send(x->ask.pool, q->engine, a->server, message, token);
 	if (err != OK) {
 		q->budget->packets++;   /* nothing was sent */
 		return ERR_SPACE;
@@ -159,7 +203,7 @@ static enum err send_to(struct exchange *x, unsigned server, enum transport tran
 
 static enum transport transport_of(const struct exchange *x)
 {
-	return x->group->tls ? TRANSPORT_DOT : x->group->tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
+	return x->ask.group->tls ? TRANSPORT_DOT : x->ask.group->tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
 }
 
 static unsigned live(const struct exchange *x)
@@ -180,10 +224,10 @@ static bool hopeful(const struct exchange *x)
 }
 
 /* A server is asked one at a time (attacks A2): an older question to it gives way. */
-static void give_way(struct exchange *x, unsigned server)
+static void give_way(struct exchange *x, unsigned place)
 {
 	for (unsigned i = 0; i < x->n; i++) {
-		if (x->attempts[i].server == server && x->attempts[i].live)
+		if (x->attempts[i].place == place && x->attempts[i].live)
 			attempt_end(&x->attempts[i]);
 	}
 }
@@ -193,40 +237,43 @@ static void give_way(struct exchange *x, unsigned server)
 static int next_server(struct exchange *x)
 {
 	struct engine *e = x->q->engine;
-	int s = pool_pick(x->pool, e, x->tried | x->refused, false);
+	struct choice how = { .tried = x->tried | x->refused };
+	int s = pool_pick(x->ask.pool, e, &x->party, how);
 	if (s >= 0)
 		return s;
 	if (x->tried != 0) {
 		x->tried = 0;
 		x->round++;
-		s = pool_pick(x->pool, e, x->refused, false);
+		how.tried = x->refused;
+		s = pool_pick(x->ask.pool, e, &x->party, how);
 	}
+	how = (struct choice){ .broken_too = true };
 	if (s < 0 && x->n == 0 && transport_of(x) == TRANSPORT_UDP)
-		s = pool_pick(x->pool, e, 0, true);
+		s = pool_pick(x->ask.pool, e, &x->party, how);
 	return s;
 }
 
 /* Ask one more server. ERR_UPSTREAM when there is none to ask. */
 static enum err ask_next(struct exchange *x)
 {
-	int server = next_server(x);
-	if (server < 0)
+	int place = next_server(x);
+	if (place < 0)
 		return ERR_UPSTREAM;
-	x->tried |= UINT64_C(1) << server;
-	if (x->group->tls || x->group->tcp) {
+	x->tried |= UINT64_C(1) << place;
+	if (x->ask.group->tls || x->ask.group->tcp) {
 		/* The stream holds the older question; asking it again on the same one gains nothing. */
 		for (unsigned i = 0; i < x->n; i++) {
-			if (x->attempts[i].server == (unsigned)server && x->attempts[i].live) {
+			if (x->attempts[i].place == (unsigned)place && x->attempts[i].live) {
 				x->hedge = x->q->engine->now.ms + PATIENCE_AGAIN_MS;
 				return OK;
 			}
 		}
 	} else {
-		give_way(x, (unsigned)server);
+		give_way(x, (unsigned)place);
 	}
 	if (x->n > 0 && live(x) > 0)
 		metrics_add(x->q->engine->metrics, M_UPSTREAM_HEDGED, 1);
-	TRY(send_to(x, (unsigned)server, transport_of(x)));
+	TRY(send_to(x, (unsigned)place, transport_of(x)));
 	x->hedge = x->attempts[x->n - 1].late;
 	return OK;
 }
@@ -235,7 +282,7 @@ static enum err ask_next(struct exchange *x)
 static enum err ask_any(struct exchange *x)
 {
 	enum err err = ERR_SPACE;
-	for (unsigned i = 0; i < pool_size(x->pool) && err == ERR_SPACE; i++)
+	for (unsigned i = 0; i < x->party.n && err == ERR_SPACE; i++)
 		err = ask_next(x);
 	return err;
 }
@@ -245,7 +292,10 @@ static enum err ask_any(struct exchange *x)
 static void fail(struct exchange *x, enum err err)
 {
 	x->over = true;
-	x->err = err;
+	if (x->spare != NULL)
+		x->answer = x->spare;
+	else
+		x->err = err;
 }
 
 /* It is of no use. Over UDP it may be forged: the true answer may still come to the same socket (attacks A8). */
@@ -258,14 +308,14 @@ static void refuse(struct exchange *x, struct attempt *a, const char *said)
 	buf_cstr(&b);
 	a->useless = true;
 	x->refused_by = (int)a->server;
-	x->refused |= UINT64_C(1) << a->server;
+	x->refused |= UINT64_C(1) << a->place;
 	x->hedge = x->q->engine->now.ms;
 }
 
 /* Too long for UDP, or too many strays: the same server over TCP. */
-static void to_tcp(struct exchange *x, unsigned server)
+static void to_tcp(struct exchange *x, unsigned place)
 {
-	enum err err = send_to(x, server, TRANSPORT_TCP);
+	enum err err = send_to(x, place, TRANSPORT_TCP);
 	if (err == OK)
 		x->hedge = x->q->engine->now.ms + PATIENCE_AGAIN_MS;
 }
@@ -274,13 +324,17 @@ static void to_tcp(struct exchange *x, unsigned server)
  * datagram alone (attacks A12). */
 static bool without_edns(struct exchange *x, struct attempt *a, const struct msg *m)
 {
-	if (m->rcode != RCODE_FORMERR || m->edns.present || x->plain)
+	if ((m->rcode != RCODE_FORMERR && m->rcode != RCODE_NOTIMP) || m->edns.present || a->plain)
 		return false;
-	x->plain = true;
-	if (build(x) != OK)
-		return false;
+	x->plain |= UINT64_C(1) << a->place;
 	enum transport t = transport_of(x) == TRANSPORT_UDP ? TRANSPORT_TCP : transport_of(x);
-	return send_to(x, a->server, t) == OK;
+	return send_to(x, a->place, t) == OK;
+}
+
+static void note_lame(struct exchange *x, const struct attempt *a)
+{
+	if (x->ask.infra != NULL)
+		infra_note_lame(x->ask.infra, x->q->engine, a->server, x->ask.zone);
 }
 
 static void judge_rcode(struct exchange *x, struct attempt *a, const struct msg *m)
@@ -291,35 +345,82 @@ static void judge_rcode(struct exchange *x, struct attempt *a, const struct msg 
 	refuse(x, a, name == NULL ? "an unknown RCODE" : name);
 }
 
+/* Of a DS only the parent can speak (RFC4035 3.1.4.1): not a server that takes the name for a delegation or an apex. */
+static bool is_below_ds(const struct exchange *x, const struct scrubbed *kept)
+{
+	bool no = kept->kind == SCRUB_NODATA || kept->kind == SCRUB_REFERRAL;
+	return x->question.type == RR_DS && no && kept->cut.len > 1 && name_eq(kept->cut, x->question.name);
+}
+
+/* Why the answer is of no use; NULL when it is. */
+static const char *useless(struct exchange *x, const struct attempt *a, const struct scrubbed *kept)
+{
+	const uint16_t flags = kept->msg.flags;
+	bool referral = kept->kind == SCRUB_REFERRAL;
+	if (flags & FLAG_TC)
+		return "an answer cut short, over a connection";
+	if (kept->kind == SCRUB_LAME || is_below_ds(x, kept) || (referral && !x->ask.referrals)) {
+		if (kept->kind == SCRUB_LAME)
+			note_lame(x, a);
+		return "nothing that answers the question";
+	}
+	bool empty = kept->kind == SCRUB_NODATA && kept->cut.len == 0;   /* no SOA: NODATA, or knows nothing */
+	bool resolver = !(flags & FLAG_AA) && flags & FLAG_RA;
+	if (!x->ask.referrals || referral || (!resolver && !empty))
+		return NULL;
+	if (resolver)
+		note_lame(x, a);
+	if (x->spare == NULL)
+		x->spare = kept;
+	return resolver ? "as a resolver, not as the zone's server" : "nothing, and not whose word that is";
+}
+
+static void learn(struct exchange *x, const struct attempt *a, const struct msg *m)
+{
+	const struct engine *e = x->q->engine;
+	struct infra *in = x->ask.infra;
+	if (in == NULL)
+		return;
+	infra_note_reached(in, e, a->server, true);
+	if (a->plain && a->transport != TRANSPORT_UDP)
+		infra_note_plain(in, e, a->server);
+	bool varied = memcmp(m->question.name.wire, x->question.name.wire, x->question.name.len) != 0;
+	if (varied && a->transport != TRANSPORT_UDP)
+		infra_note_caseless(in, e, a->server);
+}
+
 static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 {
 	struct query *q = x->q;
 	struct msg *m = ARENA_NEW(&q->arena, struct msg);
-	if (m == NULL || msg_parse(&q->arena, bytes, m) != OK) {
+	struct scrubbed *kept = ARENA_NEW(&q->arena, struct scrubbed);
+	if (m == NULL || kept == NULL || msg_parse(&q->arena, bytes, m) != OK) {
 		if (a->transport == TRANSPORT_UDP)
 			return;   /* a forger's packet must not end the wait */
 		refuse(x, a, "a malformed message");
 		return;
 	}
-	pool_answered(x->pool, a->server, q->engine->now.ms - a->sent);
+	pool_answered(x->ask.pool, a->server, q->engine->now.ms - a->sent);
 	if (m->flags & FLAG_TC && a->transport == TRANSPORT_UDP) {
 		attempt_end(a);
-		to_tcp(x, a->server);
+		to_tcp(x, a->place);
 		return;
 	}
 	if (m->rcode != RCODE_NOERROR && m->rcode != RCODE_NXDOMAIN && m->rcode != RCODE_YXDOMAIN) {
 		judge_rcode(x, a, m);
 		return;
 	}
-	struct scrubbed kept;
-	enum err err = (q->chain->conf.side_ns ? scrub_msg_ns : scrub_msg)(&q->arena, &q->question, x->zone, m, &kept);
-	if (err != OK || kept.kind == SCRUB_REFERRAL || kept.kind == SCRUB_LAME) {
-		refuse(x, a, "nothing that answers the question");
+	learn(x, a, m);
+	enum err err = scrub_msg(&q->arena, &x->question, x->ask.zone, m, kept);
+	if (err == OK && !q->chain->conf.drop_ns)
+		err = scrub_keep_ns(&q->arena, x->ask.zone, m, kept);
+	const char *why = err != OK ? "nothing that answers the question" : useless(x, a, kept);
+	if (why != NULL) {
+		refuse(x, a, why);
 		return;
 	}
 	attempt_end(a);
-	*m = kept.msg;
-	x->answer = m;
+	x->answer = kept;
 	x->over = true;
 }
 
@@ -343,7 +444,7 @@ static void note_late(struct exchange *x)
 		if (!a->live || a->useless || a->late > x->q->engine->now.ms)
 			continue;
 		a->late = NEVER;
-		pool_late(x->pool, a->server);
+		pool_late(x->ask.pool, a->server);
 	}
 }
 
@@ -375,7 +476,7 @@ bool exchange_turn(struct exchange *x)
 		note_late(x);
 	if (!x->over && now >= x->deadline)
 		fail(x, ERR_TIMEOUT);
-	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->pool);
+	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->ask.pool);
 	if (crowded) {
 		x->hedge = MIN(now + CROWDED_MS, x->deadline);
 	} else if (!x->over && now >= x->hedge) {
@@ -395,21 +496,23 @@ const char *exchange_cause(struct exchange *x)
 {
 	char text[EDE_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
+	struct pool *pool = x->ask.pool;
 	if (x->refused_by >= 0) {
-		addr_port_text(&pool_upstream(x->pool, (unsigned)x->refused_by)->addr, &b);
+		addr_port_text(&pool_upstream(pool, (unsigned)x->refused_by)->addr, &b);
 		buf_printf(&b, " answered %s", x->refusal);
 	}
-	for (unsigned i = 0; i < pool_size(x->pool); i++) {
-		if (!pool_broken(x->pool, i))
+	for (unsigned i = 0; i < x->party.n; i++) {
+		unsigned server = x->party.servers[i];
+		if (!pool_broken(pool, server))
 			continue;
-		const struct upstream *u = pool_upstream(x->pool, i);
+		const struct upstream *u = pool_upstream(pool, server);
 		if (b.n > 0)
 			buf_text(&b, "; ");
 		addr_port_text(&u->addr, &b);
 		if (u->tls_name != NULL)
 			buf_printf(&b, "#%s", u->tls_name);
-		buf_printf(&b, ": %s", pool_cause(x->pool, i));
-		if (pool_cause_is_auth(x->pool, i))
+		buf_printf(&b, ": %s", pool_cause(pool, server));
+		if (pool_cause_is_auth(pool, server))
 			x->err = ERR_NETWORK;
 	}
 	if (b.n == 0)
@@ -422,6 +525,10 @@ void exchange_end(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->n; i++)
 		attempt_end(&x->attempts[i]);
+	for (unsigned i = 0; i < x->party.n && x->ask.infra != NULL; i++)
+		infra_leave(x->ask.infra, x->party.servers[i]);
+	if (x->ask.led != NULL)
+		infra_led(x->ask.led, x->q->engine, &x->question, x->q->id);
 	x->q->exchange = NULL;
 }
 
@@ -429,7 +536,7 @@ void exchange_end(struct exchange *x)
 
 const struct addr *exchange_server(const struct attempt *a)
 {
-	return &pool_upstream(a->x->pool, a->server)->addr;
+	return &pool_upstream(a->x->ask.pool, a->server)->addr;
 }
 
 static void deliver(struct attempt *a, struct span bytes)
@@ -455,7 +562,32 @@ static bool matches(const struct exchange *x, struct span bytes)
 	size_t at;
 	if (msg_peek(bytes, &m, &at) != OK || !(m.flags & FLAG_QR) || FLAGS_OPCODE(m.flags) != OPCODE_QUERY)
 		return false;
-	return m.question.name.len > 0 && question_eq(&m.question, &x->q->question);
+	return m.question.name.len > 0 && question_eq(&m.question, &x->question);
+}
+
+/* Has the server kept the case that was sent? One that does not is asked over TCP, where nobody guesses; only that
+ * makes it known as such (attacks A11). */
+static bool case_kept(const struct attempt *a, struct span bytes)
+{
+	const struct exchange *x = a->x;
+	if (!x->ask.vary_case || memcmp(bytes.p + MSG_HEADER, x->question.name.wire, x->question.name.len) == 0)
+		return true;
+	return x->ask.infra != NULL && infra_caseless(x->ask.infra, x->q->engine, a->server);
+}
+
+/* The network takes no datagrams for the server. */
+static void unreachable(struct attempt *a, const struct event *ev)
+{
+	struct exchange *x = a->x;
+	struct engine *e = x->q->engine;
+	if (ev->why == CLOSED_LOCAL)
+		x->q->budget->packets++;   /* nothing was sent */
+	if (ev->why == CLOSED_LOCAL && x->ask.infra != NULL)
+		infra_note_reached(x->ask.infra, e, a->server, false);
+	pool_failed(x->ask.pool, e, a->server, "network unreachable or port closed");
+	attempt_end(a);
+	x->hedge = e->now.ms;
+	query_wake(x->q);
 }
 
 void exchange_datagram(struct engine *e, const struct event *ev)
@@ -465,20 +597,23 @@ void exchange_datagram(struct engine *e, const struct event *ev)
 		return;
 	struct exchange *x = a->x;
 	if (ev->kind == EV_UNREACHABLE) {
-		pool_failed(x->pool, e, a->server, "network unreachable or port closed");
-		attempt_end(a);
-		x->hedge = e->now.ms;
-		query_wake(x->q);
+		unreachable(a, ev);
 		return;
 	}
-	bool ours = ev->bytes.n >= MSG_HEADER && get_u16(ev->bytes.p) == a->id;
+	bool ours = ev->bytes.n >= MSG_HEADER && get_u16(ev->bytes.p) == a->id, ask_tcp = false;
 	if (ours && matches(x, ev->bytes)) {
-		deliver(a, ev->bytes);
-		return;
+		if (case_kept(a, ev->bytes)) {
+			deliver(a, ev->bytes);
+			return;
+		}
+		ask_tcp = !a->miscased;
+		a->miscased = true;
 	}
 	metrics_add(e->metrics, M_UPSTREAM_STRAY, 1);
 	if (!ours && a->strays < STRAYS_TCP && ++a->strays == STRAYS_TCP)
-		to_tcp(x, a->server);
+		ask_tcp = true;
+	if (ask_tcp)
+		to_tcp(x, a->place);
 }
 
 static struct attempt *find(struct engine *e, struct token token)

@@ -5,7 +5,8 @@
 #define CORE_EXCHANGE_H
 
 #include "core/engine.h"
-#include "core/pool.h"
+#include "core/infra.h"
+#include "core/scrub.h"
 
 #define ATTEMPTS_MAX 8u            /* questions sent for one exchange: the bound on amplification */
 #define EXCHANGE_LIFE_MS 4000      /* before its query's own end, so that the cause can be told */
@@ -17,17 +18,36 @@
 
 struct exchange;
 
-/* Start one for q's question; q must WAIT and call exchange_turn when woken. returns ERR_LIMIT arena full */
-enum err exchange_start(struct query *q, struct pool *pool, const struct upstream_group *group, struct name zone)
-	MUST_CHECK;
+/* What is to be asked, and whom. */
+struct exchange_ask {
+	struct pool *pool;
+	const struct upstream_group *group;
+	struct name zone;                  /* what the servers speak for */
+	/* Of authoritative servers on the way from the root down: */
+	const struct question *question;   /* NULL: the query's own */
+	const struct party *party;         /* NULL: all servers of the pool */
+	struct infra *infra;               /* whose pool it is, with a hold on each of the party; NULL none */
+	struct infra *led;                 /* where others wait for this question to be over; NULL nowhere */
+	msec life;                         /* 0: EXCHANGE_LIFE_MS */
+	bool referrals;                    /* a delegation is an answer */
+	bool vary_case;                    /* of the question's name over UDP (draft-vixie-dnsext-dns0x20) */
+};
+
+/* Start one; q must WAIT and call exchange_turn when woken. What ask points to must live as long as q.
+ * returns ERR_LIMIT arena full; then the holds of the party are the caller's still */
+enum err exchange_start(struct query *q, const struct exchange_ask *ask) MUST_CHECK;
 /* What happened so far: false while it goes on (WAIT). Then exchange_answer or exchange_err is final. */
 bool exchange_turn(struct exchange *x);
 /* The scrubbed message, in the query's arena; NULL when it failed. */
 const struct msg *exchange_answer(const struct exchange *x);
+/* The same with what it is. */
+const struct scrubbed *exchange_kept(const struct exchange *x);
+/* Is it one that is only better than none: not authoritative, or empty? */
+bool exchange_is_spare(const struct exchange *x);
 enum err exchange_err(const struct exchange *x);
 /* For people: which servers failed and why. In the query's arena. */
 const char *exchange_cause(struct exchange *x);
-/* Close what it holds. */
+/* Close what it holds, and leave the servers of its party. */
 void exchange_end(struct exchange *x);
 
 /* Whom a question in engine->sockets was sent to. */

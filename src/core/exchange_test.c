@@ -36,7 +36,8 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 
 static enum verdict request(const struct link *l, struct query *q)
 {
-	enum err err = exchange_start(q, pool, &group, name_root);
+	struct exchange_ask ask = { .pool = pool, .group = &group, .zone = name_root };
+	enum err err = exchange_start(q, &ask);
 	return err == OK ? wake(l, q, NULL) : query_fail_err(q, err);
 }
 
@@ -224,19 +225,20 @@ static void test_refused_stream(void **state)
 static void test_pick(void **state)
 {
 	(void)state;
+	const struct party three = { 3, { 0, 1, 2 } };
 	unsigned picked[3] = { 0 };
 	begin(3, false);
-	assert_in_range(pool_pick(pool, &engine, 0, false), 0, 2);
+	assert_in_range(pool_pick(pool, &engine, &three, (struct choice){ 0, false }), 0, 2);
 	pool_answered(pool, 0, 20);
 	pool_answered(pool, 1, 21);
 	pool_answered(pool, 2, 400);
 	for (unsigned i = 0; i < 200; i++)
-		picked[pool_pick(pool, &engine, 0, false)]++;
+		picked[pool_pick(pool, &engine, &three, (struct choice){ 0, false })]++;
 	assert_true(picked[0] > 20 && picked[1] > 20 && picked[2] < 20);
-	assert_int_equal(pool_pick(pool, &engine, 7, false), -1);
+	assert_int_equal(pool_pick(pool, &engine, &three, (struct choice){ 7, false }), -1);
 	pool_failed(pool, &engine, 0, "gone");
-	assert_int_equal(pool_pick(pool, &engine, 6, false), -1);
-	assert_int_equal(pool_pick(pool, &engine, 6, true), 0);
+	assert_int_equal(pool_pick(pool, &engine, &three, (struct choice){ 6, false }), -1);
+	assert_int_equal(pool_pick(pool, &engine, &three, (struct choice){ 6, true }), 0);
 	end();
 }
 

@@ -14,6 +14,8 @@
 #define HEDGES_PART 8u          /* and one for so many first ones */
 #define PATIENCE_BUSY 5         /* times as long, for a server that is answering a burst */
 #define BUSY_PENDING 64u
+#define PATIENCE_NEAR 100       /* an authoritative server has its answer at hand, */
+#define PATIENCE_FAR 800        /* but may be at the other end of the world */
 #define HANDSHAKE_TRIPS 3       /* round trips to an answer over a connection yet to be opened */
 #define OPEN_MS_MAX 3000        /* a connection not open by then is given up */
 #define STALL_MS_MAX 3000       /* questions out and not a byte back */
@@ -23,6 +25,7 @@
 #define MUTE_MAX 3u
 #define BREAKER_FIRST 500       /* ms until it is tried again; doubles */
 #define BREAKER_MAX 4000
+#define BREAKER_WORLD_MAX 64000
 #define PROBE_DEMAND_MS 60000   /* a failed server is probed while its group was used this recently */
 #define PIPELINE_GOOD 64u       /* a second connection is opened beyond */
 #define SERVER_TURN_EFFECTS 16u /* streams to close, one to open, lines to say */
@@ -64,26 +67,36 @@ struct server {
 struct pool {
 	struct pool *next;
 	bool linked;
-	unsigned n;
+	bool quiet;                     /* servers of the whole world: nobody is told of each */
+	unsigned n, max;
+	unsigned nstreams;
 	msec due, used;
 	unsigned turn;                  /* the server whose turn is next when a turn had no room for all */
 	msec second;                    /* of the counts that follow */
 	uint32_t asked, asked_before, hedged;
 	struct engine *engine;
-	struct server servers[];
+	struct server *servers[];       /* [max] */
 };
+
+static struct pool *pool_make(unsigned max)
+{
+	struct pool *p = heap_new(sizeof(*p) + sizeof(p->servers[0]) * max);
+	p->max = max;
+	p->due = NEVER;
+	return p;
+}
 
 struct pool *pool_new(const struct upstream_group *g)
 {
 	ASSERT(g->n <= UPSTREAMS_MAX);
-	struct pool *p = heap_new(sizeof(*p) + sizeof(p->servers[0]) * g->n);
-	p->n = g->n;
-	p->due = NEVER;
+	struct pool *p = pool_make(g->n);
 	for (unsigned i = 0; i < g->n; i++) {
-		struct upstream *u = &p->servers[i].conf;
+		struct server *server = heap_new(sizeof(*server));
+		struct upstream *u = &server->conf;
 		*u = g->servers[i];
 		u->tls = g->tls;
-		p->servers[i].streamed = g->tls || g->tcp;
+		server->streamed = g->tls || g->tcp;
+		p->servers[p->n++] = server;
 		if (u->tls_name == NULL)
 			continue;
 		size_t size = strlen(u->tls_name) + 1;
@@ -92,16 +105,37 @@ struct pool *pool_new(const struct upstream_group *g)
 	return p;
 }
 
+struct pool *pool_of_world(unsigned max)
+{
+	ASSERT(max > 0 && max <= WORLD_SERVERS_MAX);
+	struct pool *p = pool_make(max);
+	p->quiet = true;
+	return p;
+}
+
+int pool_put(struct pool *p, unsigned at, const struct addr *addr)
+{
+	ASSERT(p->quiet && at < p->max && at <= p->n);
+	if (at == p->n)
+		p->servers[p->n++] = heap_new(sizeof(struct server));
+	struct server *s = p->servers[at];
+	if (s->streams[0] != NULL)
+		return -1;
+	*s = (struct server){ .conf.addr = *addr };
+	return (int)at;
+}
+
 void pool_free(struct pool *p)
 {
 	for (unsigned i = 0; i < p->n; i++) {
-		struct server *s = &p->servers[i];
+		struct server *s = p->servers[i];
 		for (unsigned k = 0; k < STREAMS_MAX; k++) {
 			if (s->streams[k] != NULL)
 				heap_free(s->streams[k]->queue);
 			heap_free(s->streams[k]);
 		}
 		heap_free((void *)(uintptr_t)s->conf.tls_name);
+		heap_free(s);
 	}
 	heap_free(p);
 }
@@ -124,25 +158,25 @@ unsigned pool_size(const struct pool *p)
 const struct upstream *pool_upstream(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
-	return &p->servers[server].conf;
+	return &p->servers[server]->conf;
 }
 
 bool pool_broken(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
-	return p->servers[server].broken_until != 0;
+	return p->servers[server]->broken_until != 0;
 }
 
 const char *pool_cause(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
-	return p->servers[server].cause;
+	return p->servers[server]->cause;
 }
 
 bool pool_cause_is_auth(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
-	return p->servers[server].auth;
+	return p->servers[server]->auth;
 }
 
 /* ---- health ---- */
@@ -170,7 +204,7 @@ static void say(const struct server *s, struct engine *e, const char *what)
 		fx->bytes.n = 0;
 }
 
-static void server_good(struct server *s, struct engine *e)
+static void server_good(const struct pool *p, struct server *s, struct engine *e)
 {
 	s->late = 0;
 	s->fails = 0;
@@ -178,25 +212,27 @@ static void server_good(struct server *s, struct engine *e)
 	if (s->broken_until == 0)
 		return;
 	s->broken_until = 0;
-	say(s, e, "answers again");
+	if (!p->quiet)
+		say(s, e, "answers again");
 }
 
 static void server_failed(struct pool *p, struct server *s, const char *why, bool auth)
 {
 	struct engine *e = p->engine;
 	bool same = s->broken_until != 0 && s->auth == auth;
-	msec wait = BREAKER_FIRST;
-	for (unsigned i = 0; i < s->fails && wait < BREAKER_MAX; i++)
+	msec wait = BREAKER_FIRST, most = p->quiet ? BREAKER_WORLD_MAX : BREAKER_MAX;
+	for (unsigned i = 0; i < s->fails && wait < most; i++)
 		wait *= 2;
 	s->fails++;
 	s->late = 0;
 	s->auth = auth;
 	s->broken_until = e->now.ms + wait;
-	p->due = MIN(p->due, s->broken_until);
+	if (!p->quiet)
+		p->due = MIN(p->due, s->broken_until);
 	struct buf b = buf_on(s->cause, sizeof(s->cause));
 	buf_text(&b, why);
 	buf_cstr(&b);
-	if (same)
+	if (same || p->quiet)
 		return;
 	char what[CAUSE_MAX + 32];
 	struct buf w = buf_on(what, sizeof(what));
@@ -207,14 +243,14 @@ static void server_failed(struct pool *p, struct server *s, const char *why, boo
 void pool_answered(struct pool *p, unsigned server, msec rtt)
 {
 	ASSERT(server < p->n);
-	struct server *s = &p->servers[server];
+	struct server *s = p->servers[server];
 	rtt = MIN(MAX(rtt, 1), RTT_MAX);
 	msec off = rtt > s->srtt ? rtt - s->srtt : s->srtt - rtt;
 	s->var = s->srtt == 0 ? rtt / 2 : (3 * s->var + off) / 4;
 	s->srtt = s->srtt == 0 ? rtt : (7 * s->srtt + rtt) / 8;
 	s->srtt = MAX(s->srtt, 1);
 	s->heard = p->engine->now.ms;
-	server_good(s, p->engine);
+	server_good(p, s, p->engine);
 }
 
 static struct stream *open_stream(const struct server *s)
@@ -229,7 +265,7 @@ static struct stream *open_stream(const struct server *s)
 void pool_late(struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
-	struct server *s = &p->servers[server];
+	struct server *s = p->servers[server];
 	s->srtt = MIN(MAX(s->srtt, RTT_UNKNOWN) * 2, RTT_MAX);
 	metrics_add(p->engine->metrics, M_UPSTREAM_TIMEOUT, 1);
 	/* Whether a connection that opens comes to be is not its questions' to judge. */
@@ -242,7 +278,7 @@ void pool_late(struct pool *p, unsigned server)
 void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *why)
 {
 	ASSERT(server < p->n && e == p->engine);
-	server_failed(p, &p->servers[server], why, false);
+	server_failed(p, p->servers[server], why, false);
 }
 
 /* Asking twice helps where one server is late. Where all are, because there is too much to do, it would make things
@@ -250,6 +286,8 @@ void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *
 bool pool_may_hedge(struct pool *p)
 {
 	msec second = p->engine->now.ms / SECOND;
+	if (p->quiet)
+		return true;   /* the second question goes to somebody else, far away */
 	if (p->second != second) {
 		p->second = second;
 		p->asked_before = p->asked;
@@ -273,9 +311,11 @@ static bool is_busy(const struct pool *p, const struct server *s)
 msec pool_patience(const struct pool *p, unsigned server)
 {
 	ASSERT(server < p->n);
-	const struct server *s = &p->servers[server];
+	const struct server *s = p->servers[server];
 	if (s->srtt == 0)
 		return PATIENCE_UNKNOWN;
+	if (p->quiet)
+		return MIN(MAX(2 * s->srtt + 4 * s->var, PATIENCE_NEAR), PATIENCE_FAR);
 	msec trips = s->streamed && open_stream(s) == NULL ? HANDSHAKE_TRIPS : 1;
 	msec least = p->n == 1 ? PATIENCE_ALONE : PATIENCE_MIN;
 	msec patience = MIN(MAX((2 * s->srtt + 4 * s->var) * trips, least), PATIENCE_MAX);
@@ -286,7 +326,7 @@ msec pool_patience(const struct pool *p, unsigned server)
 static msec score(const struct pool *p, const struct server *s)
 {
 	if (s->srtt == 0 && s->streams[0] == NULL)
-		return 0;   /* each gets its chance once */
+		return p->quiet ? RTT_UNKNOWN : 0;   /* of few, each gets its chance once */
 	msec rtt = s->srtt == 0 ? RTT_UNKNOWN : s->srtt;
 	if (!s->streamed || open_stream(s) != NULL)
 		return rtt;
@@ -310,13 +350,13 @@ static bool usable(const struct server *s, msec now, bool broken_too)
 	return s->broken_until <= now || (broken_too && !s->auth);
 }
 
-int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
+int pool_pick(struct pool *p, struct engine *e, const struct party *of, struct choice how)
 {
 	link_pool(p, e);
 	msec best = NEVER;
-	for (unsigned i = 0; i < p->n; i++) {
-		struct server *s = &p->servers[i];
-		if (tried >> i & 1 || !usable(s, e->now.ms, broken_too))
+	for (unsigned i = 0; i < of->n; i++) {
+		struct server *s = p->servers[of->servers[i]];
+		if (how.tried >> i & 1 || !usable(s, e->now.ms, how.broken_too))
 			continue;
 		best = MIN(best, score(p, s));
 	}
@@ -325,9 +365,9 @@ int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 	p->asked++;
 	int found = -1;
 	uint32_t equals = 0;
-	for (unsigned i = 0; i < p->n; i++) {
-		struct server *s = &p->servers[i];
-		if (tried >> i & 1 || !usable(s, e->now.ms, broken_too))
+	for (unsigned i = 0; i < of->n; i++) {
+		struct server *s = p->servers[of->servers[i]];
+		if (how.tried >> i & 1 || !usable(s, e->now.ms, how.broken_too))
 			continue;
 		if (score(p, s) <= best + best / 4 + RTT_EQUAL && rng_below(&e->rng, ++equals) == 0)
 			found = (int)i;
@@ -342,7 +382,7 @@ int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too)
 static struct stream *stream_open(struct pool *p, unsigned server)
 {
 	struct engine *e = p->engine;
-	struct server *s = &p->servers[server];
+	struct server *s = p->servers[server];
 	unsigned k = 0;
 	while (k < STREAMS_MAX && s->streams[k] != NULL)
 		k++;
@@ -360,6 +400,7 @@ static struct stream *stream_open(struct pool *p, unsigned server)
 		return NULL;
 	}
 	s->streams[k] = st;
+	p->nstreams++;
 	p->due = MIN(p->due, e->now.ms + OPEN_MS_MAX);
 	struct effect *fx = effects_add(e->fx, FX_OPEN);
 	fx->server = &s->conf;
@@ -372,8 +413,9 @@ static struct stream *stream_open(struct pool *p, unsigned server)
 static void stream_drop(struct stream *st)
 {
 	struct engine *e = st->engine;
-	struct server *s = &st->pool->servers[st->server];
+	struct server *s = st->pool->servers[st->server];
 	slots_drop(&e->streams, st->id);
+	st->pool->nstreams--;
 	for (unsigned k = 0; k < STREAMS_MAX; k++) {
 		if (s->streams[k] == st)
 			s->streams[k] = NULL;
@@ -402,7 +444,7 @@ static void stream_close(struct stream *st)
 /* An open one with room, else one that opens, else a new one. */
 static struct stream *stream_for(struct pool *p, unsigned server)
 {
-	struct server *s = &p->servers[server];
+	struct server *s = p->servers[server];
 	struct stream *least = NULL;
 	for (unsigned k = 0; k < STREAMS_MAX && s->streams[k] != NULL; k++) {
 		struct stream *st = s->streams[k];
@@ -494,7 +536,7 @@ enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, str
 void pool_stream_forget(struct pool *p, unsigned server, struct token token)
 {
 	ASSERT(server < p->n);
-	struct server *s = &p->servers[server];
+	struct server *s = p->servers[server];
 	for (unsigned k = 0; k < STREAMS_MAX && s->streams[k] != NULL; k++) {
 		for (unsigned i = 0; i < PIPELINE_MAX; i++) {
 			struct sent *sent = &s->streams[k]->sent[i];
@@ -510,14 +552,14 @@ void pool_stream_forget(struct pool *p, unsigned server, struct token token)
 static void stream_opened(struct stream *st, const struct event *ev)
 {
 	struct engine *e = st->engine;
-	struct server *s = &st->pool->servers[st->server];
+	struct server *s = st->pool->servers[st->server];
 	st->open = true;
 	st->heard = e->now.ms;
 	st->silent = st->pending > 0 ? e->now.ms : NEVER;
 	if (ev->resumed)
 		metrics_add(e->metrics, M_UPSTREAM_RESUMED, 1);
 	if (s->broken_until != 0)
-		server_good(s, e);
+		server_good(st->pool, s, e);
 	s->late = 0;
 	if (st->nqueue == 0)
 		return;
@@ -551,7 +593,7 @@ static void stream_closed(struct stream *st, const struct event *ev)
 {
 	struct engine *e = st->engine;
 	struct pool *p = st->pool;
-	struct server *s = &p->servers[st->server];
+	struct server *s = p->servers[st->server];
 	bool auth = ev->why == CLOSED_AUTH;
 	if (auth)
 		metrics_add(e->metrics, M_UPSTREAM_AUTH, 1);
@@ -595,7 +637,7 @@ static const char *stream_overdue(const struct stream *st, msec now, msec *ret_d
  * a wait. */
 static void server_turn(struct pool *p, unsigned server)
 {
-	struct server *s = &p->servers[server];
+	struct server *s = p->servers[server];
 	msec now = p->engine->now.ms;
 	for (unsigned k = STREAMS_MAX; k-- > 0;) {
 		struct stream *st = s->streams[k];
@@ -620,6 +662,8 @@ static void server_turn(struct pool *p, unsigned server)
 void pool_turn(struct pool *p)
 {
 	p->due = NEVER;
+	if (p->quiet && p->nstreams == 0)
+		return;   /* nothing of theirs ends by time */
 	for (unsigned i = p->turn; i < p->n; i++) {
 		if (effects_room(p->engine->fx) < SERVER_TURN_EFFECTS) {
 			p->turn = i;
@@ -644,8 +688,8 @@ void pool_close(struct pool *p, struct engine *e)
 	p->linked = false;
 	for (unsigned i = 0; i < p->n; i++) {
 		for (unsigned k = STREAMS_MAX; k-- > 0;) {
-			if (p->servers[i].streams[k] != NULL)
-				stream_close(p->servers[i].streams[k]);
+			if (p->servers[i]->streams[k] != NULL)
+				stream_close(p->servers[i]->streams[k]);
 		}
 	}
 }

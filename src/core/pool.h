@@ -15,6 +15,7 @@ enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_DOT };
 #define PIPELINE_MAX 256u          /* questions under way on one connection before another is opened */
 #define STREAM_QUEUE_MAX 65536u    /* bytes kept for a connection that is still opening */
 #define CAUSE_MAX 200u
+#define WORLD_SERVERS_MAX 65535u
 
 /* One server as configured. */
 struct upstream {
@@ -34,6 +35,12 @@ struct pool;
 
 /* A pool of its own copy of the group's servers. */
 struct pool *pool_new(const struct upstream_group *g);
+/* A pool of authoritative servers found on the way, at first empty: asked over UDP, and over TCP what UDP cannot carry;
+ * nobody is told of each one's health. */
+struct pool *pool_of_world(unsigned max);
+/* A server of such a pool: number `at`, at most one more than there are, is this address from now on, and nothing is
+ * known of it. returns `at`, -1: the one that was there still has connections */
+int pool_put(struct pool *p, unsigned at, const struct addr *addr);
 /* Close all; every stream's owner is told. Call with e->fx set. */
 void pool_close(struct pool *p, struct engine *e);
 void pool_free(struct pool *p);
@@ -48,9 +55,17 @@ struct token {
 	uint8_t attempt;
 };
 
-/* The best server that is not in `tried` (bit set), -1: none. Round-trip order with chance among near equals; servers
- * whose breaker is open come only when `broken_too`, those that could not prove their name not even then. */
-int pool_pick(struct pool *p, struct engine *e, uint64_t tried, bool broken_too);
+/* Servers of a pool that can answer one question, by their numbers in it. */
+struct party {
+	unsigned n;
+	uint16_t servers[UPSTREAMS_MAX];
+};
+struct choice {
+	uint64_t tried;            /* a bit for each place in the party: not these */
+	bool broken_too;           /* those whose breaker is open as well, if they did not fail to prove their name */
+};
+/* The place in the party of the best server, -1: none. Round-trip order with chance among near equals. */
+int pool_pick(struct pool *p, struct engine *e, const struct party *of, struct choice how);
 unsigned pool_size(const struct pool *p);
 const struct upstream *pool_upstream(const struct pool *p, unsigned server);
 /* Is its breaker open, and why. */

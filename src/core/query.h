@@ -16,6 +16,7 @@ struct exchange;
 enum door {
 	DOOR_TOP,     /* the whole chain: clients, CNAME targets */
 	DOOR_BELOW,   /* behind its asker: shared fetches; the asker's own .response is passed on the way up */
+	DOOR_SOURCES, /* behind the link that follows aliases, for upstreams to answer: addresses of servers, aliases */
 	DOOR_ALONE,   /* no client waits: prefetch, probes; a small budget of its own */
 };
 
@@ -54,6 +55,7 @@ struct waiter {
 struct ask {
 	struct waiter *waiters;
 	uint64_t hash;             /* under which it can be joined; 0 not at all */
+	slot_id asker;             /* who asked it first, 0 none or another worker's */
 	slot_id payer;             /* the client question whose budget it runs on, 0 none */
 	uint32_t nwaiters, unheard;   /* unheard: told of the end, not run yet */
 	uint16_t owing;            /* of a payer: sub-questions that run on its budget */

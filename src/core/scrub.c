@@ -13,11 +13,11 @@ struct set {
 struct scrub {
 	struct arena *arena;
 	const struct question *q;
-	struct name zone, final;
+	struct name zone, final, cut;
 	const struct msg *m;
 	uint8_t *keep;                    /* one a record of m: 0, or 1 + the hop of the chain it stands at */
 	uint8_t hop;                      /* 1 + the hop at hand */
-	bool answered, side_ns;           /* side_ns: keep NS beside an answer */
+	bool answered;
 	unsigned nnames, nsets, nmade;
 	struct name names[SCRUB_CNAMES_MAX + 1];
 	struct set sets[SETS_MAX];
@@ -168,6 +168,7 @@ static const struct rr *keep_soa(struct scrub *s)
 			continue;
 		s->keep[i] = s->hop;
 		set_add(s, rr->owner, RR_SOA, SEC_AUTHORITY);
+		s->cut = rr->owner;
 		return rr;
 	}
 	return NULL;
@@ -218,6 +219,7 @@ static bool keep_delegation(struct scrub *s)
 	if (first == NULL)
 		return false;
 	set_add(s, first->owner, RR_NS, SEC_AUTHORITY);
+	s->cut = first->owner;
 	for (size_t i = 0; i < s->m->nrrs; i++) {
 		const struct rr *rr = &s->m->rrs[i];
 		if (rr->section == SEC_AUTHORITY && rr->class == s->q->class && rr->type == RR_DS &&
@@ -227,25 +229,6 @@ static bool keep_delegation(struct scrub *s)
 		}
 	}
 	return true;
-}
-
-/* NS beside an answer, of one zone at or above the name asked for. */
-static void keep_side_ns(struct scrub *s)
-{
-	const struct rr *first = NULL;
-	unsigned n = 0;
-	for (size_t i = 0; i < s->m->nrrs && n < SCRUB_NS_MAX; i++) {
-		const struct rr *rr = &s->m->rrs[i];
-		if (rr->section != SEC_AUTHORITY || rr->class != s->q->class || rr->type != RR_NS ||
-		    !name_below(rr->owner, s->zone) || !name_below(s->q->name, rr->owner) ||
-		    (first != NULL && !name_eq(first->owner, rr->owner)))
-			continue;
-		first = first != NULL ? first : rr;
-		s->keep[i] = s->hop;
-		n++;
-	}
-	if (first != NULL)
-		set_add(s, first->owner, RR_NS, SEC_AUTHORITY);
 }
 
 /* Does a kept MX, SRV or NS record name `owner`? */
@@ -312,16 +295,19 @@ static void keep_rrsigs(struct scrub *s)
 static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 {
 	bool alias = s->nnames > 1;
-	if (s->m->rcode == RCODE_YXDOMAIN)
-		return s->nsets > 0 ? SCRUB_POSITIVE : SCRUB_LAME;
+	if (s->m->rcode == RCODE_YXDOMAIN) {
+		/* Only a DNAME makes names too long. */
+		for (unsigned i = 0; i < s->nsets; i++)
+			if (s->sets[i].type == RR_DNAME)
+				return SCRUB_POSITIVE;
+		return SCRUB_LAME;
+	}
 	if (s->m->rcode != RCODE_NOERROR && s->m->rcode != RCODE_NXDOMAIN)
 		return SCRUB_LAME;
 	if (s->answered && s->m->rcode == RCODE_NXDOMAIN)
 		return SCRUB_LAME;
 	if (s->answered) {
 		keep_proofs(s);
-		if (s->side_ns)
-			keep_side_ns(s);
 		return SCRUB_POSITIVE;
 	}
 	if (!name_below(s->final, s->zone) || s->nnames > SCRUB_CNAMES_MAX) {
@@ -383,7 +369,7 @@ static enum err gather(struct scrub *s, struct scrubbed *ret)
 	return OK;
 }
 
-static void begin(struct scrub *s, struct arena *a, const struct question *q, struct name zone, const struct msg *m)
+static enum err begin(struct scrub *s, struct arena *a, const struct question *q, struct name zone, const struct msg *m)
 {
 	memset(s, 0, offsetof(struct scrub, names));
 	s->arena = a;
@@ -392,46 +378,87 @@ static void begin(struct scrub *s, struct arena *a, const struct question *q, st
 	s->final = q->name;
 	s->m = m;
 	s->hop = 1;
-}
-
-static enum err run(struct scrub *s, struct scrubbed *ret)
-{
-	const struct msg *m = s->m;
 	if (m->nrrs > MSG_RRS_MAX)
 		return ERR_LIMIT;
-	s->keep = ARENA_ARRAY(s->arena, uint8_t, m->nrrs + 1);
-	if (s->keep == NULL)
-		return ERR_LIMIT;
-	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
-		TRY(walk_answer(s));
-	struct scrubbed to = { .msg = *m };
-	to.kind = judge(s, &to.msg.rcode);
-	to.final = s->final;
-	if (to.kind == SCRUB_LAME) {
-		memset(s->keep, 0, m->nrrs * sizeof(s->keep[0]));
-		s->nmade = 0;
-	} else {
-		keep_rrsigs(s);
-		keep_additional(s);
-	}
-	TRY(gather(s, &to));
-	*ret = to;
-	return OK;
+	s->keep = ARENA_ARRAY(a, uint8_t, m->nrrs + 1);
+	return s->keep == NULL ? ERR_LIMIT : OK;
 }
 
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret)
 {
 	struct scrub s;
-	begin(&s, a, q, zone, m);
-	return run(&s, ret);
+	TRY(begin(&s, a, q, zone, m));
+	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
+		TRY(walk_answer(&s));
+	struct scrubbed to = { .msg = *m };
+	to.kind = judge(&s, &to.msg.rcode);
+	to.final = s.final;
+	to.cut = s.cut;
+	if (to.kind == SCRUB_LAME) {
+		memset(s.keep, 0, m->nrrs * sizeof(s.keep[0]));
+		s.nmade = 0;
+	} else {
+		keep_rrsigs(&s);
+		keep_additional(&s);
+	}
+	TRY(gather(&s, &to));
+	*ret = to;
+	return OK;
 }
 
-enum err scrub_msg_ns(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
-                      struct scrubbed *ret)
+static bool holds(const struct msg *m, const struct rr *rr)
+{
+	for (size_t i = 0; i < m->nrrs; i++) {
+		const struct rr *r = &m->rrs[i];
+		if (r->section == rr->section && r->type == rr->type && name_eq(r->owner, rr->owner) &&
+		    span_eq(r->rdata, rr->rdata))
+			return true;
+	}
+	return false;
+}
+
+/* The records marked in s go behind those of their section. */
+static enum err append(struct scrub *s, struct scrubbed *kept)
+{
+	const struct msg *was = &kept->msg;
+	struct rr *rrs = ARENA_ARRAY(s->arena, struct rr, was->nrrs + s->m->nrrs + 1);
+	size_t n = 0;
+	if (rrs == NULL)
+		return ERR_LIMIT;
+	for (unsigned section = SEC_ANSWER; section <= SEC_ADDITIONAL; section++) {
+		size_t first = n;
+		for (size_t i = 0; i < was->nrrs; i++)
+			if (was->rrs[i].section == section)
+				rrs[n++] = was->rrs[i];
+		for (size_t i = 0; i < s->m->nrrs; i++)
+			if (s->keep[i] != 0 && s->m->rrs[i].section == section && !holds(was, &s->m->rrs[i]))
+				rrs[n++] = s->m->rrs[i];
+		kept->msg.counts[1 + section] = (uint16_t)(n - first);
+	}
+	kept->msg.rrs = rrs;
+	kept->msg.nrrs = n;
+	return OK;
+}
+
+enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept)
 {
 	struct scrub s;
-	begin(&s, a, q, zone, m);
-	s.side_ns = true;
-	return run(&s, ret);
+	unsigned n = 0;
+	TRY(begin(&s, a, &m->question, zone, m));
+	for (size_t i = 0; i < m->nrrs && kept->kind == SCRUB_POSITIVE && n < SCRUB_NS_MAX; i++) {
+		const struct rr *rr = &m->rrs[i];
+		if (rr->section != SEC_AUTHORITY || rr->type != RR_NS || rr->class != m->question.class ||
+		    !name_below(rr->owner, zone) || !name_below(kept->final, rr->owner) ||
+		    (s.nsets > 0 && !name_eq(s.sets[0].owner, rr->owner)))
+			continue;
+		s.keep[i] = 1;
+		n++;
+		set_add(&s, rr->owner, RR_NS, SEC_AUTHORITY);
+	}
+	if (n == 0)
+		return OK;
+	keep_rrsigs(&s);
+	keep_additional(&s);
+	return append(&s, kept);
 }

@@ -4,7 +4,6 @@
  *
  * answer      records on the alias chain from the question's name, in the zone; a DNAME's CNAME as computed here
  * authority   SOA at or above the final name; NSEC and NSEC3 of the zone; NS and DS of a delegation, in referrals alone
- *             (in scrub_msg_ns also the NS beside an answer)
  * additional  addresses of the MX, SRV and NS targets kept, in the zone
  * everywhere  RRSIGs over what is kept; nothing of another class */
 #ifndef CORE_SCRUB_H
@@ -31,6 +30,7 @@ struct scrubbed {
 	struct msg msg;         /* as given, with the kept records in rrs; spans point where they did */
 	enum scrub_kind kind;
 	struct name final;      /* the last name of the chain; the question's without aliases */
+	struct name cut;        /* SCRUB_REFERRAL: the zone delegated; SCRUB_NODATA, SCRUB_NXDOMAIN: the SOA's, or unset */
 	size_t dropped;         /* records left out */
 };
 
@@ -39,9 +39,10 @@ struct scrubbed {
  * cost    at most SCRUB_CNAMES_MAX + SCRUB_EXTRA_MAX looks at each record */
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret) MUST_CHECK;
-/* The same, and beside an answer the name servers of a zone at or above the name asked for, for clients to see: nothing
- * may be learnt from them (iter-scrub-promiscuous: no; CVE-2025-11411). */
-enum err scrub_msg_ns(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
-                      struct scrubbed *ret) MUST_CHECK;
+
+/* Name servers that a positive answer brought along unasked, with their addresses: those of one zone, which holds the
+ * answer's last name. m is the message that kept is from. For those who want to see them; nothing is to be learnt
+ * from them (attacks B3). returns OK | ERR_LIMIT */
+enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept) MUST_CHECK;
 
 #endif

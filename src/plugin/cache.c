@@ -282,7 +282,7 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	(void)diag;
 	struct pack_conf *p = &chain->conf.pack;
 	p->minimal = s->minimal;
-	chain->conf.side_ns = !s->minimal && !chain->conf.no_side_ns;
+	chain->conf.drop_ns |= s->minimal;
 	p->ttl_min = s->original_ttl ? 0 : s->ttl_min;
 	p->ttl_max = s->original_ttl ? UINT32_MAX : s->ttl_max;
 	p->negative_min = s->original_ttl ? 0 : s->negative_min > 0 ? s->negative_min : s->ttl_min;

@@ -18,17 +18,28 @@ static bool mine(const struct forwarding *f, const struct query *q)
 	return q->question.type != RR_DS || f->zone.labels == 0 || q->question.name.labels > f->zone.labels;
 }
 
+bool forwarding_holds(const struct forwarding *f, const struct query *q)
+{
+	return mine(f, q);
+}
+
+struct pool *forwarding_pool(const struct link *l, const struct query *q)
+{
+	const struct live *live = l->live;
+	return live->pools[q->engine->worker];
+}
+
 enum verdict forwarding_request(const struct link *l, struct query *q)
 {
 	const struct forwarding *f = l->self;
-	const struct live *live = l->live;
-	if (!mine(f, q))
+	if (!forwarding_holds(f, q))
 		return PASS;
 	if (f->forbidden && !f->first)
 		return query_fail(q, RCODE_SERVFAIL, EDE_PROHIBITED, "no server of this zone may be asked");
 	if (f->group.n == 0)
 		return PASS;   /* a hole: these names are not forwarded */
-	enum err err = exchange_start(q, live->pools[q->engine->worker], &f->group, f->zone);
+	struct exchange_ask ask = { .pool = forwarding_pool(l, q), .group = &f->group, .zone = f->zone };
+	enum err err = exchange_start(q, &ask);
 	if (err != OK)
 		return query_fail_err(q, err);
 	return forwarding_wake(l, q, NULL);
@@ -188,22 +199,6 @@ void forwarding_host(void *self, const struct directive *d, struct arena *a, str
 	           "%s: a server's name is not looked up; expected its address (with -addr)", d->word.text);
 }
 
-/* The option that forbids to ask a server, or NULL. */
-static const char *forbidden(const struct chain_conf *c, const struct addr *a)
-{
-	if (c->no_ip4 && a->family == ADDR_4)
-		return "do-ip4: no";
-	if (c->no_ip6 && a->family == ADDR_6)
-		return "do-ip6: no";
-	if (c->no_localhost && addr_is_loopback(a))
-		return "do-not-query-localhost";
-	for (unsigned i = 0; i < c->nnever; i++) {
-		if (prefix_holds(&c->never[i], a))
-			return "do-not-query-address";
-	}
-	return NULL;
-}
-
 void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
 	(void)a;
@@ -220,7 +215,7 @@ void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct 
 		char text[ADDR_TEXT_MAX + 8];
 		struct buf b = buf_on(text, sizeof(text));
 		addr_port_text(&u.addr, &b);
-		const char *why = forbidden(c, &u.addr);
+		const char *why = chain_forbids(c, &u.addr);
 		if (why != NULL) {
 			diag_warning(diag, NULL, 0, 0, "'%s' for zone '%s' will not be asked: %s forbids it",
 			             buf_cstr(&b), f->name_text, why);

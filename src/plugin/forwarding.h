@@ -15,7 +15,13 @@ struct forwarding {
 	bool forbidden;            /* it names servers, and none of them may be asked */
 	bool tls, tcp;             /* as the clause says */
 	const char *name_text;     /* for messages */
+	const struct link *resolver;   /* stub: goes on where its servers delegate; NULL: the chain has none */
 };
+
+/* Is the question this zone's, and is there somebody to ask? */
+bool forwarding_holds(const struct forwarding *f, const struct query *q);
+/* This worker's pool of the zone's servers. */
+struct pool *forwarding_pool(const struct link *l, const struct query *q);
 
 /* The steps and lives of both plugins. */
 enum verdict forwarding_request(const struct link *l, struct query *q);

@@ -33,10 +33,11 @@ static const struct opt opts[] = {
 	  "Ask all upstreams over TCP.", NULL, false },
 	{ { NULL }, { "udp-upstream-without-downstream", "no" }, BOOL(struct chain_conf, udp_upstream), 0, 0,
 	  "Ask upstreams over UDP even with do-udp: no.", NULL, false },
+	{ { NULL }, { "iter-scrub-promiscuous", "yes" }, BOOL(struct chain_conf, drop_ns), 0, 0,
+	  "Leave out name servers that an answer brings along unasked; nothing is learnt from them either way.", NULL,
+	  false },
 	{ { NULL }, { "do-not-query-localhost", "yes" }, BOOL(struct chain_conf, no_localhost), 0, 0,
 	  "Never ask an upstream on loopback.", NULL, false },
-	{ { NULL }, { "iter-scrub-promiscuous", "yes" }, BOOL(struct chain_conf, no_side_ns), 0, 0,
-	  "Leave out the name servers that an answer bears beside it and nobody asked for.", NULL, false },
 	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0, "Never ask an upstream in this network.", never, true },
 };
 

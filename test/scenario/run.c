@@ -6,13 +6,17 @@
  *   name NAME KIND N TTL                 address, text, alias (N: entry, from 0), nodata, absent
  *   server N KEY VALUE...                10.0.0.N: port, rtt, jitter, loss, twice, closes (of 100), lies NAME OF_100,
  *                                        dead silent | refusing | no, proof good | name | ca
+ *   zone N APEX ... end                  server N is authoritative for a zone of these records
  *   at MS ask LABEL NAME TYPE [KEY..]    worker N, times N, tcp, plain (no EDNS)
  *   at MS server N KEY VALUE...          changes it
  *   at MS expect LABEL KEY VALUE...      replies N, rcode NAME, within MS, ede N, ttl MOST, records N, cached N, tc N
  *   at MS expect-text LABEL TEXT         in the EDE
  *   at MS expect-server N KEY OP VALUE   datagrams streamed opens without-edns; = <= >=
  *   at MS expect-log TEXT                in the last line for the operator
- *   at MS zero N                         forget what that server counted
+ *   at MS zero N                         forget what that server counted; 0: what all did
+ *   at MS forget N                       server N has no zones any more
+ *   at MS expect-record LABEL TEXT       in a record of the answer
+ *   at MS expect-sent OP N               questions sent upstream in all; = <= >=
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +39,9 @@ struct play {
 	uint64_t seed;
 	bool tls;
 	struct stale_rules stale;
-	char conf[FILE_BYTES];
+	char conf[FILE_BYTES], zone[FILE_BYTES];
+	unsigned zone_server;
+	char zone_apex[256];
 	char labels[ASKED_MAX][LABEL_BYTES];
 	unsigned nwords;
 	char *words[WORDS_MAX];
@@ -175,7 +181,7 @@ static void ask(struct play *p)
 		struct buf b = buf_on(name, sizeof(name));
 		buf_span_put(&b, span_of(word(p, 4), at == NULL ? strlen(word(p, 4)) : (size_t)(at - word(p, 4))));
 		if (at != NULL)
-			buf_printf(&b, "%u%s", k, at + 1);
+			buf_printf(&b, "%u%s", k, at + 2);
 		how.worker = (worker + k) % p->workers;
 		unsigned nr = host_ask(p->h, buf_cstr(&b), &how);
 		struct buf label = buf_on(p->labels[nr], LABEL_BYTES);
@@ -276,6 +282,16 @@ static void expect_text(struct play *p)
 		wrong(p, "no EDE says", word(p, 4));
 }
 
+/* Words from `at` on: OP and a number. */
+static void compare(struct play *p, const char *what, unsigned have, unsigned at)
+{
+	unsigned v = number(p, at + 1);
+	if (is(p, at, "=") ? have == v : is(p, at, "<=") ? have <= v : have >= v)
+		return;
+	printf("%s:%u: %s: expected %s %s, was %u\n", p->file, p->line, what, word(p, at), word(p, at + 1), have);
+	p->failed = true;
+}
+
 static void expect_server(struct play *p)
 {
 	unsigned nr = number(p, 3);
@@ -286,12 +302,28 @@ static void expect_server(struct play *p)
 	const struct server *s = &p->h->servers[nr - 1];
 	unsigned have = is(p, 4, "datagrams") ? s->datagrams : is(p, 4, "streamed") ? s->streamed
 		: is(p, 4, "opens") ? s->opens : s->without_edns;
-	unsigned v = number(p, 6);
-	if (is(p, 5, "=") ? have == v : is(p, 5, "<=") ? have <= v : have >= v)
-		return;
-	printf("%s:%u: server %u: expected %s %s %s, was %u\n", p->file, p->line, nr, word(p, 4), word(p, 5),
-	       word(p, 6), have);
-	p->failed = true;
+	compare(p, word(p, 4), have, 5);
+}
+
+static void expect_record(struct play *p)
+{
+	bool there = false;
+	for (unsigned i = 0; i < p->h->nasked; i++) {
+		const struct asked *a = &p->h->asked[i];
+		struct arena arena;
+		struct msg m;
+		if (strcmp(p->labels[i], word(p, 3)) != 0 || a->replies == 0)
+			continue;
+		arena_init(&arena, 1u << 20);
+		for (size_t k = 0; msg_parse(&arena, a->reply, &m) == OK && k < m.nrrs; k++) {
+			char text[1024];
+			struct buf b = buf_on(text, sizeof(text));
+			there |= rr_text(&m.rrs[k], &b) == OK && strstr(buf_cstr(&b), word(p, 4)) != NULL;
+		}
+		arena_free(&arena);
+	}
+	if (!there)
+		wrong(p, "no record says", word(p, 4));
 }
 
 /* ---- lines ---- */
@@ -324,14 +356,44 @@ static void statement_at(struct play *p)
 		expect_text(p);
 	else if (is(p, 2, "expect-server"))
 		expect_server(p);
+	else if (is(p, 2, "forget"))
+		p->h->servers[number(p, 3) % (SERVERS_MAX + 1) - 1].zones.n = 0;
+	else if (is(p, 2, "expect-record"))
+		expect_record(p);
+	else if (is(p, 2, "expect-sent"))
+		compare(p, "sent", p->h->sent, 3);
 	else if (is(p, 2, "expect-log") && strstr(p->h->seen.log, word(p, 3)) == NULL)
 		wrong(p, "the last line for the operator is:", p->h->seen.log);
 	else if (is(p, 2, "zero")) {
-		struct server *s = &p->h->servers[number(p, 3) % (SERVERS_MAX + 1) - 1];
-		s->datagrams = s->streamed = s->opens = s->without_edns = 0;
+		unsigned nr = number(p, 3);
+		p->h->sent = nr == 0 ? 0 : p->h->sent;
+		for (unsigned i = 0; i < p->h->nservers; i++) {
+			struct server *s = &p->h->servers[i];
+			if (nr == 0 || nr == i + 1)
+				s->datagrams = s->streamed = s->opens = s->without_edns = 0;
+		}
 	} else if (!is(p, 2, "expect-log")) {
 		wrong(p, "unknown word", word(p, 2));
 	}
+}
+
+static void zone_begin(struct play *p)
+{
+	struct buf b = buf_on(p->zone_apex, sizeof(p->zone_apex));
+	p->zone_server = number(p, 1);
+	buf_text(&b, word(p, 2));
+	buf_cstr(&b);
+	p->nwords = 2;
+	server_set(p, 1);   /* made when it is not there yet */
+}
+
+static void zone_end(struct play *p)
+{
+	const char *what = "there is no such server";
+	if (p->zone_server > 0 && p->zone_server <= p->h->nservers)
+		what = zones_add(&p->h->servers[p->zone_server - 1].zones, &p->h->keep, p->zone_apex, span_text(p->zone));
+	if (what != NULL)
+		wrong(p, "zone:", what);
 }
 
 static void statement(struct play *p)
@@ -352,6 +414,8 @@ static void statement(struct play *p)
 			name_add(p);
 		else if (is(p, 0, "server"))
 			server_set(p, 1);
+		else if (is(p, 0, "zone"))
+			zone_begin(p);
 		else if (is(p, 0, "at"))
 			statement_at(p);
 		else
@@ -362,8 +426,8 @@ static void statement(struct play *p)
 static void read_lines(struct play *p, FILE *f)
 {
 	char line[1024];
-	bool in_conf = false;
-	struct buf conf = buf_on(p->conf, sizeof(p->conf));
+	bool in_conf = false, in_zone = false;
+	struct buf conf = buf_on(p->conf, sizeof(p->conf)), zone;
 	while (fgets(line, sizeof(line), f) != NULL && p->h->seen.fault == NULL) {
 		p->line++;
 		if (strncmp(line, "end", 3) == 0 && in_conf) {
@@ -371,10 +435,18 @@ static void read_lines(struct play *p, FILE *f)
 			buf_cstr(&conf);
 		} else if (in_conf) {
 			buf_text(&conf, line);
+		} else if (strncmp(line, "end", 3) == 0 && in_zone) {
+			in_zone = false;
+			buf_cstr(&zone);
+			zone_end(p);
+		} else if (in_zone) {
+			buf_text(&zone, line);
 		} else if (strncmp(line, "conf", 4) == 0) {
 			in_conf = true;
 		} else {
 			split(p, line);
+			in_zone = is(p, 0, "zone");
+			zone = buf_on(p->zone, sizeof(p->zone));
 			if (p->nwords > 0)
 				statement(p);
 		}

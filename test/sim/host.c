@@ -10,7 +10,7 @@
 #define IDLE_END_MS 200000      /* after the last reply: idle connections and probes have ended by then */
 
 const char *const lie_names[LIE_COUNT] = { "none", "id", "three-ids", "question", "no-response", "garbage", "cut",
-	"extra", "servfail", "refused", "no-edns", "tc", "silent" };
+	"extra", "servfail", "refused", "no-edns", "tc", "silent", "case" };
 
 static void fault(struct host *h, const char *what)
 {
@@ -126,6 +126,10 @@ static struct wire *wire_new(struct host *h, uint32_t worker, uint64_t id, const
 		w->used = false;
 		break;
 	}
+	for (unsigned i = 0; i < h->nservers; i++) {
+		if (h->servers[i].zones.n > 0)
+			return NULL;   /* zones may name servers that are not there */
+	}
 	fault(h, "a question for somebody who was not configured, or too many at once");
 	return NULL;
 }
@@ -161,9 +165,9 @@ static void perform_datagram(struct host *h, uint32_t worker, const struct effec
 	if (h->tls)
 		fault(h, "plaintext although TLS is asked for");
 	struct wire *w = wire_new(h, worker, fx->socket, fx->server);
+	h->sent++;
 	if (w == NULL || msg_peek(fx->bytes, &m, &at) != OK)
 		return;
-	h->sent++;
 	w->entry = world_find(&h->world, m.question.name);
 	w->flags = m.flags;
 	for (unsigned i = 0; i < WIRES_MAX; i++) {
@@ -314,6 +318,10 @@ static bool bend(struct host *h, enum lie lie, const struct question *q, uint16_
 	case LIE_TC:
 		b->p[2] |= 2;
 		return false;
+	case LIE_CASE:
+		for (unsigned i = 0; i < q->name.len; i++)
+			b->p[MSG_HEADER + i] = fold(b->p[MSG_HEADER + i]);
+		return whole;
 	case LIE_NONE:
 	case LIE_SILENT:
 	case LIE_COUNT:
@@ -362,7 +370,10 @@ static void arrives(struct host *h, const struct happening *e)
 	if (lie == LIE_SILENT)
 		return;
 	struct saying how = { m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512 };
-	world_answer(&h->world, &m.question, how, &b);
+	if (s->zones.n > 0)
+		zones_answer(&s->zones, &m.question, m.id, how.limit, &b);
+	else
+		world_answer(&h->world, &m.question, how, &b);
 	bool is_true = bend(h, lie, &m.question, m.id, &b);
 	int entry = is_true ? world_find(&h->world, m.question.name) : -1;
 	for (unsigned i = 0; i < (lie == LIE_THREE_IDS ? 3u : 1u); i++)

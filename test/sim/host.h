@@ -6,15 +6,16 @@
 
 #include "conf/model.h"
 #include "sim/world.h"
+#include "sim/zones.h"
 
-#define SERVERS_MAX 8u
+#define SERVERS_MAX 24u
 #define WORKERS_MAX 4u
 #define ASKED_MAX 2048u
 #define WIRES_MAX 256u
 
 /* What a server says instead of the truth. */
 enum lie { LIE_NONE, LIE_ID, LIE_THREE_IDS, LIE_QUESTION, LIE_NO_RESPONSE, LIE_GARBAGE, LIE_CUT, LIE_EXTRA,
-	   LIE_SERVFAIL, LIE_REFUSED, LIE_NO_EDNS, LIE_TC, LIE_SILENT, LIE_COUNT };
+	   LIE_SERVFAIL, LIE_REFUSED, LIE_NO_EDNS, LIE_TC, LIE_SILENT, LIE_CASE, LIE_COUNT };
 extern const char *const lie_names[LIE_COUNT];
 
 enum proof { PROOF_GOOD, PROOF_WRONG_NAME, PROOF_UNKNOWN_CA };
@@ -28,6 +29,7 @@ struct server {
 	msec dead_from, dead_until;         /* not there */
 	bool refuses;                       /* while dead: says so instead of silence */
 	enum proof proof;
+	struct zones zones;                 /* n > 0: an authoritative server of these, not of the world */
 	unsigned datagrams, streamed, opens, without_edns;   /* what came */
 };
 
