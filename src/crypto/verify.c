@@ -12,6 +12,7 @@
 #include "base/map.h"
 
 #define HALF_MAX 48u                        /* bytes of r and of s: P-384 */
+#define DSA_T_MAX 8u   /* RFC2536 2 */
 #define DER_MAX (2 * (HALF_MAX + 3) + 3)    /* two INTEGERs in a SEQUENCE */
 
 enum digest { SHA1, SHA256, SHA384, SHA512, DIGESTS };
@@ -341,9 +342,10 @@ static size_t der_signature(struct span halves, uint8_t to[DER_MAX])
 static bool check_digest(struct verifier *v, struct verify_key *k, struct span data, struct span sig)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE], der[DER_MAX];
-	if (k->half == 20)
+	bool der_already = k->half == 20 && sig.n > 0 && sig.p[0] > DSA_T_MAX;   /* as some old signers wrote DSA */
+	if (k->half == 20 && !der_already)
 		sig = span_from(sig, 1);   /* DSA's T */
-	if (k->half != 0) {
+	if (k->half != 0 && !der_already) {
 		if (sig.n != 2u * k->half)
 			return false;
 		sig = span_of(der, der_signature(sig, der));

@@ -209,8 +209,8 @@ static void live_free(void *self)
 #define T struct resolving
 
 static const struct opt opts[] = {
-	{ .unbound = { "root-hints", "" }, TEXT(T, hints_file),
-	  .doc = "File with the names and addresses of the root's servers; those known to the program when none is given." },
+	{ .unbound = { "root-hints", NULL }, TEXT(T, hints_file), .repeats = true,
+	  .doc = "File with the names and addresses of the root's servers; when none is given, those built in." },
 	{ .unbound = { "qname-minimisation", "yes" }, BOOL(T, conf.minimise),
 	  .doc = "Show each server no more of a name than it must know (RFC9156)." },
 	{ .unbound = { "qname-minimisation-strict", "no" }, BOOL(T, conf.minimise_strict),

@@ -104,6 +104,25 @@ def seen(s, name):
     return s.world.tell("seen", name=u(s, name))[0]
 
 
+HINTS = "root-hints: /etc/root.hints\n"
+
+
+def shown_parts(s):
+    """Was a part of the name asked for before the whole?"""
+    ask(s.world, f"www.{u(s, 'x.com')}", port=s.port)
+    return asked(s, "x.com")
+
+
+def shown_whole(s, name):
+    ask(s.world, f"www.{u(s, name)}", port=s.port)
+    return s.world.counts()["questions"].get(f"www.{u(s, name)}./A", 0)
+
+
+def sent_in_capitals(s):
+    name = seen(s, "letters-that-are-many.com")["name"]
+    return name != name.lower()
+
+
 def source_ports(s):
     for i in range(12):
         ask(s.world, f"p{i}.{u(s, 'ports.com')}", port=s.port)
@@ -456,6 +475,15 @@ CASES = {
                                           clauses='forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@5300\n'),
     "server/do-not-query-address": Case("do-not-query-address: 1.1.1.0/24",
                                         lambda s: rcode(q(s, "x.com")), "SERVFAIL"),
+    # from the root down
+    "server/root-hints": Case("root-hints: /etc/root.hints", lambda s: rcode(q(s, "x.com")), "NOERROR", clauses=""),
+    "server/qname-minimisation": Case("qname-minimisation: no", shown_parts, 0, HINTS, clauses=""),
+    "server/qname-minimisation-strict": Case("qname-minimisation-strict: yes", lambda s: shown_whole(s, "neghigh.com"), 0,
+                                             HINTS, clauses=""),
+    "server/use-caps-for-id": Case("use-caps-for-id: yes", sent_in_capitals, True, HINTS, clauses=""),
+    "server/iter-scrub-promiscuous": Unit("src/core/scrub_test.c", "name_servers_beside_an_answer"),
+    "server/infra-cache-numhosts": Unit("src/core/infra_test.c", "no_more_servers_than_allowed"),
+    "server/rrset-cache-size": Unit("src/core/rrcache_test.c", "bounds"),
     # who may ask, and how much
     "server/access-control": Case("access-control: 127.0.0.2/32 refuse",
                                   lambda s: rcode(q(s, "x.com", source="127.0.0.2")),
@@ -627,6 +655,7 @@ def site(keys):
         made.write("/etc/dot.key", host)
         root = (keys / "root.dnskey").read_text().split()
         made.write("/etc/bind.keys", f'trusted-keys {{ "." {" ".join(root[3:6])} "{root[6]}"; }};\n')
+        made.write("/etc/root.hints", ". 3600 IN NS ns.root.\nns.root. 3600 IN A 9.9.9.9\n")
         made.words = {"ROOT": '"' + (keys / "root.key").read_text().strip() + '"',
                       "LATE": time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + 22.5 * 86400))}
         made.nr, made.plain = 0, {}
