@@ -7,8 +7,8 @@ static void never(void *self, const struct directive *d, struct arena *a, struct
 	const struct word *arg = &d->args[0];
 	struct prefix p;
 	if (prefix_parse(span_text(arg->text), &p) != OK) {
-		diag_error(diag, d->file, arg->line, arg->column, "'%s' is no address; expected ADDRESS or ADDRESS/BITS",
-		           arg->text);
+		diag_error(diag, d->file, arg->line, arg->column,
+		           "'%s' is no address; expected ADDRESS or ADDRESS/BITS", arg->text);
 		return;
 	}
 	struct prefix *all = ARENA_ARRAY(a, struct prefix, c->nnever + 1);
@@ -37,7 +37,8 @@ static const struct opt opts[] = {
 	  "Never ask an upstream on loopback.", NULL, false },
 	{ { NULL }, { "iter-scrub-promiscuous", "yes" }, BOOL(struct chain_conf, no_side_ns), 0, 0,
 	  "Leave out the name servers that an answer bears beside it and nobody asked for.", NULL, false },
-	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0, "Never ask an upstream in this network.", never, true },
+	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0,
+	  "Never ask an upstream in this network.", never, true },
 };
 
 const struct settings upstreams_settings = {
