@@ -97,9 +97,10 @@ static void keep_keys(struct cache *c, const struct path *p, msec now)
 		put(c, p->keys.zone, buf_span(&b), now, p->ttl);
 }
 
-void known_keep(struct cache *c, const struct path *p, msec now)
+void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now)
 {
-	if (p->keys.zone.len > 0)
+	/* Keys that were known already are not kept anew: they would outlive their signatures. */
+	if (answered == PATH_KEYS && p->keys.zone.len > 0)
 		keep_keys(c, p, now);
 	if (p->step != PATH_DONE || p->ruling.zone.len == 0)
 		return;

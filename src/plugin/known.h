@@ -21,7 +21,7 @@ struct known_env {
 
 /* The way to `target` from the deepest zone known, or from its anchor. */
 void known_start(const struct known_env *env, struct name target, struct path *ret);
-/* Keep what p found out with its last answer. */
-void known_keep(struct cache *c, const struct path *p, msec now);
+/* Keep what p found out with its last answer, which was one to the step `answered`. */
+void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now);
 
 #endif

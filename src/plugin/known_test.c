@@ -53,7 +53,7 @@ static struct path reached(const struct signer *s, const char *target, uint32_t 
 static void keep_keys(const char *zone, uint8_t seed, const char *target, uint32_t ttl)
 {
 	struct path p = reached(signer_new(&arena, zone, seed, DNSKEY_ZONE), target, ttl);
-	known_keep(cache, &p, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW);
 }
 
 /* A path that ended at `zone`, below the keys of `above` (NULL: none were reached). */
@@ -69,7 +69,7 @@ static void keep_end(const struct signer *above, const char *trusted, enum secur
 	p.ruling.zone = text_name(&arena, zone);
 	p.ruling.tag = 4711;
 	p.ruling.algorithm = ALG_ED25519;
-	known_keep(cache, &p, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW);
 }
 
 static void assert_asks(struct path p, uint16_t type, const char *name)
@@ -91,7 +91,7 @@ static void keys_are_found_below(void **state)
 	(void)state;
 	struct signer *s = signer_new(&arena, "Example.com", 2, DNSKEY_ZONE);
 	struct path p = reached(s, "www.example.com", 600);
-	known_keep(cache, &p, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW);
 	p = start("a.b.eXample.com", NOW + 100 * SECOND);
 	assert_asks(p, RR_DS, "b.example.com");
 	assert_int_equal(p.keys.n, 1);
@@ -146,7 +146,7 @@ static void all_keys_are_kept(void **state)
 	struct path p;
 	path_resume(&p, &keys, text_name(&arena, "example.com"), 1);
 	p.ttl = 60;
-	known_keep(cache, &p, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW);
 	p = start("example.com", NOW);
 	assert_asks(p, RR_DS, "example.com");
 	assert_int_equal(p.keys.n, ZONE_KEYS_MAX);

@@ -248,8 +248,9 @@ static enum err hear(const struct link *l, struct query *q, struct work *w, cons
 		struct question wanted = path_question(&place->path);
 		if (!question_eq(&wanted, &qn))
 			continue;
+		enum path_step answered = place->path.step;
 		path_answer(&place->path, &b.v, &m);
-		known_keep(l->live, &place->path, q->engine->now.ms);
+		known_keep(l->live, &place->path, answered, q->engine->now.ms);
 		place->asked = false;
 	}
 	bench_close(&b, q);
