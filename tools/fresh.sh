@@ -90,5 +90,6 @@ unshare --mount --pid --fork --propagation private -- bash -c '
 	cd "$root"
 	pivot_root . old
 	exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 TERM=dumb \
-		chroot . bash -c "umount -l /old; exec bash /inside \"\$@\"" inside "$@"' fresh "$root" "${targets[@]}" || status=$?
+		chroot . bash -c "umount -l /old; exec bash /inside \"\$@\"" inside "$@"' \
+	fresh "$root" "${targets[@]}" || status=$?
 exit $status

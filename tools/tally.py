@@ -53,7 +53,7 @@ def run_meson(name, args):
     status = run(['meson', 'test', '-C', build, '--print-errorlogs', *rest])
     counts = {'OK': 0, 'SKIP': 0, 'bad': 0}
     for line in log.read_text().splitlines() if log.exists() else ():
-        result = json.loads(line)['result']
+        result = json.loads(line)['result'].replace('EXPECTEDFAIL', 'OK')
         counts[result if result in counts else 'bad'] += 1
     if status != 0 and counts['bad'] == 0:
         counts['bad'] = 1

@@ -23,7 +23,8 @@ static struct span source_text(struct loading *l, const struct anchor_source *s)
 	struct buf why = buf_on(text, sizeof(text));
 	struct span bytes = { 0 };
 	if (file_read(s->text, ANCHOR_TEXT_MAX, l->arena, &bytes, &why) != OK) {
-		diag_warning(l->diag, s->file, s->line, s->column, "%s; expected a file of trust anchors", buf_cstr(&why));
+		diag_warning(l->diag, s->file, s->line, s->column, "%s; expected a file of trust anchors",
+		             buf_cstr(&why));
 		l->missing_auto |= s->kind == ANCHOR_AUTO_FILE;
 		return (struct span){ 0 };
 	}

@@ -1,5 +1,5 @@
-/* generation: one configuration in service. Main makes it whole (sockets bound, lives made, CA bundle known), hands it to
- * all workers with one pointer, and frees the one before when every worker has left it. */
+/* generation: one configuration in service. Main makes it whole (sockets bound, lives made, CA bundle known), hands it
+ * to all workers with one pointer, and frees the one before when every worker has left it. */
 #ifndef APP_GENERATION_H
 #define APP_GENERATION_H
 
@@ -55,7 +55,8 @@ struct registry {
 
 /* Take over what is equal, make what is new. On failure nothing has changed and why says what.
  * owns model when it succeeds */
-struct generation *generation_make(struct registry *r, struct model *model, unsigned workers, struct buf *why) MUST_CHECK;
+struct generation *generation_make(struct registry *r, struct model *model, unsigned workers,
+                                   struct buf *why) MUST_CHECK;
 /* Is this life one that `newer` no longer has? Workers then let go of it. */
 bool generation_has_life(const struct generation *g, const struct life *life);
 bool generation_has_listener(const struct generation *g, const struct listener *l);

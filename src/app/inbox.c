@@ -50,7 +50,8 @@ bool inbox_tell(struct inbox *b, const struct effect *fx)
 	if (m == NULL)
 		return false;
 	m->ask = false;
-	m->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others, .share = fx->share };
+	m->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others,
+		                          .share = fx->share };
 	if (n > 0) {
 		memcpy(m->bytes, fx->answer, n);
 		m->told.answer = (const struct packed *)(const void *)m->bytes;

@@ -20,11 +20,13 @@ static int command_run(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "run", command_run, "[-c FILE]", "serve in the foreground", "signet run -c /etc/unbound/unbound.conf" },
-	{ "check", command_check, "FILE [--dump|--posture|--json]", "read a configuration and say what is wrong with it",
+	{ "check", command_check, "FILE [--dump|--posture|--json]",
+	  "read a configuration and say what is wrong with it",
 	  "signet check --posture /etc/unbound/unbound.conf" },
 	{ "ask", command_ask, "[@SERVER] NAME [TYPE] [+trace]", "ask a question and show the answer",
 	  "signet ask --server 127.0.0.1 example.com AAAA" },
-	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration", "signet help options" },
+	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration",
+	  "signet help options" },
 };
 
 static int command_unbound(int argc, char **argv);

@@ -412,8 +412,8 @@ static int start(struct server *s, struct model *m)
 	}
 	const char *bundle = m->process.ca_bundle;
 	if (bundle != NULL && *bundle != 0 && access(bundle, R_OK) != 0) {
-		logger_say(&s->logger, "fatal error", "tls-cert-bundle: %s cannot be read; expected a file of CA certificates",
-		           bundle);
+		logger_say(&s->logger, "fatal error",
+		           "tls-cert-bundle: %s cannot be read; expected a file of CA certificates", bundle);
 		return STATUS_CONFIG;
 	}
 	make_workers(s, MIN(threads, WORKERS_MAX));

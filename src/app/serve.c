@@ -101,8 +101,8 @@ static struct listener *listener_nr(const struct serving *s, uint32_t nr)
 
 static void count_answer(struct metrics *m, unsigned rcode)
 {
-	static const enum metric by_rcode[] = { M_ANSWERS_NOERROR, M_ANSWERS_OTHER, M_ANSWERS_SERVFAIL, M_ANSWERS_NXDOMAIN,
-		                                M_ANSWERS_OTHER, M_ANSWERS_REFUSED };
+	static const enum metric by_rcode[] = { M_ANSWERS_NOERROR, M_ANSWERS_OTHER, M_ANSWERS_SERVFAIL,
+		                                M_ANSWERS_NXDOMAIN, M_ANSWERS_OTHER, M_ANSWERS_REFUSED };
 	metrics_add(m, rcode < COUNT(by_rcode) ? by_rcode[rcode] : M_ANSWERS_OTHER, 1);
 }
 

@@ -1,5 +1,5 @@
-/* serve: clients of one worker: datagrams, and connections over TCP and TLS. A question that the fast path answers never
- * leaves its packet; the others enter the engine and come back as FX_REPLY. */
+/* serve: clients of one worker: datagrams, and connections over TCP and TLS. A question that the fast path answers
+ * never leaves its packet; the others enter the engine and come back as FX_REPLY. */
 #ifndef APP_SERVE_H
 #define APP_SERVE_H
 

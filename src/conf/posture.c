@@ -261,8 +261,8 @@ static void proof_put(const struct model *m, struct buf *to)
 {
 	const struct validating *v = validate_settings(&m->chain);
 	if (v == NULL) {
-		buf_text(to, "leak: no trust anchor: answers are not validated, and a forged answer of an upstream would be "
-		             "believed; cure: auto-trust-anchor-file: FILE\n");
+		buf_text(to, "leak: no trust anchor: answers are not validated, and a forged answer of an upstream "
+		             "would be believed; cure: auto-trust-anchor-file: FILE\n");
 		return;
 	}
 	for (unsigned i = 0; i < v->nsources; i++) {
@@ -273,7 +273,8 @@ static void proof_put(const struct model *m, struct buf *to)
 	}
 	if (v->permissive)
 		buf_text(to, "leak: val-permissive-mode: what is not proved is handed on\n");
-	buf_text(to, "not yet: trust anchors are not kept up to date (RFC5011): they are read at start and on reload\n");
+	buf_text(to, "not yet: trust anchors are not kept up to date (RFC5011): "
+	             "they are read at start and on reload\n");
 }
 
 /* ---- the story ---- */

@@ -389,7 +389,8 @@ void engine_alone(struct engine *e, const struct chain *chain, unsigned place, c
 {
 	struct remote_ask ask = { .chain = chain, .place = (uint16_t)(place + 1), .depth = 1, .alone = true,
 		                  .question = *question, .checking_disabled = checking_disabled,
-		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS } };
+		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES,
+		                             BUDGET_BLOCKS } };
 	uint64_t hash = ask_hash(e, chain, ask.place, question, checking_disabled);
 	uint32_t owner = owner_of(e, hash);
 	if (owner == e->worker) {

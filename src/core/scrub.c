@@ -41,7 +41,7 @@ static size_t keep_set(struct scrub *s, struct name owner, uint16_t type)
 	size_t n = 0;
 	for (size_t i = 0; i < s->m->nrrs; i++) {
 		const struct rr *rr = &s->m->rrs[i];
-		bool wanted = type == RR_ANY ? !rrtype_is_meta(rr->type) : rr->type == type;
+		bool wanted = !rrtype_is_meta(rr->type) && (type == RR_ANY || rr->type == type);
 		if (rr->section != SEC_ANSWER || !wanted || rr->class != s->q->class || !name_eq(rr->owner, owner))
 			continue;
 		s->keep[i] = s->hop;

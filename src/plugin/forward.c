@@ -2,13 +2,15 @@
 #include "plugin/forwarding.h"
 
 static const struct opt opts[] = {
-	{ { NULL }, { "name", NULL }, CUSTOM, 0, 0, "Names at and below this one are forwarded.", forwarding_name, false },
+	{ { NULL }, { "name", NULL }, CUSTOM, 0, 0,
+	  "Names at and below this one are forwarded.", forwarding_name, false },
 	{ { NULL }, { "forward-addr", NULL }, CUSTOM, 0, 0,
 	  "A server to ask: IP[@PORT][#TLSNAME]. Its certificate must have that name.", forwarding_addr, true },
 	{ { NULL }, { "forward-host", NULL }, CUSTOM, 0, 0, "A server to ask, by address.", forwarding_host, true },
 	{ { NULL }, { "forward-tls-upstream", "no" }, BOOL(struct forwarding, tls), 0, 0,
 	  "Ask over TLS; there is no way back to clear text.", NULL, false },
-	{ { NULL }, { "forward-tcp-upstream", "no" }, BOOL(struct forwarding, tcp), 0, 0, "Ask over TCP.", NULL, false },
+	{ { NULL }, { "forward-tcp-upstream", "no" }, BOOL(struct forwarding, tcp), 0, 0,
+	  "Ask over TCP.", NULL, false },
 	{ { NULL }, { "forward-first", "no" }, BOOL(struct forwarding, first), 0, 0,
 	  "When all servers fail, go on without them.", NULL, false },
 	{ { NULL }, { "forward-no-cache", "no" }, BOOL(struct forwarding, no_cache), 0, 0,

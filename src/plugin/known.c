@@ -25,50 +25,49 @@ static bool keys_from(struct arena *a, struct span blob, unsigned n, struct zone
 		struct span rdata = span_of(bytes + at + 2, get_u16(bytes + at));
 		if (rdata.n < 4)
 			return false;
-		ret->list[ret->n] = (struct zone_key){ .rdata = rdata, .tag = dnskey_tag(rdata), .flags = get_u16(rdata.p),
-			                               .algorithm = rdata.p[3] };
+		ret->list[ret->n] = (struct zone_key){ .rdata = rdata, .tag = dnskey_tag(rdata),
+			                               .flags = get_u16(rdata.p), .algorithm = rdata.p[3] };
 		at += 2 + rdata.n;
 	}
 	return true;
 }
 
 /* Start from what is known of `zone`, if anything is. */
-static bool start_at(struct cache *c, struct arena *a, struct path *p, struct name zone, msec now)
+static bool start_at(const struct known_env *env, struct name zone, struct path *p)
 {
 	uint8_t store[NAME_MAX_BYTES], blob[ZONE_KEYS_MAX * 1100];
-	struct cache_key key = cache_key(c, key_of(zone, store));
+	struct cache_key key = cache_key(env->cache, key_of(zone, store));
 	struct cache_meta meta;
-	size_t n = cache_get(c, key, blob, sizeof(blob), &meta);
+	size_t n = cache_get(env->cache, key, blob, sizeof(blob), &meta);
 	struct state s;
-	if (n < sizeof(s) || meta.expires <= now)
+	if (n < sizeof(s) || meta.expires <= env->now.ms)
 		return false;
 	memcpy(&s, blob, sizeof(s));
-	uint32_t ttl = (uint32_t)((meta.expires - now) / SECOND);
+	uint32_t ttl = (uint32_t)((meta.expires - env->now.ms) / SECOND);
 	if (s.security == SECURITY_SECURE) {
 		struct zone_keys keys = { .zone = zone };
-		if (!keys_from(a, span_of(blob + sizeof(s), n - sizeof(s)), s.nkeys, &keys))
+		if (!keys_from(env->arena, span_of(blob + sizeof(s), n - sizeof(s)), s.nkeys, &keys))
 			return false;
 		path_resume(p, &keys, p->target, zone.labels);
 	} else {
 		p->step = PATH_DONE;
-		p->ruling = (struct ruling){ .security = (enum security)s.security, .why = (enum why)s.why, .tag = s.tag,
-			                     .algorithm = s.algorithm, .zone = zone };
+		p->ruling = (struct ruling){ .security = (enum security)s.security, .why = (enum why)s.why,
+			                     .tag = s.tag, .algorithm = s.algorithm, .zone = zone };
 	}
 	p->ttl = MAX(ttl, 1);
 	return true;
 }
 
-void known_start(struct cache *c, struct arena *a, struct path *p, const struct anchors *anchors, struct name target,
-                 struct now now)
+void known_start(const struct known_env *env, struct name target, struct path *ret)
 {
-	path_start(p, anchors, target, now.wall.sec);
-	if (p->step == PATH_DONE)
+	path_start(ret, env->anchors, target, env->now.wall.sec);
+	if (ret->step == PATH_DONE)
 		return;
-	unsigned least = p->trust.zone.labels;
+	unsigned least = ret->trust.zone.labels;
 	for (unsigned up = 0; target.labels - up + 1 > least; up++) {
-		struct path fresh = *p;
-		if (start_at(c, a, &fresh, name_up(target, up), now.ms)) {
-			*p = fresh;
+		struct path fresh = *ret;
+		if (start_at(env, name_up(target, up), &fresh)) {
+			*ret = fresh;
 			return;
 		}
 		if (up == target.labels)
@@ -98,9 +97,10 @@ static void keep_keys(struct cache *c, const struct path *p, msec now)
 		put(c, p->keys.zone, buf_span(&b), now, p->ttl);
 }
 
-void known_keep(struct cache *c, const struct path *p, msec now)
+void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now)
 {
-	if (p->keys.zone.len > 0)
+	/* Keys that were known already are not kept anew: they would outlive their signatures. */
+	if (answered == PATH_KEYS && p->keys.zone.len > 0)
 		keep_keys(c, p, now);
 	if (p->step != PATH_DONE || p->ruling.zone.len == 0)
 		return;
@@ -109,8 +109,8 @@ void known_keep(struct cache *c, const struct path *p, msec now)
 	                   name_eq(p->ruling.zone, p->trust.zone);
 	if (p->ruling.security != SECURITY_INSECURE && !keys_failed)
 		return;
-	struct state s = { .security = (uint8_t)p->ruling.security, .why = (uint16_t)p->ruling.why, .tag = p->ruling.tag,
-		           .algorithm = p->ruling.algorithm };
+	struct state s = { .security = (uint8_t)p->ruling.security, .why = (uint16_t)p->ruling.why,
+		           .tag = p->ruling.tag, .algorithm = p->ruling.algorithm };
 	uint32_t ttl = keys_failed ? KNOWN_BOGUS_TTL : p->ttl;
 	put(c, p->ruling.zone, span_of(&s, sizeof(s)), now, ttl);
 }

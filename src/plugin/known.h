@@ -1,5 +1,6 @@
-/* known: what was proved of zones not long ago: their keys, or that nothing below can be proved. So that an answer costs
- * the steps from the deepest zone that is known, not those from the root. Shared by all workers; bounded in bytes. */
+/* known: what was proved of zones not long ago: their keys, or that nothing below can be proved. So that an answer
+ * costs the steps from the deepest zone that is known, not those from the root. Shared by all workers; bounded in
+ * bytes. */
 #ifndef PLUGIN_KNOWN_H
 #define PLUGIN_KNOWN_H
 
@@ -10,10 +11,17 @@
 #define KNOWN_TTL_MAX DAY       /* seconds a proof is relied on, whatever its TTL (RFC4035 5.3.3 has no bound) */
 #define KNOWN_BOGUS_TTL 5u      /* a zone whose keys failed is tried again soon: it may have been one forged answer */
 
+/* Where a way begins: what is known, the anchors under it, and when. */
+struct known_env {
+	struct cache *cache;
+	struct arena *arena;              /* of the query; the path's keys are copied into it */
+	const struct anchors *anchors;
+	struct now now;
+};
+
 /* The way to `target` from the deepest zone known, or from its anchor. */
-void known_start(struct cache *c, struct arena *a, struct path *p, const struct anchors *anchors, struct name target,
-                 struct now now);
-/* Keep what p found out with its last answer. */
-void known_keep(struct cache *c, const struct path *p, msec now);
+void known_start(const struct known_env *env, struct name target, struct path *ret);
+/* Keep what p found out with its last answer, which was one to the step `answered`. */
+void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now);
 
 #endif

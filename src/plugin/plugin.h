@@ -1,5 +1,5 @@
-/* plugin: one file and one line in plugins.def, which gives the order. Settings come from rows (opt.h), behaviour is four
- * steps (core/chain.h), and what must outlive a reload is made once for equal settings (live). */
+/* plugin: one file and one line in plugins.def, which gives the order. Settings come from rows (opt.h), behaviour is
+ * four steps (core/chain.h), and what must outlive a reload is made once for equal settings (live). */
 #ifndef PLUGIN_PLUGIN_H
 #define PLUGIN_PLUGIN_H
 

@@ -7,8 +7,8 @@ static void never(void *self, const struct directive *d, struct arena *a, struct
 	const struct word *arg = &d->args[0];
 	struct prefix p;
 	if (prefix_parse(span_text(arg->text), &p) != OK) {
-		diag_error(diag, d->file, arg->line, arg->column, "'%s' is no address; expected ADDRESS or ADDRESS/BITS",
-		           arg->text);
+		diag_error(diag, d->file, arg->line, arg->column,
+		           "'%s' is no address; expected ADDRESS or ADDRESS/BITS", arg->text);
 		return;
 	}
 	struct prefix *all = ARENA_ARRAY(a, struct prefix, c->nnever + 1);
@@ -38,7 +38,8 @@ static const struct opt opts[] = {
 	  false },
 	{ { NULL }, { "do-not-query-localhost", "yes" }, BOOL(struct chain_conf, no_localhost), 0, 0,
 	  "Never ask an upstream on loopback.", NULL, false },
-	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0, "Never ask an upstream in this network.", never, true },
+	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0,
+	  "Never ask an upstream in this network.", never, true },
 };
 
 const struct settings upstreams_settings = {

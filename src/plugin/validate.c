@@ -1,6 +1,6 @@
 /* validate: no answer from outside goes on up as good that was not proved. On the way up, before anything is cached, it
- * finds out what must be known (judge.h), fetches it by sub-questions from the zones' own line of trust (path.h), all at
- * once where it can, and rules. source RFC4033-4035, RFC5155, RFC6840 */
+ * finds out what must be known (judge.h), fetches it by sub-questions from the zones' own line of trust (path.h), all
+ * at once where it can, and rules. source RFC4033-4035, RFC5155, RFC6840 */
 #include "plugin/validate.h"
 
 #include "core/judge.h"
@@ -192,9 +192,9 @@ static enum err begin(const struct link *l, struct query *q, struct work *w)
 	w->places = ARENA_ARRAY(&q->arena, struct place, MAX(w->n, 1));
 	if (w->places == NULL)
 		return ERR_LIMIT;
-	struct now now = now_of(l->self, q);
+	struct known_env env = { .cache = l->live, .arena = &q->arena, .anchors = anchors, .now = now_of(l->self, q) };
 	for (unsigned i = 0; i < w->n; i++)
-		known_start(l->live, &q->arena, &w->places[i].path, anchors, w->judge.needs[i], now);
+		known_start(&env, w->judge.needs[i], &w->places[i].path);
 	return OK;
 }
 
@@ -248,8 +248,9 @@ static enum err hear(const struct link *l, struct query *q, struct work *w, cons
 		struct question wanted = path_question(&place->path);
 		if (!question_eq(&wanted, &qn))
 			continue;
+		enum path_step answered = place->path.step;
 		path_answer(&place->path, &b.v, &m);
-		known_keep(l->live, &place->path, q->engine->now.ms);
+		known_keep(l->live, &place->path, answered, q->engine->now.ms);
 		place->asked = false;
 	}
 	bench_close(&b, q);
@@ -277,8 +278,8 @@ static void add_source(struct validating *s, enum anchor_kind kind, const struct
 	for (unsigned i = 0; i < s->nsources; i++) {
 		if (s->sources[i].kind != kind || strcmp(s->sources[i].text, arg->text) != 0)
 			continue;
-		diag_warning(diag, d->file, arg->line, arg->column, "%s: %s is named twice; it counts once", d->word.text,
-		             arg->text);
+		diag_warning(diag, d->file, arg->line, arg->column, "%s: %s is named twice; it counts once",
+		             d->word.text, arg->text);
 		return;
 	}
 	struct anchor_source *all = ARENA_ARRAY(a, struct anchor_source, s->nsources + 1);
@@ -335,8 +336,10 @@ static void parse_date(void *self, const struct directive *d, struct arena *a, s
 		s->wall = (int64_t)v;
 		return;
 	}
-	int64_t day = days_of((int64_t)(v / 10000000000), (unsigned)(v / 100000000 % 100), (unsigned)(v / 1000000 % 100));
-	s->wall = day * DAY + (int64_t)(v / 10000 % 100) * HOUR + (int64_t)(v / 100 % 100) * MINUTE + (int64_t)(v % 100);
+	int64_t day = days_of((int64_t)(v / 10000000000), (unsigned)(v / 100000000 % 100),
+	                      (unsigned)(v / 1000000 % 100));
+	s->wall = day * DAY + (int64_t)(v / 10000 % 100) * HOUR + (int64_t)(v / 100 % 100) * MINUTE +
+	          (int64_t)(v % 100);
 }
 
 #define T struct validating
@@ -362,7 +365,8 @@ static const struct opt opts[] = {
 	  .doc = "1: a line for each answer that is not proved; 2: with the reason." },
 	{ .unbound = { "val-permissive-mode", "no" }, BOOL(T, permissive),
 	  .doc = "Hand on what is not proved, without AD." },
-	{ .unbound = { "ignore-cd-flag", "no" }, BOOL(T, ignore_cd), .doc = "Validate whatever the client's CD flag says." },
+	{ .unbound = { "ignore-cd-flag", "no" }, BOOL(T, ignore_cd),
+	  .doc = "Validate whatever the client's CD flag says." },
 	{ .unbound = { "fake-sha1", "no" }, BOOL(T, fake_sha1), .doc = "Verify SHA-1 signatures; for tests alone." },
 	{ .unbound = { "fake-dsa", "no" }, BOOL(T, fake_dsa), .doc = "Take DSA keys for supported; for tests alone." },
 };
@@ -378,7 +382,8 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	s->conf.skew_min = s->skew_min;
 	s->conf.skew_max = s->skew_max;
 	if (s->conf.legacy)
-		diag_warning(diag, NULL, 0, 0, "fake-sha1 or fake-dsa is set: broken signatures are believed; for tests alone");
+		diag_warning(diag, NULL, 0, 0,
+		             "fake-sha1 or fake-dsa is set: broken signatures are believed; for tests alone");
 }
 
 static bool wanted(const void *self)

@@ -81,6 +81,7 @@ def pytest_runtest_makereport(item, call):
     world = next((w for w in (getattr(item, "funcargs", {}).get(k) for k in ("world", "shared")) if w), None)
     if report.when != "call" or not report.failed or world is None or world.ended:
         return
-    for path in (*sorted(world.dir.glob("stderr-*")), world.path("/var/log/unbound/unbound.log"), world.dir / "hosts.log"):
+    for path in (*sorted(world.dir.glob("stderr-*")), world.path("/var/log/unbound/unbound.log"),
+                 world.dir / "hosts.log"):
         if path.is_file() and path.stat().st_size:
             report.sections.append((f"end of {path.name}", path.read_text(errors="replace")[-TAIL:]))

@@ -45,7 +45,8 @@ def address_of(name: str) -> str:
 
 
 class Question:
-    __slots__ = ("id", "flags", "raw", "name", "starts", "qtype", "edns", "do", "size", "proto", "addr", "options", "length")
+    __slots__ = ("id", "flags", "raw", "name", "starts", "qtype", "edns", "do", "size", "proto", "addr", "options",
+                 "length")
 
 
 def parse(data: bytes, proto: str, addr: str):
@@ -92,7 +93,8 @@ class Rule:
         self.suffix = wire(row.get("name", ""))
         self.exact = row.get("exact", False)
         types = row.get("type")
-        self.types = {TYPES.get(t) or int(t[4:]) for t in ([types] if isinstance(types, str) else types)} if types else None
+        types = [types] if isinstance(types, str) else types
+        self.types = {TYPES.get(t) or int(t[4:]) for t in types} if types else None
         self.addr, self.proto = row.get("addr"), row.get("proto")
         self.left = row.get("times", -1)
 
@@ -193,7 +195,8 @@ def sections(q: Question, row):
         return rcode, b"", 0, b"", 0
     if "big" in row:
         count = row["big"] // 200
-        return 0, b"".join(rr(b"\xc0\x0c", 16, ttl, b"\xc7" + f"{i:0199d}".encode()) for i in range(count)), count, b"", 0
+        texts = b"".join(rr(b"\xc0\x0c", 16, ttl, b"\xc7" + f"{i:0199d}".encode()) for i in range(count))
+        return 0, texts, count, b"", 0
     out, count, owner = b"", 0, b"\xc0\x0c"
     for target in row.get("cname", ()):
         rdata = wire(target)

@@ -141,7 +141,8 @@ class World:
 
     @staticmethod
     def address(verb, addr):
-        return f"addr {verb} {addr}/{128 if ':' in addr else 32} dev lo{' nodad' if ':' in addr and verb == 'add' else ''}"
+        nodad = " nodad" if ":" in addr and verb == "add" else ""
+        return f"addr {verb} {addr}/{128 if ':' in addr else 32} dev lo{nodad}"
 
     def ip(self, holder, lines):
         done = subprocess.run(["nsenter", "-t", str(holder.pid), "-n", "ip", "-batch", "-"], capture_output=True,

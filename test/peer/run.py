@@ -38,7 +38,8 @@ def play(files, lock, words, folder, results):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={folder}/{file.stem}.xml",
                    *words, str(file)]
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=FILE_S, check=False)
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=FILE_S,
+                                  check=False)
             status, text = done.returncode, done.stdout.decode(errors="replace")
         except subprocess.TimeoutExpired as e:
             status, text = 124, (e.stdout or b"").decode(errors="replace") + f"\nlonger than {FILE_S} s\n"

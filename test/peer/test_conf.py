@@ -58,13 +58,15 @@ def test_an_anchor_file_without_keys(keys, anchor):
 
 
 def test_crlf_and_odd_layout(world):
-    text = world.read(f"{CONF_DIR}/hardening.conf").replace("\n", "\r\n").replace("prefetch: yes", "prefetch:\r\n   yes")
+    text = world.read(f"{CONF_DIR}/hardening.conf").replace("\n", "\r\n")
+    text = text.replace("prefetch: yes", "prefetch:\r\n   yes")
     Server(world, conf=text, file="crlf.conf")
     assert rcode(ask(world, "www.site.com")) == "NOERROR"
 
 
-@pytest.mark.parametrize("bad,what", [("server:\n  verbosty: 1\n", "verbosty"), ("server:\n  port: x53\n", "number|port"),
-                                      ("server:\n  use-syslog: no\nforward-zone:\n  name: \".\"\n  forward-addr: 1.2.3\n", "1.2.3")])
+@pytest.mark.parametrize("bad,what", [
+    ("server:\n  verbosty: 1\n", "verbosty"), ("server:\n  port: x53\n", "number|port"),
+    ("server:\n  use-syslog: no\nforward-zone:\n  name: \".\"\n  forward-addr: 1.2.3\n", "1.2.3")])
 def test_a_broken_file_is_named_and_fatal(keys, bad, what):
     with World(keys) as world:
         world.write(f"{CONF_DIR}/bad.conf", bad)
@@ -120,7 +122,8 @@ CHECKED = {
     "forward": 'forward-zone:\n  name: "."\n  forward-addr: 1.2.3.4@853#name.com\n',
     "bad forward": 'forward-zone:\n  name: "."\n  forward-addr: 1.2.3.4@xx\n',
     "forward at home": 'forward-zone:\n  name: "x"\n  forward-addr: 127.0.0.1@5353\n',
-    "forward twice": 'forward-zone:\n  name: "."\n  forward-addr: 1.2.3.4\nforward-zone:\n  name: "."\n  forward-addr: 1.2.3.5\n',
+    "forward twice": 'forward-zone:\n  name: "."\n  forward-addr: 1.2.3.4\n'
+                     'forward-zone:\n  name: "."\n  forward-addr: 1.2.3.5\n',
     "stub without a name": "stub-zone:\n  stub-addr: 1.2.3.4\n",
     "bad name": conf('local-zone: "e..com" static'),
     "missing include": 'include: "/nonexist.conf"\n',
@@ -135,8 +138,9 @@ CHECKED = {
     "negative verbosity": conf("verbosity: -1"),
     "comment in a value": conf("identity: a#b", "version: c # d"),
 }
-PRINTED = ["access-control", "auto-trust-anchor-file", "logfile", "port", "interface", "ratelimit", "prefetch", "chroot",
-           "pidfile", "username", "tls-cert-bundle", "verbosity", "num-threads", "msg-cache-size", "do-ip6", "nonsense"]
+PRINTED = ["access-control", "auto-trust-anchor-file", "logfile", "port", "interface", "ratelimit", "prefetch",
+           "chroot", "pidfile", "username", "tls-cert-bundle", "verbosity", "num-threads", "msg-cache-size", "do-ip6",
+           "nonsense"]
 
 
 def normal(text):
@@ -239,7 +243,8 @@ def test_ask_by_our_own_name(world, is_unbound):
     assert "www.site.com" in world.run(program(), "ask", "+trace", "www.site.com").stdout
 
 
-@pytest.mark.parametrize("args,status", [(("help",), 0), (("nonsense",), 2), (("check",), 2), (("check", "/nowhere"), 2)])
+@pytest.mark.parametrize("args,status", [(("help",), 0), (("nonsense",), 2), (("check",), 2),
+                                         (("check", "/nowhere"), 2)])
 def test_exit_statuses(signet, args, status):
     done = signet(*args)
     assert done.returncode == status, done.stdout + done.stderr

@@ -195,7 +195,8 @@ def test_a_false_host_is_told_why(world):
         listener.listen(8)
         listener.settimeout(10)
         conf = ('server:\n\tinterface: 127.0.0.1\n\ttls-cert-bundle: /etc/ssl/certs/ca-certificates.crt\n'
-                'forward-zone:\n\tname: "."\n\tforward-tls-upstream: yes\n\tforward-addr: 1.1.1.9@853#cloudflare-dns.com\n')
+                'forward-zone:\n\tname: "."\n\tforward-tls-upstream: yes\n'
+                '\tforward-addr: 1.1.1.9@853#cloudflare-dns.com\n')
         Server(world, conf, file="tls.conf")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(world.keys / "wrong.pem")

@@ -136,7 +136,8 @@ def test_the_log_belongs_to_the_service(world, server):
 
 
 @pytest.mark.parametrize("extra,shape", [
-    ("log-time-ascii: yes", r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d unbound\[\d+:\d+\] query: 127\.0\.0\.1 x\.site\.com\. A IN"),
+    ("log-time-ascii: yes", r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d unbound\[\d+:\d+\] "
+                            r"query: 127\.0\.0\.1 x\.site\.com\. A IN"),
     ("log-tag-queryreply: no", r"\[\d{10}\] unbound\[\d+:\d+\] info: 127\.0\.0\.1 x\.site\.com\. A IN"),
     ('log-identity: "mine"', r"\[\d{10}\] mine\[\d+:\d+\] query: 127\.0\.0\.1 x\.site\.com\. A IN"),
     ("log-servfail: yes", r"\[\d{10}\] unbound\[\d+:\d+\] error: SERVFAIL <fail\.site\.com\. A IN>: .+"),

@@ -83,7 +83,8 @@ def test_each_option_stands_in_the_same_clauses(check):
     assert len(taken) > len(OPTIONS)
     differ = []
     for _ in range(20):
-        lines = [line for clause, value in taken for line in (f'{clause}:', value, 'name: x' if clause in NAMED else '')]
+        lines = [line for clause, value in taken
+                 for line in (f'{clause}:', value, 'name: x' if clause in NAMED else '')]
         match = re.search(r'x\.conf:(\d+): error: syntax error', check(REAL, '\n'.join(lines) + '\n').stderr)
         if match is None:
             break
