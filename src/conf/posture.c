@@ -195,7 +195,8 @@ static void upstreams_put(const struct model *m, struct buf *to)
 	if (zones > 0 && clear == 0)
 		buf_text(to, "enforced: nothing leaves in clear text\n");
 	if (!forwards_all(m))
-		buf_text(to, "leak: names that no zone holds are asked of the world's authoritative servers, in clear text\n");
+		buf_text(to, "leak: names that no zone holds are asked of the world's authoritative servers, in clear "
+		             "text\n");
 	const struct directive *d = given(m, "ratelimit");
 	if (d != NULL && strcmp(d->args[0].text, "0") != 0 && has_plugin(m, "zonelimit"))
 		buf_printf(

@@ -136,7 +136,8 @@ static void attempt_end(struct attempt *a)
 {
 	struct engine *e = a->x->q->engine;
 	if (a->live && !a->replied && a->transport != TRANSPORT_UDP)
-		pool_stream_forget(a->x->ask.pool, a->server, (struct token){ a->x->q->id, (uint8_t)(a - a->x->attempts) });
+		pool_stream_forget(a->x->ask.pool, a->server,
+		                   (struct token){ a->x->q->id, (uint8_t)(a - a->x->attempts) });
 	a->live = false;
 	if (a->socket == 0)
 		return;

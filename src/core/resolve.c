@@ -224,7 +224,8 @@ static bool more_names(const struct resolve *r);
 
 static enum next begin_exchange(struct resolve *r, const struct party *party)
 {
-	struct exchange_ask ask = { .pool = infra_pool(r->world->infra), .group = group_of(&r->q->chain->conf), .zone = r->at.zone,
+	struct exchange_ask ask = { .pool = infra_pool(r->world->infra),
+		                    .group = group_of(&r->q->chain->conf), .zone = r->at.zone,
 		                    .question = &r->asked, .party = party, .infra = r->world->infra,
 		                    .referrals = true, .vary_case = r->conf->vary_case };
 	if (r->at_fixed) {
@@ -302,10 +303,12 @@ static enum next show_whole(struct resolve *r)
 	return to(r, STEP_pick);
 }
 
-/* The answer to a part of the name: no zone begins there, or something odd that only the whole question can clear up. */
+/* The answer to a part of the name: no zone begins there, or something odd that only the whole question can clear
+ * up. */
 static enum next go_on(struct resolve *r, const struct scrubbed *kept)
 {
-	bool plain = kept->kind == SCRUB_NODATA || (kept->kind == SCRUB_POSITIVE && name_eq(kept->final, r->asked.name));
+	bool plain = kept->kind == SCRUB_NODATA ||
+	             (kept->kind == SCRUB_POSITIVE && name_eq(kept->final, r->asked.name));
 	if (!plain && !(kept->kind == SCRUB_NXDOMAIN && r->conf->minimise_strict))
 		return show_whole(r);
 	if (kept->kind == SCRUB_NXDOMAIN) {
@@ -438,7 +441,8 @@ static enum next targets(struct resolve *r)
 	}
 	if (err == OK)
 		err = r->err != OK ? r->err : ERR_UPSTREAM;
-	return fail(r, err, err == ERR_BUDGET || err == ERR_LIMIT ? err_text(err) : "no server of the zone has an address");
+	bool spent = err == ERR_BUDGET || err == ERR_LIMIT;
+	return fail(r, err, spent ? err_text(err) : "no server of the zone has an address");
 }
 
 /* Wait for an address. */

@@ -9,14 +9,14 @@
 #include "core/delegate.h"
 #include "core/exchange.h"
 
-#define REFERRALS_MAX 30u            /* followed for one question (attacks E1; Unbound 130, here a name has 127 labels) */
+#define REFERRALS_MAX 30u            /* followed for one question (attacks E1; Unbound 130) */
 #define SHOWN_STEPS_MAX 10u          /* questions with a part of the name (RFC9156 2.3, MAX_MINIMISE_COUNT) */
 #define SHOWN_SINGLE 4u              /* of which so many show one label more (MINIMISE_ONE_LAB) */
 #define TARGETS_MAX 12u              /* look-ups of server addresses for one question (NXNS, attacks E2), */
 #define TARGETS_AT_ONCE 2u           /* so many names at once, */
 #define TARGETS_DEEP_AT_ONCE 1u      /* and below a question that is such a look-up itself */
 #define TARGETS_DELEGATION_MAX 6u    /* and for one delegation */
-#define TARGET_QUESTIONS 4u          /* what each takes of the budget besides itself: so some twenty for a client's question */
+#define TARGET_QUESTIONS 4u          /* what each takes of the budget besides itself */
 #define TARGETS_DEPTH_MAX 7u         /* sub-questions of sub-questions that may still look up servers (attacks E1) */
 #define TARGET_FAILED_TTL 5u         /* seconds a server's name without an address is left alone (RFC9520) */
 #define TARGET_NONE_TTL_MAX 900u     /* and when its zone says that there is none */

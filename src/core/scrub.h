@@ -30,7 +30,7 @@ struct scrubbed {
 	struct msg msg;         /* as given, with the kept records in rrs; spans point where they did */
 	enum scrub_kind kind;
 	struct name final;      /* the last name of the chain; the question's without aliases */
-	struct name cut;        /* SCRUB_REFERRAL: the zone delegated; SCRUB_NODATA, SCRUB_NXDOMAIN: the SOA's, or unset */
+	struct name cut;        /* SCRUB_REFERRAL: the zone delegated; negative answers: the SOA's, or unset */
 	size_t dropped;         /* records left out */
 };
 

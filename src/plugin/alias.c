@@ -145,7 +145,8 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	if (child == NULL)
 		return WAIT;
 	const struct packed *p = child->answer;
-	bool good = p != NULL && (p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN || p->rcode == RCODE_YXDOMAIN);
+	bool good = p != NULL &&
+	            (p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN || p->rcode == RCODE_YXDOMAIN);
 	if (child->err != OK || !good)
 		return failed_as(q, child);
 	/* The child goes when all have heard: its answer is copied before it is read. */

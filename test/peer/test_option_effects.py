@@ -478,7 +478,8 @@ CASES = {
     # from the root down
     "server/root-hints": Case("root-hints: /etc/root.hints", lambda s: rcode(q(s, "x.com")), "NOERROR", clauses=""),
     "server/qname-minimisation": Case("qname-minimisation: no", shown_parts, 0, HINTS, clauses=""),
-    "server/qname-minimisation-strict": Case("qname-minimisation-strict: yes", lambda s: shown_whole(s, "neghigh.com"), 0,
+    "server/qname-minimisation-strict": Case(
+        "qname-minimisation-strict: yes", lambda s: shown_whole(s, "neghigh.com"), 0,
                                              HINTS, clauses=""),
     "server/use-caps-for-id": Case("use-caps-for-id: yes", sent_in_capitals, True, HINTS, clauses=""),
     "server/iter-scrub-promiscuous": Unit("src/core/scrub_test.c", "name_servers_beside_an_answer"),

@@ -391,7 +391,8 @@ static void zone_end(struct play *p)
 {
 	const char *what = "there is no such server";
 	if (p->zone_server > 0 && p->zone_server <= p->h->nservers)
-		what = zones_add(&p->h->servers[p->zone_server - 1].zones, &p->h->keep, p->zone_apex, span_text(p->zone));
+		what = zones_add(&p->h->servers[p->zone_server - 1].zones, &p->h->keep, p->zone_apex,
+		                 span_text(p->zone));
 	if (what != NULL)
 		wrong(p, "zone:", what);
 }
