@@ -286,7 +286,7 @@ def state_of_unbound(tree, folder, seconds=20):
     state.write_text(tree.root_ds)
     conf = folder / "unbound.conf"
     conf.write_text(f"""server:
-  interface: 127.0.0.1@{tree.port + 1 if tree.port < 65535 else tree.port - 1}
+  interface: 127.53.{tree.port >> 8}.{tree.port & 255}@5353
   chroot: ""
   username: ""
   directory: "{folder}"
