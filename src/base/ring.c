@@ -12,7 +12,6 @@ struct lead {
 };
 
 #define SKIP UINT32_MAX
-#define HOT_BYTES 65536u
 
 void ring_init(struct ring *r, size_t cap)
 {
@@ -46,8 +45,8 @@ void *ring_room(struct ring *r, size_t n)
 	size_t need = size <= to_end ? size : to_end + size;
 	if (need > r->cap - (head - tail))
 		return NULL;
-	/* An empty ring starts over, so that one little used touches its first pages alone. */
-	bool early = head == tail && r->cap - to_end > HOT_BYTES && size <= r->cap - to_end;
+	/* An empty ring starts over, so that one little used touches its first half alone */
+	bool early = head == tail && r->cap - to_end >= r->cap / 2 && size <= r->cap - to_end;
 	if (size > to_end || early) {
 		*lead_at(r, head) = (struct lead){ (uint32_t)to_end, SKIP };
 		head += to_end;

@@ -23,7 +23,7 @@ struct record_ring {
 	_Atomic uint64_t lost, written;
 };
 
-#define RECORD_RING_BYTES (16u << 20)   /* half a second at full speed; pages are touched when needed */
+#define RECORD_RING_BYTES (4u << 20)   /* a tenth of a second at full speed; pages are touched when needed */
 #define RECORD_TEXT_MAX 512u
 
 /* A question arrived / a reply of `size` bytes left. Nothing is formatted here. */
