@@ -1,4 +1,5 @@
-/* validate: what of its settings the app has to read from files, because nothing here may. */
+/* validate: its settings, some of which the app has to read from files because nothing here may (validating.c), and its
+ * steps (validate.c). */
 #ifndef PLUGIN_VALIDATE_H
 #define PLUGIN_VALIDATE_H
 
@@ -29,5 +30,8 @@ struct validating {
 
 /* The settings of the chain's validation; NULL when it has none. */
 const struct validating *validate_settings(const struct chain *chain);
+
+enum verdict validate_response(const struct link *l, struct query *q);
+enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child);
 
 #endif

@@ -1,0 +1,165 @@
+/* validating: the settings of validation, what is made of them once a clause is read, and what of it lives on. */
+#include "core/cache.h"
+#include "plugin/known.h"
+#include "plugin/validate.h"
+
+const struct validating *validate_settings(const struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (chain->links[i].steps == &plugin_validate.steps)
+			return chain->links[i].self;
+	}
+	return NULL;
+}
+
+static void add_source(struct validating *s, enum anchor_kind kind, const struct directive *d, struct arena *a,
+                       struct diag *diag)
+{
+	const struct word *arg = &d->args[0];
+	for (unsigned i = 0; i < s->nsources; i++) {
+		if (s->sources[i].kind != kind || strcmp(s->sources[i].text, arg->text) != 0)
+			continue;
+		diag_warning(diag, d->file, arg->line, arg->column, "%s: %s is named twice; it counts once",
+		             d->word.text, arg->text);
+		return;
+	}
+	struct anchor_source *all = ARENA_ARRAY(a, struct anchor_source, s->nsources + 1);
+	if (all == NULL || s->nsources == ANCHOR_SOURCES_MAX) {
+		diag_error(diag, d->file, arg->line, arg->column, "more than %u trust anchors", ANCHOR_SOURCES_MAX);
+		return;
+	}
+	if (s->nsources > 0)
+		memcpy(all, s->sources, sizeof(*all) * s->nsources);
+	all[s->nsources++] = (struct anchor_source){ kind, arg->text, d->file, arg->line, arg->column };
+	s->sources = all;
+}
+
+#define SOURCE(name, kind)                                                                                             \
+	static void name(void *self, const struct directive *d, struct arena *a, struct diag *diag)                    \
+	{                                                                                                              \
+		add_source(self, kind, d, a, diag);                                                                    \
+	}
+SOURCE(parse_text, ANCHOR_TEXT)
+SOURCE(parse_file, ANCHOR_FILE)
+SOURCE(parse_auto, ANCHOR_AUTO_FILE)
+SOURCE(parse_bind, ANCHOR_BIND_FILE)
+SOURCE(parse_insecure, ANCHOR_INSECURE)
+
+/* Days since 1970 of a date in the Gregorian calendar. */
+static int64_t days_of(int64_t year, unsigned month, unsigned day)
+{
+	year -= month <= 2;
+	int64_t era = year / 400, of_era = year % 400;
+	int64_t of_year = (153 * (int64_t)(month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* YYYYMMDDHHMMSS, seconds since 1970, -1 (dates do not count) or 0 (the clock). */
+static void parse_date(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	struct validating *s = self;
+	const struct word *arg = &d->args[0];
+	unsigned long long v = 0;
+	size_t n = strlen(arg->text);
+	s->conf.ignore_dates = strcmp(arg->text, "-1") == 0;
+	s->wall = 0;
+	if (s->conf.ignore_dates)
+		return;
+	if (n == 0 || n > 14 || strspn(arg->text, "0123456789") != n) {
+		diag_error(diag, d->file, arg->line, arg->column,
+		           "val-override-date: '%s' is no date; expected YYYYMMDDHHMMSS, 0 or -1", arg->text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (unsigned)(arg->text[i] - '0');
+	if (n < 14) {
+		s->wall = (int64_t)v;
+		return;
+	}
+	int64_t day = days_of((int64_t)(v / 10000000000), (unsigned)(v / 100000000 % 100),
+	                      (unsigned)(v / 1000000 % 100));
+	s->wall = day * DAY + (int64_t)(v / 10000 % 100) * HOUR + (int64_t)(v / 100 % 100) * MINUTE +
+	          (int64_t)(v % 100);
+}
+
+#define T struct validating
+
+static const struct opt opts[] = {
+	{ .unbound = { "trust-anchor", NULL }, CUSTOM, .parse = parse_text, .repeats = true,
+	  .doc = "A DS or DNSKEY record from which trust begins." },
+	{ .unbound = { "trust-anchor-file", NULL }, CUSTOM, .parse = parse_file, .repeats = true,
+	  .doc = "A file of DS and DNSKEY records from which trust begins." },
+	{ .unbound = { "auto-trust-anchor-file", NULL }, CUSTOM, .parse = parse_auto, .repeats = true,
+	  .doc = "The same, in the form that keeps state (RFC5011)." },
+	{ .unbound = { "trusted-keys-file", NULL }, CUSTOM, .parse = parse_bind, .repeats = true,
+	  .doc = "The same, as BIND writes them." },
+	{ .unbound = { "domain-insecure", NULL }, CUSTOM, .parse = parse_insecure, .repeats = true,
+	  .doc = "Names at and below this one are not validated." },
+	{ .unbound = { "val-override-date", "0" }, CUSTOM, .parse = parse_date,
+	  .doc = "Judge signatures as of this date; -1: whatever the date." },
+	{ .unbound = { "val-sig-skew-min", "3600" }, SECS(T, skew_min), .max = 1000000,
+	  .doc = "Least clock difference that is forgiven." },
+	{ .unbound = { "val-sig-skew-max", "86400" }, SECS(T, skew_max), .max = 1000000,
+	  .doc = "Most clock difference that is forgiven; between them a tenth of a signature's life." },
+	{ .unbound = { "val-log-level", "0" }, U32(T, log_level), .max = 2,
+	  .doc = "1: a line for each answer that is not proved; 2: with the reason." },
+	{ .unbound = { "val-permissive-mode", "no" }, BOOL(T, permissive),
+	  .doc = "Hand on what is not proved, without AD." },
+	{ .unbound = { "ignore-cd-flag", "no" }, BOOL(T, ignore_cd),
+	  .doc = "Validate whatever the client's CD flag says." },
+	{ .unbound = { "fake-sha1", "no" }, BOOL(T, fake_sha1), .doc = "Verify SHA-1 signatures; for tests alone." },
+	{ .unbound = { "fake-dsa", "no" }, BOOL(T, fake_dsa), .doc = "Take DSA keys for supported; for tests alone." },
+};
+
+static void ready(void *self, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	struct validating *s = self;
+	bool dates = s->conf.ignore_dates;
+	s->conf = validate_usual;
+	s->conf.ignore_dates = dates;
+	s->conf.legacy = s->fake_sha1 || s->fake_dsa;
+	s->conf.skew_min = s->skew_min;
+	s->conf.skew_max = s->skew_max;
+	if (s->conf.legacy)
+		diag_warning(diag, NULL, 0, 0,
+		             "fake-sha1 or fake-dsa is set: broken signatures are believed; for tests alone");
+}
+
+static bool wanted(const void *self)
+{
+	const struct validating *s = self;
+	for (unsigned i = 0; i < s->nsources; i++) {
+		if (s->sources[i].kind != ANCHOR_INSECURE)
+			return true;
+	}
+	return false;
+}
+
+/* What was proved depends on what it was proved from, and by which rules. */
+static void live_text(const void *self, struct buf *to)
+{
+	const struct validating *s = self;
+	buf_printf(to, "wall %lld legacy %d", (long long)s->wall, s->conf.legacy);
+	for (unsigned i = 0; i < s->nsources; i++)
+		buf_printf(to, " %d %s", (int)s->sources[i].kind, s->sources[i].text);
+}
+
+static void *live_make(const void *self, const struct live_env *env)
+{
+	(void)self;
+	return cache_new(KNOWN_BYTES, &env->key);
+}
+
+static void live_free(void *live)
+{
+	cache_free(live);
+}
+
+const struct plugin plugin_validate = {
+	.settings = { .name = "validate", .doc = "proves answers by DNSSEC", .clause = "server", .size = sizeof(T),
+	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
+	.steps = { .response = validate_response, .wake = validate_wake },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted,
+};
