@@ -60,15 +60,34 @@ static struct listener *listener_find(struct registry *r, const struct listen *w
 	return NULL;
 }
 
+/* Sockets that stay get what the new configuration says of them. */
+static void listener_tune(const struct listener *l, const struct socket_conf *c, unsigned workers)
+{
+	struct listen_conf bc = bind_conf(c, &l->what);
+	for (unsigned i = 0; i < workers; i++) {
+		if (l->has_udp)
+			listen_tune(l->udp[i].fd, &bc, SOCK_DGRAM);
+		if (l->has_tcp)
+			listen_tune(l->tcp[i].fd, &bc, SOCK_STREAM);
+	}
+}
+
 static enum err listener_take(struct registry *r, struct generation *g, const struct listen *what, unsigned workers,
                               struct buf *why)
 {
 	struct listener *l = listener_find(r, what);
+	const struct socket_conf *c = &g->model->listen;
+	if (l != NULL && (l->has_udp != (c->do_udp && !what->tls) || l->has_tcp != c->do_tcp)) {
+		buf_text(why, "do-udp or do-tcp changed for ");
+		addr_port_text(&what->addr, why);
+		buf_text(why, ", which is in service; that takes a restart");
+		return ERR_WORLD;
+	}
 	if (l == NULL) {
 		l = heap_new(sizeof(*l));
 		l->what = *what;
 		l->nr = ++r->listener_nr;
-		enum err err = bind_all(l, &g->model->listen, workers, why);
+		enum err err = bind_all(l, c, workers, why);
 		if (err != OK) {
 			listener_close(l, workers);
 			heap_free(l);
@@ -223,6 +242,8 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 		err = listeners_take(r, g, &model->listen.listens[i], workers, why);
 	if (err == OK) {
 		lives_take(r, g);
+		for (unsigned i = 0; i < g->nlisteners; i++)
+			listener_tune(g->listeners[i], &model->listen, workers);
 		return g;
 	}
 	g->model = NULL;

@@ -10,13 +10,13 @@
 #include "app/anchors.h"
 #include "app/httpd.h"
 #include "app/logger.h"
+#include "app/trust.h"
 #include "base/heap.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "io/process.h"
 #include "io/signals.h"
 
-#define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"   /* Debian's ca-certificates */
 #define STATUS_CONFIG 2
 #define STATUS_WORLD 3
 #define TICK_MS 200
@@ -32,10 +32,6 @@ struct server {
 	struct inbox *inboxes;
 	uint32_t nworkers;
 	struct trust trust;
-	pthread_t trust_thread;
-	const char *ca_bundle;               /* of the first configuration; NULL none */
-	bool ca_system;                      /* and the system's authorities */
-	bool trusting;
 	struct logger logger;
 	struct httpd *httpd;
 	struct process_user user;
@@ -147,36 +143,6 @@ static void style_log(struct server *s, const struct model *m)
 		atomic_store(&s->logger.style, st);
 }
 
-static void *trust_run(void *arg)
-{
-	struct server *s = arg;
-	char text[TLS_TEXT_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	struct tls_store *store = tls_store_load(s->ca_bundle != NULL ? s->ca_bundle : SYSTEM_BUNDLE, &why);
-	if (store == NULL)
-		logger_say(&s->logger, "error", "tls-cert-bundle: %s; no upstream can prove its name", buf_cstr(&why));
-	else if (s->ca_bundle != NULL && s->ca_system && tls_store_add(store, SYSTEM_BUNDLE, &why) != OK)
-		logger_say(&s->logger, "error", "tls-system-cert: %s", buf_cstr(&why));
-	atomic_store(&s->trust.store, store);
-	atomic_store(&s->trust.ready, true);
-	for (uint32_t i = 0; i < s->nworkers; i++)
-		worker_wake(&s->workers[i]);
-	return NULL;
-}
-
-/* The CA certificates are parsed beside the start: only connections over TLS wait for them. */
-static void start_trust(struct server *s)
-{
-	const char *path = s->generation->model->process.ca_bundle;
-	s->ca_system = s->generation->model->process.ca_system;
-	/* A copy: a reload may let go of the configuration before the thread has read it. */
-	s->ca_bundle = path == NULL || *path == 0 ? NULL : arena_text(&s->arena, span_text(path));
-	bool any = s->ca_bundle != NULL || s->ca_system;
-	s->trusting = any && pthread_create(&s->trust_thread, NULL, trust_run, s) == 0;
-	if (!s->trusting)
-		atomic_store(&s->trust.ready, true);
-}
-
 static void make_workers(struct server *s, uint32_t n)
 {
 	struct hash_key key;
@@ -202,6 +168,7 @@ static void make_workers(struct server *s, uint32_t n)
 		rng_seed(&w->tickets, tickets);
 	}
 	explicit_bzero(tickets, sizeof(tickets));
+	trust_init(&s->trust, &s->logger, s->workers, n);
 	s->logger.workers = s->workers;
 	s->logger.nworkers = n;
 }
@@ -299,6 +266,7 @@ static void reload(struct server *s)
 		} else {
 			give(s, g);
 			style_log(s, m);
+			trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
 			atomic_store(&s->logger.reopen, true);
 			logger_say(&s->logger, "info", "configuration reloaded");
 			reloaded(s, true);
@@ -379,8 +347,7 @@ static void stop(struct server *s)
 	stop_workers(s, WORKER_ENDS);
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		pthread_join(s->workers[i].thread, NULL);
-	if (s->trusting)
-		pthread_join(s->trust_thread, NULL);
+	trust_fini(&s->trust);
 	httpd_stop(s->httpd);
 	logger_say(&s->logger, "info", "service stopped (signet %s).", SIGNET_VERSION);
 	logger_stop(&s->logger);
@@ -392,9 +359,6 @@ static void stop(struct server *s)
 	}
 	for (uint32_t i = 0; i < s->nworkers * s->nworkers && s->nworkers > 1; i++)
 		inbox_fini(&s->inboxes[i]);
-	struct tls_store *store = atomic_load(&s->trust.store);
-	if (store != NULL)
-		tls_store_free(store);
 	heap_free(s->inboxes);
 	heap_free(s->workers);
 	arena_free(&s->arena);
@@ -439,7 +403,7 @@ static int start(struct server *s, struct model *m)
 		return STATUS_WORLD;
 	give(s, g);
 	start_http(s);
-	start_trust(s);
+	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
 	logger_start(&s->logger);
 	return start_threads(s) ? 0 : STATUS_WORLD;
 }

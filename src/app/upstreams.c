@@ -1,5 +1,6 @@
 #include "app/upstreams.h"
 
+#include "app/trust.h"
 #include "base/heap.h"
 #include "core/exchange.h"
 #include "proto/frame.h"
@@ -27,6 +28,7 @@ struct up_stream {
 	const struct upstream *server;
 	struct tls *tls;
 	struct tickets *tickets;
+	uint32_t trusted;            /* version of the CA certificates that its server was checked against */
 	struct frame frame;
 	struct queue out;
 };
@@ -44,7 +46,7 @@ struct asking {
 	slot_id *dirty;
 	size_t ndirty, dirty_cap;
 	struct tls_context *tls;
-	bool trusted;                /* tls knows the CA certificates, or that there are none */
+	uint32_t trusted;            /* version of the CA certificates that tls knows; 0 none yet */
 	struct tickets *tickets;
 	unsigned ntickets;
 	uint8_t read[READ_MAX], plain[READ_MAX];
@@ -186,11 +188,17 @@ static void mark(struct asking *a, struct up_stream *u)
 	a->dirty[a->ndirty++] = u->stream;
 }
 
+/* Unless its certificate was checked against authorities of before. */
+static void keep_tickets(const struct asking *a, struct up_stream *u)
+{
+	if (u->tls != NULL && u->tickets != NULL && u->trusted == a->trusted)
+		tls_sessions_take(u->tls, &u->tickets->sessions);
+}
+
 static void stream_drop(struct asking *a, struct up_stream *u)
 {
 	a->streams[index_of(u->stream)] = NULL;
-	if (u->tls != NULL && u->tickets != NULL)
-		tls_sessions_take(u->tls, &u->tickets->sessions);
+	keep_tickets(a, u);
 	if (u->tls != NULL)
 		tls_free(u->tls);
 	if (u->fd >= 0) {
@@ -300,7 +308,7 @@ static void stream_open(struct asking *a, const struct effect *fx)
 	frame_init(&u->frame);
 	queue_init(&u->out, UP_OUT_MAX);
 	a->streams[i] = u;
-	if (u->server->tls && !a->trusted)
+	if (u->server->tls && a->trusted == 0)
 		return;   /* asking_trusted begins */
 	stream_connect_now(a, u);
 }
@@ -333,6 +341,7 @@ static void stream_connecting(struct asking *a, struct up_stream *u)
 	}
 	u->state = UP_HANDSHAKE;
 	u->tickets = tickets_of(a, u->server);
+	u->trusted = a->trusted;
 	u->tls = tls_client_new(a->tls, u->server->tls_name, u->tickets == NULL ? NULL : &u->tickets->sessions);
 	if (tls_state(u->tls) == TLS_FAILED)
 		stream_fail_tls(a, u);
@@ -372,8 +381,7 @@ static void stream_fed_tls(struct asking *a, struct up_stream *u, struct span by
 		if (!stream_messages(a, u, span_of(a->plain, n)))
 			return;
 	}
-	if (u->tickets != NULL)
-		tls_sessions_take(u->tls, &u->tickets->sessions);
+	keep_tickets(a, u);
 	if (tls_keep(u->tls) != OK || tls_state(u->tls) == TLS_FAILED)
 		stream_fail_tls(a, u);
 	else if (tls_state(u->tls) == TLS_CLOSED)
@@ -492,14 +500,21 @@ void asking_perform(struct asking *a, const struct effect *fx)
 	}
 }
 
+/* A session resumed is a certificate not looked at again: those of before prove nothing to the new authorities. */
+static void forget_tickets(struct asking *a)
+{
+	for (struct tickets *t = a->tickets; t != NULL; t = t->next) {
+		tls_sessions_fini(&t->sessions);
+		tls_sessions_init(&t->sessions);
+	}
+}
+
 void asking_trusted(struct asking *a)
 {
-	if (a->trusted)
+	if (trust_version(a->w->trust) == a->trusted)
 		return;
-	a->trusted = true;
-	struct tls_store *store = atomic_load(&a->w->trust->store);
-	if (store != NULL)
-		tls_context_trust(a->tls, store);
+	a->trusted = trust_give(a->w->trust, a->tls);
+	forget_tickets(a);
 	for (uint32_t i = 0; i < a->nstreams; i++) {
 		struct up_stream *u = a->streams[i];
 		if (u != NULL && u->state == UP_UNTRUSTED && u->server->tls)

@@ -239,8 +239,7 @@ static void turn(struct worker *w)
 	unsigned n = loop_wait(&w->loop, sleep_ms(w), events, LOOP_EVENTS);
 	clock_now(&w->engine.now);
 	enter_next(w);
-	if (atomic_load(&w->trust->ready))
-		asking_trusted(w->asking);
+	asking_trusted(w->asking);
 	for (unsigned i = 0; i < n; i++)
 		dispatch(w, &events[i]);
 	take_mail(w);

@@ -23,12 +23,6 @@ enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KI
 /* Workers end together: one that has no client of its own may be asking for another's. */
 enum worker_stop { WORKER_SERVES, WORKER_DRAINS, WORKER_ENDS };
 
-/* The CA certificates, parsed beside the start; all workers and generations share them. */
-struct trust {
-	_Atomic(struct tls_store *) store;
-	_Atomic bool ready;          /* parsed, or known to be none */
-};
-
 struct worker {
 	pthread_t thread;
 	uint32_t nr, count;

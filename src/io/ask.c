@@ -64,7 +64,8 @@ enum err ask_open(const struct addr *server, const struct ask_conf *c, struct rn
 		sock_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 	else
 		sock_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-	sock_dscp(fd, server, c->dscp);
+	if (c->dscp != 0)
+		sock_dscp(fd, server, c->dscp);
 	int error = bind_random(fd, &local, &c->ports, rng);
 	if (error != 0) {
 		sock_complain(why, "no port to ask", server, error);

@@ -133,6 +133,15 @@ enum err file_save(const char *path, struct span bytes, mode_t mode, struct buf 
 	return OK;
 }
 
+struct file_mark file_mark(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return (struct file_mark){ 0 };
+	uint64_t ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	return (struct file_mark){ (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, ns };
+}
+
 enum err file_folder(const char *path, uid_t uid, gid_t gid, struct buf *why)
 {
 	char folder[FILE_PATH_MAX];

@@ -23,6 +23,17 @@ enum err file_save(const char *path, struct span bytes, mode_t mode, struct buf 
  * returns  OK | ERR_WORLD, why holds one line */
 enum err file_folder(const char *path, uid_t uid, gid_t gid, struct buf *why) MUST_CHECK;
 
+/* Which file a path names, and in which state: enough to see that it was replaced or written to. All zero: none. */
+struct file_mark {
+	uint64_t device, inode, size, changed;   /* changed: nanoseconds since 1970 */
+};
+
+struct file_mark file_mark(const char *path);
+static inline bool file_mark_eq(const struct file_mark *a, const struct file_mark *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->changed == b->changed;
+}
+
 struct file_log {
 	int fd;                /* -1: closed */
 	char path[FILE_PATH_MAX];

@@ -18,6 +18,15 @@ static void set_buffers(int fd, const struct listen_conf *c)
 		sock_set(fd, SOL_SOCKET, SO_SNDBUF, snd);
 }
 
+void listen_tune(int fd, const struct listen_conf *c, int sock_type)
+{
+	if (sock_type == SOCK_DGRAM)
+		set_buffers(fd, c);
+	else if (c->mss != 0)
+		sock_set(fd, IPPROTO_TCP, TCP_MAXSEG, c->mss);
+	sock_dscp(fd, &c->addr, c->dscp);
+}
+
 static void set_address_options(int fd, const struct listen_conf *c)
 {
 	bool v4 = c->addr.family == ADDR_4;
@@ -27,7 +36,6 @@ static void set_address_options(int fd, const struct listen_conf *c)
 		sock_set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT, 1);
 	if (c->freebind)
 		sock_set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND, 1);
-	sock_dscp(fd, &c->addr, c->dscp);
 }
 
 static void complain_bind(const struct listen_conf *c, int sock_type, int error, struct buf *why)
@@ -50,13 +58,9 @@ enum err listen_bind(const struct listen_conf *c, int sock_type, int *ret_fd, st
 		return ERR_WORLD;
 	}
 	/* SO_REUSEADDR on UDP would let two programs share a port; on TCP it only passes over dying connections. */
-	if (sock_type == SOCK_STREAM) {
+	if (sock_type == SOCK_STREAM)
 		sock_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-		if (c->mss != 0)
-			sock_set(fd, IPPROTO_TCP, TCP_MAXSEG, c->mss);
-	} else {
-		set_buffers(fd, c);
-	}
+	listen_tune(fd, c, sock_type);
 	if (c->reuseport && !sock_set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
 		sock_complain(why, "SO_REUSEPORT for", &c->addr, errno);
 		goto failed;

@@ -22,6 +22,9 @@ struct listen_conf {
  * returns  OK | ERR_WORLD: why holds one line, for a taken port with the name and pid of who holds it */
 enum err listen_bind(const struct listen_conf *c, int sock_type, int *ret_fd, struct buf *why) MUST_CHECK;
 
+/* Give a socket that is in use what c says of buffers, DSCP and MSS; the rest is for life. */
+void listen_tune(int fd, const struct listen_conf *c, int sock_type);
+
 /* Whether nobody else holds the address: with SO_REUSEPORT a second program of the same user would silently share it.
  * Ask before the first of one's own sockets there.
  * returns  OK | ERR_WORLD as listen_bind */

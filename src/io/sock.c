@@ -77,8 +77,6 @@ void sock_complain(struct buf *why, const char *what, const struct addr *a, int 
 
 void sock_dscp(int fd, const struct addr *a, uint8_t dscp)
 {
-	if (dscp == 0)
-		return;
 	if (a->family == ADDR_4)
 		sock_set(fd, IPPROTO_IP, IP_TOS, dscp << 2);
 	else

@@ -105,6 +105,21 @@ def test_a_reload_takes_the_new_file(world, server):
     wait_for(lambda: "198.51.100.1" in str(ask(world, "new.site.com", timeout=1) or ""), 5, "the new local-data")
 
 
+@needs("ss")
+@pytest.mark.ours("binds its sockets anew")
+def test_a_reload_tunes_the_sockets_in_service(world, server):
+    """Buffers of a listener that stays are those of the new file; what it cannot change it refuses, by name."""
+    path = "/etc/unbound/unbound.conf.d/hardening.conf"
+    text = world.read(path)
+    world.write(path, text.replace("forward-zone:", "    so-rcvbuf: 64k\nforward-zone:", 1))
+    server.hup()
+    wait_for(lambda: "rb131072," in world.run("ss", "-ulmn", "sport", "=", ":53").stdout, 5, "the new buffers")
+    world.write(path, text.replace("forward-zone:", "    do-tcp: no\nforward-zone:", 1))
+    server.hup()
+    server.wait_log("reload failed.*do-tcp changed.*takes a restart")
+    assert rcode(ask(world, "after.site.com")) == "NOERROR"
+
+
 @pytest.mark.ours("starts anew with an empty cache")
 def test_a_reload_keeps_cache_and_connections(world, server):
     for i in range(12):

@@ -7,7 +7,7 @@ import pytest
 from ask import ask, burst, ede, rcode, values
 from conftest import needs
 from hosts import address_of
-from ns import GUIDE, World, wait_for
+from ns import BUNDLE, GUIDE, World, wait_for
 from server import Server
 
 SERVFAIL_S = 9.0       # the longest a question may take when nobody can answer it
@@ -64,6 +64,23 @@ def test_false_hosts_after_good_ones(world, server):
     assert rcode(m) == "SERVFAIL"
     assert rcode(ask(world, "n1.site.com")) == "NOERROR"      # the cache goes on
     assert world.counts()["packets"]["53"] == 0
+
+
+@pytest.mark.ours("reads the bundle once")
+def test_other_authorities_after_a_reload(world, server):
+    """A bundle that was replaced counts from the next reload on; one that cannot be parsed changes nothing."""
+    assert rcode(ask(world, "first.site.com")) == "NOERROR"
+    world.write(BUNDLE, "-----BEGIN CERTIFICATE-----\nnonsense\n")
+    server.hup()
+    server.wait_log("tls-cert-bundle: .*stay in use")
+    assert rcode(ask(world, "kept.site.com")) == "NOERROR"
+    world.tell("cert", cert=UNKNOWN)
+    assert rcode(ask(world, "refused.site.com", timeout=12)) == "SERVFAIL"
+    world.write(BUNDLE, (world.keys / "stranger.pem").read_text())
+    server.hup()
+    recovered(world, "trusted")
+    world.tell("cert", cert=GUIDE)      # and those of before are strangers now
+    assert rcode(ask(world, "old.site.com", timeout=12)) == "SERVFAIL"
 
 
 def test_two_false_of_four(world):
