@@ -69,6 +69,7 @@ struct chain {
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
 	struct chain_conf conf;
 	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
+	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	unsigned n;
 	struct link links[CHAIN_MAX];
 };

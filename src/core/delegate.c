@@ -160,13 +160,55 @@ enum err delegation_take(const struct rrcache *c, const struct scrubbed *referra
 		add_ns(ret, ns.rdata[i]);
 	(void)rrcache_put(c, &ns);
 	keep_glue(c, m, ret, ttl_max);
-	struct rrset ds = gather(m, referral->cut, RR_DS, rdata);
-	ds.ttl = MIN(ds.ttl, ttl_max);
-	if (ds.n > 0)
-		(void)rrcache_put(c, &ds);
+	delegation_keep_proofs(c, referral, a);
 	add_glue(ret, m);
 	fill_all(ret, c, a);
 	return OK;
+}
+
+/* A DS or a proof, or a signature over one. */
+static bool is_proof(const struct rr *rr)
+{
+	uint16_t type = rr->type == RR_RRSIG && rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : rr->type;
+	return rr->section == SEC_AUTHORITY && (type == RR_DS || type == RR_NSEC || type == RR_NSEC3);
+}
+
+void delegation_keep_proofs(const struct rrcache *c, const struct scrubbed *referral, struct arena *a)
+{
+	struct question q = { referral->cut, RR_DS, CLASS_IN };
+	struct msg m = referral->msg;
+	const struct packed *p;
+	bool any = false;
+	m.rrs = ARENA_ARRAY(a, struct rr, m.nrrs + 1);
+	m.nrrs = 0;
+	for (size_t i = 0; m.rrs != NULL && i < referral->msg.nrrs; i++) {
+		const struct rr *rr = &referral->msg.rrs[i];
+		any |= is_proof(rr);
+		/* with its NS it lives as long as it says, not as a denial without SOA does */
+		if (is_proof(rr) || rr->type == RR_NS)
+			m.rrs[m.nrrs++] = *rr;
+	}
+	if (any && packed_make(a, &q, &m, &pack_as_is, &p) == OK)
+		rrcache_put_message(c, &q, p, DELEGATION_PROOFS_TTL);
+}
+
+const struct scrubbed *delegation_proofs(const struct rrcache *c, struct name zone, struct arena *a)
+{
+	struct question q = { zone, RR_DS, CLASS_IN };
+	const struct packed *p = rrcache_message(c, &q, a);
+	struct scrubbed *s = ARENA_NEW(a, struct scrubbed);
+	if (p == NULL || s == NULL || packed_parse(a, p, &q, &s->msg) != OK)
+		return NULL;
+	*s = (struct scrubbed){ .msg = s->msg, .kind = SCRUB_NODATA, .final = zone };
+	for (size_t i = 0; i < s->msg.nrrs; i++) {
+		struct rr *rr = &s->msg.rrs[i];
+		bool ds = rr->type == RR_DS || (rr->type == RR_RRSIG && is_proof(rr) && get_u16(rr->rdata.p) == RR_DS);
+		if (!ds)
+			continue;
+		rr->section = SEC_ANSWER;
+		s->kind = SCRUB_POSITIVE;
+	}
+	return s;
 }
 
 void delegation_take_root(const struct rrcache *c, const struct scrubbed *answer)

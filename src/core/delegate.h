@@ -13,6 +13,7 @@
 #define DELEGATION_ADDRS_MAX UPSTREAMS_MAX
 #define NS_ADDRS_MAX 6u              /* addresses of one server name (attacks K, as BIND 9.21) */
 #define DELEGATION_NONE_TTL 300u     /* seconds for which it is known that no zone begins at a name */
+#define DELEGATION_PROOFS_TTL 10u    /* what came with a referral proves what is asked now, not what is asked later */
 #define DELEGATION_TTL_MIN 5u        /* of an NS set: one of less would be asked for again by each question */
 
 /* The name of a server of the zone. */
@@ -37,6 +38,11 @@ bool delegation_find(const struct rrcache *c, struct name name, struct arena *a,
 /* From a referral that the servers of `above` gave: kept, and made into ret with the addresses known. */
 enum err delegation_take(const struct rrcache *c, const struct scrubbed *referral, const struct delegation *above,
                          struct arena *a, struct delegation *ret) MUST_CHECK;
+/* What a referral says of the keys of its zone, its DS or the proof that there is none (RFC4035 3.1.4): kept for a
+ * moment, for those who prove the answer that it led to. */
+void delegation_keep_proofs(const struct rrcache *c, const struct scrubbed *referral, struct arena *a);
+/* As the answer to a question for the DS of `zone`, in a. NULL: none */
+const struct scrubbed *delegation_proofs(const struct rrcache *c, struct name zone, struct arena *a);
 /* The answer to ". NS" (RFC8109): the root's delegation is kept. */
 void delegation_take_root(const struct rrcache *c, const struct scrubbed *answer);
 /* No zone begins at `name`, as far as was seen: kept for a while. */

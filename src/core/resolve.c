@@ -109,10 +109,23 @@ static void begin_at(struct resolve *r)
 	r->lookups = 0;
 }
 
+/* A question of those who prove: the referral that led to what they prove may have answered it. */
+static bool is_proved(struct resolve *r)
+{
+	const struct query *q = r->q;
+	struct rrcache c = rrsets(r);
+	if (q->question.type != RR_DS || q->ask.depth == 0 || q->top != q->chain->proofs)
+		return false;
+	r->answer = delegation_proofs(&c, q->question.name, &r->q->arena);
+	return r->answer != NULL;
+}
+
 static enum next find(struct resolve *r)
 {
 	struct query *q = r->q;
 	struct rrcache c = rrsets(r);
+	if (is_proved(r))
+		return to(r, STEP_done);
 	bool above = q->question.type == RR_DS && q->question.name.labels > 0;   /* the parent's to say */
 	struct name name = above ? name_up(q->question.name, 1) : q->question.name;
 	if (r->reasked)

@@ -16,12 +16,14 @@ struct value {
 	uint8_t bytes[CACHE_ENTRY_MAX];
 };
 
-static void key_make(struct value *v, const struct rrcache *c, const struct question *q)
+#define MESSAGE 0x8000u   /* in the class of a key: a whole message is under it */
+
+static void key_make(struct value *v, const struct rrcache *c, const struct question *q, unsigned kind)
 {
 	struct name folded = name_fold(q->name, v->name + 8);
 	put_u32(v->name, c->instance);
 	put_u16(v->name + 4, q->type);
-	put_u16(v->name + 6, q->class);
+	put_u16(v->name + 6, (uint16_t)(q->class ^ kind));
 	v->key = cache_key(c->cache, span_of(v->name, 8u + folded.len));
 }
 
@@ -76,7 +78,7 @@ bool rrcache_put(const struct rrcache *c, const struct rrset *set)
 	struct question q = { set->owner, set->type, set->class };
 	if (set->security == SECURITY_BOGUS || set->ttl == 0 || (unsigned)set->n + set->nrrsigs > RRSET_RRS_MAX)
 		return false;
-	key_make(&v, c, &q);
+	key_make(&v, c, &q, 0);
 	bool lives = find(&v, c);
 	if (lives && is_better(&v.head, set))
 		return false;
@@ -91,7 +93,7 @@ bool rrcache_put(const struct rrcache *c, const struct rrset *set)
 bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret)
 {
 	struct value v;
-	key_make(&v, c, q);
+	key_make(&v, c, q, 0);
 	if (!find(&v, c))
 		return false;
 	unsigned n = (unsigned)v.head.n + v.head.nrrsigs;
@@ -110,4 +112,25 @@ bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena
 		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)((v.meta.expires - c->now) / SECOND),
 	};
 	return true;
+}
+
+void rrcache_put_message(const struct rrcache *c, const struct question *q, const struct packed *p, uint32_t ttl)
+{
+	struct value v;
+	struct cache_meta meta = { .stored = c->now, .expires = c->now + ttl * SECOND };
+	key_make(&v, c, q, MESSAGE);
+	cache_put(c->cache, v.key, span_of(p, p->size), &meta);
+}
+
+const struct packed *rrcache_message(const struct rrcache *c, const struct question *q, struct arena *a)
+{
+	struct value v;
+	key_make(&v, c, q, MESSAGE);
+	size_t n = cache_get(c->cache, v.key, v.bytes, sizeof(v.bytes), &v.meta);
+	if (n == 0 || c->now >= v.meta.expires)
+		return NULL;
+	struct packed *p = arena_dup(a, v.bytes, n);
+	if (p != NULL)
+		packed_age(p, (uint32_t)((c->now - v.meta.stored) / SECOND), NO_TTL_CAP);
+	return p;
 }

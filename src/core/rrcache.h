@@ -43,5 +43,9 @@ struct rrcache {
 bool rrcache_put(const struct rrcache *c, const struct rrset *set);
 /* The set, copied into a; its owner borrows q's name. returns false when there is none, it has ended, or a is full */
 bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret);
+/* A whole message beside the sets, kept as the answer to q for ttl seconds. */
+void rrcache_put_message(const struct rrcache *c, const struct question *q, const struct packed *p, uint32_t ttl);
+/* The same, aged, in a. NULL: none, or a is full */
+const struct packed *rrcache_message(const struct rrcache *c, const struct question *q, struct arena *a);
 
 #endif

@@ -157,9 +157,19 @@ static void live_free(void *live)
 	cache_free(live);
 }
 
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	(void)diag;
+	for (unsigned i = 0; i < chain->n; i++) {
+		if (chain->links[i].self == self)
+			chain->proofs = (uint16_t)i;
+	}
+}
+
 const struct plugin plugin_validate = {
 	.settings = { .name = "validate", .doc = "proves answers by DNSSEC", .clause = "server", .size = sizeof(T),
 	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .response = validate_response, .wake = validate_wake },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted,
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted, .joined = joined,
 };
