@@ -392,13 +392,13 @@ static int start(struct server *s, struct model *m)
 	style_log(s, m);
 	s->logger.syslog = m->process.use_syslog && *m->process.logfile == 0 && s->flags->daemonize;
 	prepare_log(s, m);
+	write_pid(s, m);
 	if (s->drop && process_drop(&s->user, &why) != OK) {
 		logger_say(&s->logger, "fatal error", "%s", buf_cstr(&why));
 		return STATUS_WORLD;
 	}
 	process_undumpable();
 	open_log(s);
-	write_pid(s, m);
 	if (signals_open(&s->signals, &why) != OK)
 		return STATUS_WORLD;
 	give(s, g);

@@ -418,8 +418,8 @@ CASES = {
     "server/chroot": Case('chroot: "/var/log/unbound"',
                           lambda s: s.world.path("/var/log/unbound/run/deep/er.log").exists(), True,
                           'logfile: "/run/deep/er.log"\n'),
-    "server/pidfile": Case("pidfile: /var/log/unbound/x.pid",
-                           lambda s: s.world.read("/var/log/unbound/x.pid").strip() ==
+    "server/pidfile": Case("pidfile: /run/x.pid",   # a folder of root's
+                           lambda s: s.world.read("/run/x.pid").strip() ==
                            str(s.pid), True),
     "server/logfile": Case("logfile: /var/log/unbound/own.log", lambda s: greets(s, "/var/log/unbound/own.log"), True),
     "server/use-syslog": Case("use-syslog: yes", greets, False,
