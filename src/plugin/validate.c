@@ -47,6 +47,8 @@ static void bench_open(struct bench *b, const struct validating *s, struct query
 
 static void bench_close(const struct bench *b, struct query *q)
 {
+	metrics_add(q->engine->metrics, M_SIGNATURES, q->budget->verifies - b->effort.verifies);
+	metrics_add(q->engine->metrics, M_NSEC3_BLOCKS, q->budget->blocks - b->effort.blocks);
 	q->budget->verifies = b->effort.verifies;
 	q->budget->blocks = b->effort.blocks;
 }
