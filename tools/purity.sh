@@ -19,11 +19,11 @@ forbidden='heap_(new|free|pages|pages_free)'
 psl='psl_(builtin|registrable_domain|unregistrable_domain|is_public_suffix2?)'
 
 defined() { nm --defined-only "$@" 2>/dev/null | awk 'NF >= 3 && $2 ~ /^[A-Z]$/ { print $3 }' | sort -u; }
-# The cache's writers lock their shard: the one lock below app.
+# The cache's writers lock their shard, those of the trust anchors their table: the only locks below app.
 wanted()
 {
 	nm -A -u "$1" 2>/dev/null | sed 's/.*:\([^:]*\.o\): */\1 /' | awk '$2 == "U" { print $1, $3 }' |
-		grep -vE '^([^ ]*/)?cache\.c\.o pthread_mutex_(init|destroy|lock|trylock|unlock)(@.*)?$' |
+		grep -vE '^([^ ]*/)?(cache|anchorage)\.c\.o pthread_mutex_(init|destroy|lock|trylock|unlock)(@.*)?$' |
 		awk '{ print $2 }' | sort -u
 }
 

@@ -1,5 +1,6 @@
 #include "app/anchors.h"
 
+#include "core/anchorage.h"
 #include "core/autotrust.h"
 #include "io/file.h"
 #include "plugin/validate.h"
@@ -11,6 +12,7 @@
 struct loading {
 	struct arena *arena;
 	struct anchors *anchors;
+	struct anchorage_conf *conf;
 	struct diag *diag;
 	bool missing_auto;       /* a managed file is not there: the built-in root keys stand in */
 	bool revoked[2];         /* the state file says so of 20326 and 38696: they are not to come back */
@@ -31,12 +33,13 @@ static struct span source_text(struct loading *l, const struct anchor_source *s)
 	return bytes;
 }
 
-static void add_rdata(struct loading *l, struct name zone, uint16_t type, struct span rdata)
+/* FNV-1a: two texts of one file are told apart, against nobody who writes to it on purpose. */
+static uint64_t mark_of(struct span text)
 {
-	struct rr rr = { .owner = zone, .type = type, .class = CLASS_IN, .rdata = rdata };
-	enum err err = anchors_add(l->arena, l->anchors, &rr);
-	if (err != OK)
-		diag_warning(l->diag, NULL, 0, 0, "a trust anchor is left out: %s", err_text(err));
+	uint64_t mark = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < text.n; i++)
+		mark = (mark ^ text.p[i]) * UINT64_C(0x100000001b3);
+	return mark;
 }
 
 static void note_revoked(struct loading *l, const struct autotrust *t)
@@ -53,7 +56,6 @@ static void load_auto(struct loading *l, const struct anchor_source *s)
 {
 	struct span text = source_text(l, s);
 	struct autotrust *t = ARENA_NEW(l->arena, struct autotrust);
-	struct trust trust;
 	if (text.n == 0 || t == NULL)
 		return;
 	if (autotrust_read(l->arena, text, s->text, l->diag, t) != OK) {
@@ -61,11 +63,10 @@ static void load_auto(struct loading *l, const struct anchor_source *s)
 		return;
 	}
 	note_revoked(l, t);
-	autotrust_trust(t, &trust);
-	for (unsigned i = 0; i < trust.nds; i++)
-		add_rdata(l, t->zone, RR_DS, trust.ds[i]);
-	for (unsigned i = 0; i < trust.nkeys; i++)
-		add_rdata(l, t->zone, RR_DNSKEY, trust.keys[i]);
+	if (l->conf->npoints == POINTS_MAX)
+		diag_error(l->diag, s->file, s->line, s->column, "more than %u state files", POINTS_MAX);
+	else
+		l->conf->points[l->conf->npoints++] = (struct anchor_point){ s->text, mark_of(text), t };
 }
 
 static void load_insecure(struct loading *l, const struct anchor_source *s)
@@ -117,11 +118,14 @@ void anchors_load(struct model *m, struct diag *diag)
 	if (s == NULL)
 		return;
 	struct anchors *all = ARENA_NEW(&m->arena, struct anchors);
-	struct loading l = { .arena = &m->arena, .anchors = all, .diag = diag };
-	if (all == NULL)
+	struct anchorage_conf *conf = ARENA_NEW(&m->arena, struct anchorage_conf);
+	struct loading l = { .arena = &m->arena, .anchors = all, .conf = conf, .diag = diag };
+	if (all == NULL || conf == NULL)
 		return;
+	conf->fixed = all;
+	conf->autotrust = &s->autotrust;
 	for (unsigned i = 0; i < s->nsources; i++)
 		load_source(&l, &s->sources[i]);
 	join_root(&l);
-	m->chain.conf.anchors = all;
+	m->anchors = conf;
 }

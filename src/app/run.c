@@ -12,6 +12,7 @@
 #include "app/logger.h"
 #include "app/trust.h"
 #include "base/heap.h"
+#include "core/anchorage.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "io/process.h"
@@ -32,6 +33,7 @@ struct server {
 	struct inbox *inboxes;
 	uint32_t nworkers;
 	struct trust trust;
+	struct anchorage *anchorage;         /* what all configurations validate from */
 	struct logger logger;
 	struct httpd *httpd;
 	struct process_user user;
@@ -60,6 +62,17 @@ static struct model *load(struct server *s, struct diag *d)
 		anchors_load(m, d);
 	print_diag(s, d);
 	return m;
+}
+
+/* Validate from this configuration's anchors from now on. */
+static void take_anchors(struct server *s, struct model *m)
+{
+	struct now now;
+	clock_now(&now);
+	if (m->anchors != NULL && anchorage_configure(s->anchorage, m->anchors, now.wall.sec) != OK)
+		logger_say(&s->logger, "error", "trust anchors: no room for what the configuration names; "
+		           "those of before stay");
+	m->chain.conf.anchorage = m->anchors == NULL ? NULL : s->anchorage;
 }
 
 /* ---- start ---- */
@@ -152,8 +165,10 @@ static void make_workers(struct server *s, uint32_t n)
 	memcpy(key.k, random, sizeof(key.k));
 	process_random(random);
 	memcpy(s->registry.cookie.k, random, sizeof(s->registry.cookie.k));
-	explicit_bzero(random, sizeof(random));
 	s->nworkers = n;
+	process_random(random);
+	s->anchorage = anchorage_new(random);
+	explicit_bzero(random, sizeof(random));
 	s->registry.env = (struct live_env){ .key = key, .workers = n };
 	s->workers = heap_new(sizeof(*s->workers) * n);
 	s->inboxes = heap_new(sizeof(*s->inboxes) * n * n);
@@ -264,6 +279,7 @@ static void reload(struct server *s)
 			generation_free(&s->registry, g, s->nworkers);
 			reload_failed(s, buf_cstr(&why));
 		} else {
+			take_anchors(s, m);
 			give(s, g);
 			style_log(s, m);
 			trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
@@ -359,6 +375,7 @@ static void stop(struct server *s)
 	}
 	for (uint32_t i = 0; i < s->nworkers * s->nworkers && s->nworkers > 1; i++)
 		inbox_fini(&s->inboxes[i]);
+	anchorage_free(s->anchorage);
 	heap_free(s->inboxes);
 	heap_free(s->workers);
 	arena_free(&s->arena);
@@ -401,6 +418,7 @@ static int start(struct server *s, struct model *m)
 	open_log(s);
 	if (signals_open(&s->signals, &why) != OK)
 		return STATUS_WORLD;
+	take_anchors(s, m);
 	give(s, g);
 	start_http(s);
 	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
@@ -410,7 +428,7 @@ static int start(struct server *s, struct model *m)
 
 static void greet(struct server *s)
 {
-	if (s->generation->chain->conf.anchors == NULL)
+	if (s->generation->chain->conf.anchorage == NULL)
 		logger_say(&s->logger, "warning", "no trust anchor is configured: answers are not validated");
 	logger_say(&s->logger, "info", "start of service (signet %s).", SIGNET_VERSION);
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);

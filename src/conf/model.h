@@ -3,6 +3,7 @@
 #ifndef CONF_MODEL_H
 #define CONF_MODEL_H
 
+#include "core/anchorage.h"
 #include "core/chain.h"
 #include "core/reply.h"
 #include "plugin/plugin.h"
@@ -82,6 +83,7 @@ struct model {
 	struct process_conf process;
 	struct reply_conf reply;
 	struct chain chain;
+	const struct anchorage_conf *anchors; /* where trust begins, files read; NULL: nothing is validated */
 	const struct plugin *plugins[CHAIN_MAX];   /* of chain.links */
 	uint64_t generation;
 	const struct instance *instances;

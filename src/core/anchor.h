@@ -15,11 +15,13 @@
 struct anchor {
 	struct trust trust;      /* .zone; without DS and keys: insecure from here on down */
 	int64_t until;           /* wall seconds at which a negative anchor ends; 0: never */
+	bool tracked;            /* its keys are kept up to date (RFC5011) */
 };
 
 struct anchors {
 	struct anchor **list;    /* in canonical order of the zones, each once */
 	unsigned n, cap;
+	uint64_t serial;         /* tells one published table from the next; 0: none of those */
 };
 
 /* The entry for `zone`, made when there is none. NULL: too many, or the arena is full. */

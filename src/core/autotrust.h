@@ -20,6 +20,7 @@
 #define AUTOTRUST_SEEN_MIN 2u                  /* probes that must have seen a new key */
 
 enum autokey_state { AUTO_START, AUTO_ADDPEND, AUTO_VALID, AUTO_MISSING, AUTO_REVOKED, AUTO_REMOVED };
+extern const char *const autokey_state_names[];
 
 struct autokey {
 	struct span rdata;       /* with the REVOKE bit once it has been revoked */

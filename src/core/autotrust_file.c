@@ -4,7 +4,7 @@
 
 #define ZONE_HEADER ";;id:"
 
-static const char *const state_names[] = { "START", "ADDPEND", "VALID", "MISSING", "REVOKED", "REMOVED" };
+const char *const autokey_state_names[] = { "START", "ADDPEND", "VALID", "MISSING", "REVOKED", "REMOVED" };
 #define STATE_WIDTH 9u   /* the name stands in the middle of so many */
 
 /* --- writing --- */
@@ -35,8 +35,8 @@ static void time_line(const char *what, int64_t wall, struct buf *to)
 
 static void state_text(enum autokey_state state, struct buf *to)
 {
-	size_t n = strlen(state_names[state]), before = (STATE_WIDTH - n) / 2;
-	buf_printf(to, ";;state=%u [%*s%s%*s] ", (unsigned)state, (int)before, "", state_names[state],
+	size_t n = strlen(autokey_state_names[state]), before = (STATE_WIDTH - n) / 2;
+	buf_printf(to, ";;state=%u [%*s%s%*s] ", (unsigned)state, (int)before, "", autokey_state_names[state],
 	           (int)(STATE_WIDTH - n - before), "");
 }
 

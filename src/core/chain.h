@@ -6,7 +6,7 @@
 #include "base/addr.h"
 #include "core/packed.h"
 
-struct anchors;
+struct anchorage;
 struct query;
 struct fast;
 struct link;
@@ -57,7 +57,7 @@ struct chain_conf {
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;
 	bool log_tag, log_destaddr;   /* log-tag-queryreply, log-destaddr: how lines look */
-	const struct anchors *anchors;   /* where trust begins; NULL: nothing is validated */
+	struct anchorage *anchorage;  /* where trust begins; NULL: nothing is validated */
 	bool log_replies;             /* a line for each reply */
 	bool log_local_actions;       /* a line for each question that a local-zone answered */
 };

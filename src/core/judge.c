@@ -14,13 +14,16 @@ struct bench {
 
 /* --- what must be known --- */
 
-static bool may_need(struct judge *j, struct name name)
+static bool may_need(struct judge *j, struct name name, uint8_t *ret_at)
 {
 	for (unsigned i = 0; i < j->nneeds; i++)
-		if (name_eq(j->needs[i], name))
+		if (name_eq(j->needs[i], name)) {
+			*ret_at = (uint8_t)i;
 			return true;
+		}
 	if (j->nneeds == NEEDS_MAX)
 		return false;
+	*ret_at = (uint8_t)j->nneeds;
 	j->needs[j->nneeds++] = name;
 	return true;
 }
@@ -92,14 +95,16 @@ static struct name denier(const struct judge *j, const struct anchors *anchors)
 enum err judge_needs(struct arena *a, const struct question *q, const struct scrubbed *s, const struct anchors *anchors,
                      struct judge *ret)
 {
-	struct judge j = { .question = q, .answer = s, .anchors = anchors };
+	struct judge j = { .question = q, .answer = s };
+	uint8_t first;
 	TRY(rrsets_of(a, &s->msg, SEC_ADDITIONAL, &j.sets));
-	if (is_negative(&j) && !may_need(&j, denier(&j, anchors)))
+	j.need_of = arena_alloc(a, MAX(j.sets.n, 1));
+	if (j.need_of == NULL || (is_negative(&j) && !may_need(&j, denier(&j, anchors), &first)))
 		return ERR_LIMIT;
 	for (unsigned i = 0; i < j.sets.n; i++) {
 		const struct msg_rrset *set = &j.sets.list[i];
 		if (set->section == SEC_ANSWER && set->nrrs > 0 && maker(&j.sets, set) == NULL &&
-		    !may_need(&j, need_of(set, anchors)))
+		    !may_need(&j, need_of(set, anchors), &j.need_of[i]))
 			return ERR_LIMIT;
 	}
 	*ret = j;
@@ -130,15 +135,12 @@ static void count(struct bench *b, struct ruling r, const struct msg_rrset *culp
 	b->to.culprit = culprit;
 }
 
-/* The place that judge_needs chose for a set. */
+/* The place that judge_needs chose for a set: the anchors may have changed since. */
 static const struct path *place_of(const struct bench *b, const struct msg_rrset *set)
 {
-	struct name need = need_of(set, b->j->anchors);
-	unsigned i = 0;
-	while (i < b->j->nneeds && !name_eq(b->j->needs[i], need))
-		i++;
-	ASSERT(i < b->j->nneeds);   /* the same sets were gone over by the same rule */
-	return &b->places[i];
+	size_t i = (size_t)(set - b->j->sets.list);
+	ASSERT(i < b->j->sets.n && b->j->need_of[i] < b->j->nneeds);
+	return &b->places[b->j->need_of[i]];
 }
 
 /* The proofs of one zone, verified once. */

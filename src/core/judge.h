@@ -14,8 +14,8 @@
 struct judge {
 	const struct question *question;
 	const struct scrubbed *answer;
-	const struct anchors *anchors;
 	struct msg_rrsets sets;
+	uint8_t *need_of;                /* for each set which of needs decides about it */
 	unsigned nneeds;
 	struct name needs[NEEDS_MAX];    /* places[i] of judge_answer is of needs[i] */
 };

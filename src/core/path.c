@@ -22,12 +22,13 @@ static void settle(struct path *p, unsigned labels)
 void path_start(struct path *p, const struct anchors *anchors, struct name target, int64_t wall)
 {
 	const struct anchor *an = anchors_find(anchors, target, wall);
-	*p = (struct path){ .target = target, .ttl = UINT32_MAX, .step = PATH_KEYS };
+	*p = (struct path){ .target = target, .ttl = UINT32_MAX, .step = PATH_KEYS,
+		           .serial = anchors->serial };
 	if (an == NULL) {
 		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_NO_ANCHOR));
 	} else if (anchor_is_negative(an)) {
 		done(p, ruling_of(SECURITY_INSECURE, WHY_NONE));
-		p->ruling.zone = an->trust.zone;
+		p->ruling.zone = name_up(target, target.labels - an->trust.zone.labels);
 	} else {
 		p->trust = an->trust;
 		p->at = an->trust.zone.labels;

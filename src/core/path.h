@@ -23,6 +23,7 @@ struct path {
 	struct zone_keys keys;        /* of the deepest zone reached; .zone.len 0 before the first */
 	struct ruling ruling;         /* PATH_DONE. SECURE: target stands in the zone of `keys`. INSECURE, BOGUS: from
 	                                 ruling.zone on down. INDETERMINATE: no anchor, or the effort is spent */
+	uint64_t serial;              /* of the anchors it began from */
 	uint32_t ttl;                 /* the shortest of all that led here: how long the ruling may be kept */
 };
 

@@ -265,6 +265,18 @@ void zone_keys_of(const struct msg_rrset *dnskeys, struct zone_keys *ret)
 		zone_keys_add(ret, dnskeys->rrs[i]->rdata);
 }
 
+enum err trust_dup(struct arena *a, struct trust *trust)
+{
+	bool whole = true;
+	if (trust->zone.len > 0)
+		whole = (trust->zone = name_dup(a, trust->zone)).wire != NULL;
+	for (unsigned i = 0; i < trust->nds; i++)
+		whole &= (trust->ds[i] = arena_span(a, trust->ds[i])).p != NULL;
+	for (unsigned i = 0; i < trust->nkeys; i++)
+		whole &= (trust->keys[i] = arena_span(a, trust->keys[i])).p != NULL;
+	return whole ? OK : ERR_LIMIT;
+}
+
 void trust_add_ds(struct trust *trust, struct span rdata)
 {
 	if (rdata.n > DS_HEAD && trust->nds < TRUST_DS_MAX)

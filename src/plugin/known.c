@@ -6,10 +6,14 @@ struct state {
 	uint16_t tag, why;
 };
 
-static struct span key_of(struct name zone, uint8_t store[NAME_MAX_BYTES])
+#define KEY_MAX (NAME_MAX_BYTES + 8u)
+
+/* What was proved from other anchors is not known. */
+static struct span key_of(struct name zone, uint64_t serial, uint8_t store[KEY_MAX])
 {
 	struct name folded = name_fold(zone, store);
-	return span_of(folded.wire, folded.len);
+	memcpy(store + folded.len, &serial, sizeof(serial));
+	return span_of(store, folded.len + sizeof(serial));
 }
 
 /* The keys of a blob, their bytes in a. */
@@ -35,8 +39,8 @@ static bool keys_from(struct arena *a, struct span blob, unsigned n, struct zone
 /* Start from what is known of `zone`, if anything is. */
 static bool start_at(const struct known_env *env, struct name zone, struct path *p)
 {
-	uint8_t store[NAME_MAX_BYTES], blob[ZONE_KEYS_MAX * 1100];
-	struct cache_key key = cache_key(env->cache, key_of(zone, store));
+	uint8_t store[KEY_MAX], blob[ZONE_KEYS_MAX * 1100];
+	struct cache_key key = cache_key(env->cache, key_of(zone, env->anchors->serial, store));
 	struct cache_meta meta;
 	size_t n = cache_get(env->cache, key, blob, sizeof(blob), &meta);
 	struct state s;
@@ -49,6 +53,7 @@ static bool start_at(const struct known_env *env, struct name zone, struct path 
 		if (!keys_from(env->arena, span_of(blob + sizeof(s), n - sizeof(s)), s.nkeys, &keys))
 			return false;
 		path_resume(p, &keys, p->target, zone.labels);
+		p->serial = env->anchors->serial;
 	} else {
 		p->step = PATH_DONE;
 		p->ruling = (struct ruling){ .security = (enum security)s.security, .why = (enum why)s.why,
@@ -61,6 +66,10 @@ static bool start_at(const struct known_env *env, struct name zone, struct path 
 void known_start(const struct known_env *env, struct name target, struct path *ret)
 {
 	path_start(ret, env->anchors, target, env->now.wall.sec);
+	if (trust_dup(env->arena, &ret->trust) != OK) {
+		ret->step = PATH_DONE;
+		ret->ruling = ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET);
+	}
 	if (ret->step == PATH_DONE)
 		return;
 	unsigned least = ret->trust.zone.labels;
@@ -75,12 +84,16 @@ void known_start(const struct known_env *env, struct name target, struct path *r
 	}
 }
 
-static void put(struct cache *c, struct name zone, struct span blob, msec now, uint32_t ttl)
+static void put(struct cache *c, const struct path *p, struct name zone, struct span blob, struct cache_meta meta)
 {
-	uint8_t store[NAME_MAX_BYTES];
-	struct cache_key key = cache_key(c, key_of(zone, store));
-	struct cache_meta meta = { .stored = now, .expires = now + (msec)MIN(ttl, KNOWN_TTL_MAX) * SECOND };
+	uint8_t store[KEY_MAX];
+	struct cache_key key = cache_key(c, key_of(zone, p->serial, store));
 	cache_put(c, key, blob, &meta);
+}
+
+static struct cache_meta life(msec now, uint32_t ttl)
+{
+	return (struct cache_meta){ .stored = now, .expires = now + (msec)MIN(ttl, KNOWN_TTL_MAX) * SECOND };
 }
 
 static void keep_keys(struct cache *c, const struct path *p, msec now)
@@ -94,7 +107,7 @@ static void keep_keys(struct cache *c, const struct path *p, msec now)
 		buf_span_put(&b, p->keys.list[i].rdata);
 	}
 	if (buf_ok(&b))
-		put(c, p->keys.zone, buf_span(&b), now, p->ttl);
+		put(c, p, p->keys.zone, buf_span(&b), life(now, p->ttl));
 }
 
 void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now)
@@ -112,5 +125,5 @@ void known_keep(struct cache *c, const struct path *p, enum path_step answered, 
 	struct state s = { .security = (uint8_t)p->ruling.security, .why = (uint16_t)p->ruling.why,
 		           .tag = p->ruling.tag, .algorithm = p->ruling.algorithm };
 	uint32_t ttl = keys_failed ? KNOWN_BOGUS_TTL : p->ttl;
-	put(c, p->ruling.zone, span_of(&s, sizeof(s)), now, ttl);
+	put(c, p, p->ruling.zone, span_of(&s, sizeof(s)), life(now, ttl));
 }

@@ -14,7 +14,7 @@
 /* Where a way begins: what is known, the anchors under it, and when. */
 struct known_env {
 	struct cache *cache;
-	struct arena *arena;              /* of the query; the path's keys are copied into it */
+	struct arena *arena;              /* of the query; the path's keys and trust are copied into it */
 	const struct anchors *anchors;
 	struct now now;
 };

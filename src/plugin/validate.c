@@ -3,6 +3,7 @@
  * at once where it can, and rules. source RFC4033-4035, RFC5155, RFC6840 */
 #include "plugin/validate.h"
 
+#include "core/anchorage.h"
 #include "core/judge.h"
 #include "plugin/known.h"
 
@@ -163,7 +164,7 @@ static enum verdict go_on(const struct validating *s, struct query *q, struct wo
 static bool is_due(const struct validating *s, const struct query *q)
 {
 	const struct packed *p = q->answer;
-	if (q->question.class != CLASS_IN || q->chain->conf.anchors == NULL || q->engine->crypto == NULL)
+	if (q->question.class != CLASS_IN || q->chain->conf.anchorage == NULL || q->engine->crypto == NULL)
 		return false;
 	if (q->ask.depth > 0 && q->place == q->top)
 		return false;
@@ -174,9 +175,8 @@ static bool is_due(const struct validating *s, const struct query *q)
 	return p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN;
 }
 
-static enum err begin(const struct link *l, struct query *q, struct work *w)
+static enum err begin(const struct link *l, struct query *q, const struct anchors *anchors, struct work *w)
 {
-	const struct anchors *anchors = q->chain->conf.anchors;
 	struct msg m;
 	TRY(packed_parse(&q->arena, q->answer, &q->question, &m));
 	TRY(scrub_msg(&q->arena, &q->question, name_root, &m, &w->answer));
@@ -198,7 +198,9 @@ enum verdict validate_response(const struct link *l, struct query *q)
 	struct work *w = query_state(q, sizeof(*w));
 	if (w == NULL)
 		return query_fail_err(q, ERR_LIMIT);
-	enum err err = begin(l, q, w);
+	const struct anchors *anchors = anchorage_hold(q->chain->conf.anchorage, q->engine->worker);
+	enum err err = begin(l, q, anchors, w);
+	anchorage_release(q->chain->conf.anchorage, q->engine->worker);
 	return err == OK ? go_on(l->self, q, w) : query_fail_err(q, err);
 }
 

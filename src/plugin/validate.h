@@ -3,7 +3,7 @@
 #ifndef PLUGIN_VALIDATE_H
 #define PLUGIN_VALIDATE_H
 
-#include "core/validate.h"
+#include "core/autotrust.h"
 #include "plugin/plugin.h"
 
 enum anchor_kind { ANCHOR_TEXT, ANCHOR_FILE, ANCHOR_AUTO_FILE, ANCHOR_BIND_FILE, ANCHOR_INSECURE };
@@ -24,6 +24,7 @@ struct validating {
 	uint32_t log_level, bogus_ttl;
 	bool permissive, ignore_cd, fake_sha1, fake_dsa, clean_additional, stripped;
 	secs skew_min, skew_max;
+	struct autotrust_conf autotrust;
 	unsigned nsources;
 	struct anchor_source *sources;
 };

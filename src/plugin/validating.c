@@ -118,6 +118,7 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	struct validating *s = self;
 	bool dates = s->conf.ignore_dates;
 	s->conf = validate_usual;
+	s->autotrust = autotrust_usual;
 	s->conf.ignore_dates = dates;
 	s->conf.legacy = s->fake_sha1 || s->fake_dsa;
 	s->conf.skew_min = s->skew_min;

@@ -78,6 +78,7 @@ struct player {
 	struct model *model;
 	struct cookie_secret cookie;
 	struct engine engine;
+	struct anchorage *anchorage;
 	struct effects *fx;
 	struct metrics metrics;
 	struct network net;
@@ -850,6 +851,12 @@ static bool begin(struct player *p)
 	struct buf text = buf_on(why, sizeof(why));
 	p->engine.crypto = verifier_new(NULL, &env.key, 64, &text);
 	anchors_load(p->model, &p->diag);
+	if (p->model->anchors != NULL) {
+		p->anchorage = anchorage_new(bytes);
+		if (anchorage_configure(p->anchorage, p->model->anchors, now.wall.sec) != OK)
+			fail(p, "configuration: no room for its trust anchors");
+		c->conf.anchorage = p->anchorage;
+	}
 	const char *secret = p->model->process.cookie_secret;
 	if (secret != NULL && *secret != 0 && cookie_secret_parse(span_text(secret), &p->cookie) != OK)
 		fail(p, "configuration: the cookie secret cannot be read");
@@ -871,6 +878,8 @@ static void end(struct player *p)
 		if (p->model->plugins[i]->live_free != NULL)
 			p->model->plugins[i]->live_free(c->links[i].live);
 	}
+	if (p->anchorage != NULL)
+		anchorage_free(p->anchorage);
 	heap_free(p->fx);
 	model_free(p->model);
 }

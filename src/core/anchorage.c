@@ -1,0 +1,487 @@
+#include "core/anchorage.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/assert.h"
+#include "base/heap.h"
+#include "core/autotrust.h"
+
+#define TABLE_BYTES_MAX (16u << 20)   /* 4,096 names with their keys */
+#define POINT_BYTES_MAX (1u << 20)
+
+const char *const anchor_row_kinds[] = { "static", "managed", "insecure", "nta" };
+
+/* One that is, or was, published. */
+struct table {
+	struct anchors anchors;
+	struct arena arena;
+	struct table *older;
+};
+
+/* Who reads what now; a cache line each. */
+struct holder {
+	_Alignas(64) _Atomic(struct table *) table;
+};
+
+/* One state file. */
+struct point {
+	const char *file;            /* in the configuration's arena */
+	uint64_t mark;
+	struct autotrust state;
+	struct arena arena;          /* of the state */
+};
+
+struct nta {
+	struct name zone;            /* folded, in a block of its own */
+	int64_t until;
+};
+
+struct anchorage {
+	struct holder holders[ANCHORAGE_READERS];
+	_Atomic(struct table *) table;
+	struct table *replaced;      /* newest first: freed when nobody holds them */
+	pthread_mutex_t lock;        /* of all below */
+	uint64_t serial;
+	struct arena conf;           /* the configuration's */
+	struct anchors fixed;
+	struct autotrust_conf autotrust;
+	unsigned npoints, nntas;
+	struct point *points[POINTS_MAX];
+	struct nta ntas[NTAS_MAX];   /* in canonical order */
+	struct rng rng;
+};
+
+/* ---- readers ---- */
+
+const struct anchors *anchorage_hold(struct anchorage *g, uint32_t worker)
+{
+	ASSERT(worker < ANCHORAGE_READERS);
+	struct table *t, *now = atomic_load(&g->table);
+	do {   /* again only when it was replaced in between: then nobody may know that we hold it */
+		t = now;
+		atomic_store(&g->holders[worker].table, t);
+		now = atomic_load(&g->table);
+	} while (t != now);
+	return &t->anchors;
+}
+
+void anchorage_release(struct anchorage *g, uint32_t worker)
+{
+	atomic_store_explicit(&g->holders[worker].table, NULL, memory_order_release);
+}
+
+/* ---- the table ---- */
+
+static void table_free(struct table *t)
+{
+	arena_free(&t->arena);
+	heap_free(t);
+}
+
+static struct table *table_new(void)
+{
+	struct table *t = heap_new(sizeof(*t));
+	arena_init(&t->arena, TABLE_BYTES_MAX);
+	return t;
+}
+
+static bool is_held(const struct anchorage *g, const struct table *t)
+{
+	for (unsigned i = 0; i < ANCHORAGE_READERS; i++) {
+		if (atomic_load(&g->holders[i].table) == t)
+			return true;
+	}
+	return false;
+}
+
+static void sweep(struct anchorage *g)
+{
+	for (struct table **at = &g->replaced; *at != NULL;) {
+		struct table *t = *at;
+		if (is_held(g, t)) {
+			at = &t->older;
+			continue;
+		}
+		*at = t->older;
+		table_free(t);
+	}
+}
+
+static void publish(struct anchorage *g, struct table *t)
+{
+	t->anchors.serial = ++g->serial;
+	struct table *old = atomic_exchange(&g->table, t);
+	if (old != NULL) {
+		old->older = g->replaced;
+		g->replaced = old;
+	}
+	sweep(g);
+}
+
+static enum err add_trust(struct table *t, const struct trust *trust)
+{
+	struct rr rr = { .owner = trust->zone, .class = CLASS_IN };
+	for (unsigned i = 0; i < trust->nds + trust->nkeys; i++) {
+		bool ds = i < trust->nds;
+		rr.type = ds ? RR_DS : RR_DNSKEY;
+		rr.rdata = ds ? trust->ds[i] : trust->keys[i - trust->nds];
+		/* More of one zone than a table holds: the first ones vouch for it. */
+		enum err err = anchors_add(&t->arena, &t->anchors, &rr);
+		if (err != OK && err != ERR_LIMIT)
+			return err;
+	}
+	return OK;
+}
+
+static enum err add_fixed(struct table *t, const struct anchors *fixed)
+{
+	for (unsigned i = 0; i < fixed->n; i++) {
+		const struct anchor *an = fixed->list[i];
+		if (anchor_is_negative(an))
+			TRY(anchors_add_insecure(&t->arena, &t->anchors, an->trust.zone, an->until));
+		else
+			TRY(add_trust(t, &an->trust));
+	}
+	return OK;
+}
+
+static enum err add_point(struct table *t, const struct point *p)
+{
+	struct trust trust;
+	autotrust_trust(&p->state, &trust);
+	if (trust.nds + trust.nkeys == 0)
+		return OK;   /* all were revoked: as if it had never been named (RFC5011 5) */
+	TRY(add_trust(t, &trust));
+	struct anchor *an = anchors_at(&t->arena, &t->anchors, trust.zone);
+	if (an == NULL)
+		return ERR_LIMIT;
+	an->tracked = true;
+	return OK;
+}
+
+/* Somebody wants it so now, whatever the configuration says of that very name. */
+static enum err add_nta(struct table *t, const struct nta *nta)
+{
+	struct anchor *an = anchors_at(&t->arena, &t->anchors, nta->zone);
+	if (an == NULL)
+		return ERR_LIMIT;
+	*an = (struct anchor){ .trust.zone = an->trust.zone, .until = nta->until };
+	return OK;
+}
+
+static enum err fill(const struct anchorage *g, struct table *t, int64_t wall)
+{
+	TRY(add_fixed(t, &g->fixed));
+	for (unsigned i = 0; i < g->npoints; i++)
+		TRY(add_point(t, g->points[i]));
+	for (unsigned i = 0; i < g->nntas; i++) {
+		if (g->ntas[i].until == 0 || wall < g->ntas[i].until)
+			TRY(add_nta(t, &g->ntas[i]));
+	}
+	return OK;
+}
+
+/* Publish what all parts come to now. */
+static enum err renew(struct anchorage *g, int64_t wall)
+{
+	struct table *t = table_new();
+	enum err err = fill(g, t, wall);
+	if (err == OK)
+		publish(g, t);
+	else
+		table_free(t);
+	return err;
+}
+
+/* ---- configuration ---- */
+
+static void point_free(struct point *p)
+{
+	arena_free(&p->arena);
+	heap_free(p);
+}
+
+static struct point *point_new(const struct anchor_point *from, const char *file)
+{
+	struct point *p = heap_new(sizeof(*p));
+	arena_init(&p->arena, POINT_BYTES_MAX);
+	p->file = file;
+	p->mark = from->mark;
+	if (autotrust_copy(&p->arena, from->state, &p->state) == OK)
+		return p;
+	point_free(p);
+	return NULL;
+}
+
+/* The point of that file whose text is the one we know: what is in memory is as new, or newer. */
+static struct point *known_point(const struct anchorage *g, const struct anchor_point *like)
+{
+	for (unsigned i = 0; i < g->npoints; i++) {
+		if (strcmp(g->points[i]->file, like->file) == 0 && g->points[i]->mark == like->mark)
+			return g->points[i];
+	}
+	return NULL;
+}
+
+static enum err copy_fixed(struct arena *a, const struct anchors *from, struct anchors *ret)
+{
+	struct table t = { 0 };
+	arena_init(&t.arena, TABLE_BYTES_MAX);
+	enum err err = add_fixed(&t, from);
+	*a = t.arena;
+	*ret = t.anchors;
+	return err;
+}
+
+/* The parts of a configuration that has not been gone over to. */
+struct parts {
+	struct arena arena;
+	struct anchors fixed;
+	unsigned n;
+	struct point *points[POINTS_MAX];
+};
+
+static enum err gather(const struct anchorage *g, const struct anchorage_conf *conf, struct parts *ret)
+{
+	TRY(copy_fixed(&ret->arena, conf->fixed, &ret->fixed));
+	for (; ret->n < MIN(conf->npoints, POINTS_MAX); ret->n++) {
+		const struct anchor_point *from = &conf->points[ret->n];
+		struct point *known = known_point(g, from);
+		const char *file = arena_text(&ret->arena, span_text(from->file));
+		struct anchor_point like = { file, from->mark, known != NULL ? &known->state : from->state };
+		if (file == NULL)
+			return ERR_LIMIT;
+		ret->points[ret->n] = point_new(&like, file);
+		if (ret->points[ret->n] == NULL)
+			return ERR_LIMIT;
+	}
+	return OK;
+}
+
+static void parts_free(struct parts *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		point_free(p->points[i]);
+	arena_free(&p->arena);
+}
+
+static void swap_parts(struct anchorage *g, struct parts *p)
+{
+	struct parts old = { .arena = g->conf, .fixed = g->fixed, .n = g->npoints };
+	memcpy(old.points, g->points, sizeof(old.points));
+	g->conf = p->arena;
+	g->fixed = p->fixed;
+	g->npoints = p->n;
+	memcpy(g->points, p->points, sizeof(g->points));
+	*p = old;
+}
+
+enum err anchorage_configure(struct anchorage *g, const struct anchorage_conf *conf, int64_t wall)
+{
+	struct parts parts = { .n = 0 };
+	pthread_mutex_lock(&g->lock);
+	enum err err = gather(g, conf, &parts);
+	if (err == OK) {
+		swap_parts(g, &parts);
+		err = renew(g, wall);
+		if (err != OK)
+			swap_parts(g, &parts);
+		else
+			g->autotrust = *conf->autotrust;
+	}
+	parts_free(&parts);
+	pthread_mutex_unlock(&g->lock);
+	return err;
+}
+
+struct anchorage *anchorage_new(const uint8_t seed[32])
+{
+	struct anchorage *g = heap_new(sizeof(*g));
+	int e = pthread_mutex_init(&g->lock, NULL);
+	ASSERT(e == 0);
+	rng_seed(&g->rng, seed);
+	arena_init(&g->conf, TABLE_BYTES_MAX);
+	publish(g, table_new());
+	return g;
+}
+
+void anchorage_free(struct anchorage *g)
+{
+	for (unsigned i = 0; i < g->npoints; i++)
+		point_free(g->points[i]);
+	for (unsigned i = 0; i < g->nntas; i++)
+		heap_free((void *)(uintptr_t)g->ntas[i].zone.wire);
+	sweep(g);
+	ASSERT(g->replaced == NULL);
+	table_free(atomic_load(&g->table));
+	arena_free(&g->conf);
+	pthread_mutex_destroy(&g->lock);
+	heap_free(g);
+}
+
+/* ---- negative trust anchors ---- */
+
+static unsigned nta_place(const struct anchorage *g, struct name zone, bool *ret_found)
+{
+	unsigned i = 0;
+	while (i < g->nntas && name_cmp(g->ntas[i].zone, zone) < 0)
+		i++;
+	*ret_found = i < g->nntas && name_eq(g->ntas[i].zone, zone);
+	return i;
+}
+
+static void nta_drop(struct anchorage *g, unsigned at)
+{
+	heap_free((void *)(uintptr_t)g->ntas[at].zone.wire);
+	memmove(g->ntas + at, g->ntas + at + 1, (--g->nntas - at) * sizeof(g->ntas[0]));
+}
+
+/* Those that are over make room. */
+static void drop_ended(struct anchorage *g, int64_t wall)
+{
+	for (unsigned i = g->nntas; i-- > 0;) {
+		if (g->ntas[i].until != 0 && g->ntas[i].until <= wall)
+			nta_drop(g, i);
+	}
+}
+
+static void nta_put(struct anchorage *g, unsigned at, struct name zone)
+{
+	uint8_t store[NAME_MAX_BYTES];
+	struct name folded = name_fold(zone, store);
+	folded.wire = memcpy(heap_new(folded.len), folded.wire, folded.len);
+	memmove(g->ntas + at + 1, g->ntas + at, (g->nntas++ - at) * sizeof(g->ntas[0]));
+	g->ntas[at] = (struct nta){ .zone = folded };
+}
+
+static enum err nta_add(struct anchorage *g, struct name zone, int64_t until, int64_t wall)
+{
+	drop_ended(g, wall);
+	bool found;
+	unsigned at = nta_place(g, zone, &found);
+	if (!found && g->nntas == NTAS_MAX)
+		return ERR_LIMIT;
+	if (!found)
+		nta_put(g, at, zone);
+	int64_t before = g->ntas[at].until;
+	g->ntas[at].until = until;
+	enum err err = renew(g, wall);
+	if (err == OK)
+		return OK;
+	g->ntas[at].until = before;
+	if (!found)
+		nta_drop(g, at);
+	return err;
+}
+
+enum err anchorage_nta_add(struct anchorage *g, struct name zone, int64_t until, int64_t wall)
+{
+	if (until != 0 && until <= wall)
+		return ERR_RANGE;
+	pthread_mutex_lock(&g->lock);
+	enum err err = nta_add(g, zone, until, wall);
+	pthread_mutex_unlock(&g->lock);
+	return err;
+}
+
+enum err anchorage_nta_remove(struct anchorage *g, struct name zone, int64_t wall)
+{
+	bool found;
+	pthread_mutex_lock(&g->lock);
+	drop_ended(g, wall);
+	unsigned at = nta_place(g, zone, &found);
+	if (found)
+		nta_drop(g, at);
+	enum err err = found ? renew(g, wall) : ERR_NOTFOUND;
+	pthread_mutex_unlock(&g->lock);
+	return err;
+}
+
+/* ---- what there is ---- */
+
+/* Rows in the making. */
+struct listing {
+	struct arena *arena;
+	struct anchor_row *rows;
+	unsigned n, cap;
+};
+
+static void put_row(struct listing *l, struct anchor_row row, struct span rdata)
+{
+	if (rdata.n >= 4 && row.type == RR_DS) {
+		row.tag = get_u16(rdata.p);
+		row.algorithm = rdata.p[2];
+	} else if (rdata.n >= 4) {
+		row.tag = dnskey_tag(rdata);
+		row.algorithm = rdata.p[3];
+	}
+	row.zone = name_dup(l->arena, row.zone);
+	if (row.zone.wire != NULL && l->n < l->cap)
+		l->rows[l->n++] = row;
+}
+
+static void list_trust(struct listing *l, const struct trust *t)
+{
+	struct anchor_row row = { .kind = ANCHOR_ROW_FIXED, .zone = t->zone, .state = "FIXED" };
+	for (unsigned i = 0; i < t->nds; i++) {
+		row.type = RR_DS;
+		put_row(l, row, t->ds[i]);
+	}
+	for (unsigned i = 0; i < t->nkeys; i++) {
+		row.type = RR_DNSKEY;
+		put_row(l, row, t->keys[i]);
+	}
+}
+
+static void list_point(struct listing *l, const struct point *p)
+{
+	const struct autotrust *t = &p->state;
+	char *file = arena_text(l->arena, span_text(p->file));
+	struct anchor_row row = { .kind = ANCHOR_ROW_MANAGED, .zone = t->zone, .file = file, .queried = t->queried,
+		                  .succeeded = t->succeeded, .next_probe = t->next_probe };
+	for (unsigned i = 0; i < t->nds; i++) {
+		row.type = RR_DS;
+		row.state = "SEED";
+		put_row(l, row, t->ds[i]);
+	}
+	for (unsigned i = 0; i < t->nkeys; i++) {
+		row.type = RR_DNSKEY;
+		row.state = autokey_state_names[t->keys[i].state];
+		row.changed = t->keys[i].changed;
+		put_row(l, row, t->keys[i].rdata);
+	}
+}
+
+static void list_all(const struct anchorage *g, struct listing *l, int64_t wall)
+{
+	for (unsigned i = 0; i < g->fixed.n; i++)
+		list_trust(l, &g->fixed.list[i]->trust);
+	for (unsigned i = 0; i < g->npoints; i++)
+		list_point(l, g->points[i]);
+	for (unsigned i = 0; i < g->fixed.n; i++) {
+		const struct anchor *an = g->fixed.list[i];
+		if (anchor_is_negative(an))
+			put_row(l, (struct anchor_row){ .kind = ANCHOR_ROW_INSECURE, .zone = an->trust.zone,
+				.state = "INSECURE" }, (struct span){ 0 });
+	}
+	for (unsigned i = 0; i < g->nntas; i++) {
+		const struct nta *n = &g->ntas[i];
+		if (n->until == 0 || wall < n->until)
+			put_row(l, (struct anchor_row){ .kind = ANCHOR_ROW_NTA, .zone = n->zone, .state = "NTA",
+				.until = n->until }, (struct span){ 0 });
+	}
+}
+
+struct anchor_row *anchorage_list(struct anchorage *g, struct arena *a, int64_t wall, unsigned *ret_n)
+{
+	struct listing l = { .arena = a };
+	pthread_mutex_lock(&g->lock);
+	l.cap = g->nntas + g->fixed.n * 2 * TRUST_DS_MAX + g->npoints * (AUTOKEYS_MAX + TRUST_DS_MAX) + 1;
+	l.rows = ARENA_ARRAY(a, struct anchor_row, l.cap);
+	if (l.rows != NULL)
+		list_all(g, &l, wall);
+	pthread_mutex_unlock(&g->lock);
+	*ret_n = l.n;
+	return l.rows;
+}
