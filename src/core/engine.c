@@ -204,7 +204,7 @@ static struct query *find_ask(struct engine *e, const struct query *like, uint64
 	struct map_walk w;
 	for (struct query *a = map_first(&e->asks, hash, &w); a != NULL; a = map_next(&e->asks, &w)) {
 		if (a->chain == like->chain && a->top == like->top && a->ask.door == like->ask.door &&
-		    a->ask.depth >= like->ask.depth &&
+		    a->ask.depth >= like->ask.depth && a->ask.doubts == like->ask.doubts &&
 		    a->ask.nwaiters < WAITERS_MAX && a->checking_disabled == like->checking_disabled &&
 		    question_eq(&a->question, &like->question))
 			return a;
@@ -235,6 +235,7 @@ static struct query *ask_new(struct engine *e, const struct query *like, uint64_
 	q->place = like->place;
 	q->ask.door = like->ask.door;
 	q->ask.depth = like->ask.depth;
+	q->ask.doubts = like->ask.doubts;
 	q->checking_disabled = like->checking_disabled;
 	q->question = like->question;
 	q->question.name = name_dup(&q->arena, like->question.name);
@@ -301,10 +302,16 @@ static struct query like_asker(const struct query *q, enum door door, const stru
 
 enum err query_ask(struct query *q, enum door door, const struct question *question)
 {
+	return query_ask_again(q, door, question, 0);
+}
+
+enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts)
+{
 	struct engine *e = q->engine;
 	if (q->ask.depth >= DEPTH_MAX)
 		return ERR_LIMIT;
 	struct query like = like_asker(q, door, question);
+	like.ask.doubts = (uint8_t)doubts;
 	uint64_t hash = ask_hash(e, q->chain, like.place, question, q->checking_disabled);
 	struct waiter w = { .query = q->id, .place = q->place, .up = q->up };
 	struct query *child = find_ask(e, &like, hash);
@@ -335,7 +342,8 @@ static struct query like_asked(const struct remote_ask *ask)
 	bool top = ask->place == 0;
 	return (struct query){ .chain = ask->chain, .top = top ? 0 : (uint16_t)(ask->place - 1), .place = ask->place,
 		               .question = ask->question, .checking_disabled = ask->checking_disabled,
-		               .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth } };
+		               .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth,
+		                        .doubts = ask->doubts } };
 }
 
 void engine_ask(struct engine *e, const struct remote_ask *ask)
@@ -422,7 +430,8 @@ static void hear(struct waiter *w)
 	if (w->remote != 0)
 		tell_worker(child, w);
 	if (q != NULL && !q->ask.ended && q->waiting && q->place == w->place && q->up == w->up) {
-		if (!may_ask_anew(q, w) || query_ask(q, (enum door)child->ask.door, &child->question) != OK)
+		if (!may_ask_anew(q, w) || query_ask_again(q, (enum door)child->ask.door, &child->question,
+		                                              child->ask.doubts) != OK)
 			settle(q, chain_wake(q, child));
 	}
 	child->ask.unheard--;

@@ -13,6 +13,7 @@
 #include "core/query.h"
 #include "core/record.h"
 #include "core/reply.h"
+#include "core/answerer.h"
 
 struct verifier;
 
@@ -34,6 +35,7 @@ struct engine {
 	struct record_ring *log;       /* NULL: none */
 	uint32_t clients, clients_max; /* client questions under way at once, and the bound on them */
 	struct pool *pools;            /* those that want to be told of time */
+	struct answerers answerers;
 };
 
 #define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
@@ -52,7 +54,7 @@ void engine_event(struct engine *e, const struct event *ev);
 struct remote_ask {
 	const struct chain *chain;
 	uint16_t place;
-	uint8_t depth;
+	uint8_t depth, doubts;
 	bool checking_disabled;
 	struct question question;
 	struct budget_share share;
@@ -83,6 +85,8 @@ msec engine_deadline(const struct engine *e);
  * DOOR_SOURCES  starts behind chain->sources, ends by passing its .response; never handed to another worker
  * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
 enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;
+/* The same once more, because so many answers to it could not be proved: of servers that gave none of them. */
+enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts) MUST_CHECK;
 /* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */
 const struct query *query_asker(const struct query *q);
 /* Does any query still stand in this chain? */

@@ -105,6 +105,18 @@ static struct name vary_case(struct query *q, struct name n)
 	return n;
 }
 
+/* Places of those whose answer to the question could not be proved. */
+static uint64_t doubted(const struct exchange *x)
+{
+	const struct engine *e = x->q->engine;
+	uint64_t places = 0;
+	for (unsigned i = 0; x->q->ask.doubts > 0 && i < x->party.n; i++) {
+		const struct upstream *u = pool_upstream(x->ask.pool, x->party.servers[i]);
+		places |= (uint64_t)answerer_is(&e->answerers, &e->key, &x->question, &u->addr) << i;
+	}
+	return places;
+}
+
 enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 {
 	struct exchange *x = ARENA_NEW(&q->arena, struct exchange);
@@ -124,6 +136,7 @@ enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 	}
 	x->mail_last = &x->mail;
 	x->refused_by = -1;
+	x->refused = doubted(x);
 	x->hedge = q->engine->now.ms;
 	x->deadline = MIN(q->deadline, q->engine->now.ms + (ask->life > 0 ? ask->life : EXCHANGE_LIFE_MS));
 	q->exchange = x;
@@ -248,7 +261,7 @@ static int next_server(struct exchange *x)
 		how.tried = x->refused;
 		s = pool_pick(x->ask.pool, e, &x->party, how);
 	}
-	how = (struct choice){ .broken_too = true };
+	how = (struct choice){ .tried = x->refused, .broken_too = true };
 	if (s < 0 && x->n == 0 && transport_of(x) == TRANSPORT_UDP)
 		s = pool_pick(x->ask.pool, e, &x->party, how);
 	return s;
@@ -346,11 +359,11 @@ static void judge_rcode(struct exchange *x, struct attempt *a, const struct msg 
 	refuse(x, a, name == NULL ? "an unknown RCODE" : name);
 }
 
-/* Of a DS only the parent can speak (RFC4035 3.1.4.1): not a server that takes the name for a delegation or an apex. */
+/* Of a DS only the parent can speak (RFC4035 3.1.4.1): not a server that takes the name for an apex. */
 static bool is_below_ds(const struct exchange *x, const struct scrubbed *kept)
 {
-	bool no = kept->kind == SCRUB_NODATA || kept->kind == SCRUB_REFERRAL;
-	return x->question.type == RR_DS && no && kept->cut.len > 1 && name_eq(kept->cut, x->question.name);
+	return x->question.type == RR_DS && kept->kind == SCRUB_NODATA && kept->cut.len > 1 &&
+	       name_eq(kept->cut, x->question.name);
 }
 
 /* Why the answer is of no use; NULL when it is. */
@@ -365,7 +378,7 @@ static const char *useless(struct exchange *x, const struct attempt *a, const st
 			note_lame(x, a);
 		return "nothing that answers the question";
 	}
-	bool empty = kept->kind == SCRUB_NODATA && kept->cut.len == 0;   /* no SOA: NODATA, or knows nothing */
+	bool empty = kept->kind == SCRUB_NODATA && kept->msg.nrrs == 0;   /* no SOA: NODATA, or knows nothing */
 	bool resolver = !(flags & FLAG_AA) && flags & FLAG_RA;
 	if (!x->ask.referrals || referral || (!resolver && !empty))
 		return NULL;
@@ -388,6 +401,15 @@ static void learn(struct exchange *x, const struct attempt *a, const struct msg 
 	bool varied = memcmp(m->question.name.wire, x->question.name.wire, x->question.name.len) != 0;
 	if (varied && a->transport != TRANSPORT_UDP)
 		infra_note_caseless(in, e, a->server);
+}
+
+/* Who it came from counts only if somebody may come to doubt it. */
+static void note_answerer(struct exchange *x, const struct attempt *a)
+{
+	struct engine *e = x->q->engine;
+	const struct upstream *u = pool_upstream(x->ask.pool, a->server);
+	if (x->q->chain->conf.anchors != NULL && question_eq(&x->question, &x->q->question))
+		answerer_note(&e->answerers, &e->key, &x->question, &u->addr, x->q->ask.doubts > 0);
 }
 
 static void judge(struct exchange *x, struct attempt *a, struct span bytes)
@@ -416,6 +438,8 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	if (err == OK && !q->chain->conf.drop_ns)
 		err = scrub_keep_ns(&q->arena, x->ask.zone, m, kept);
 	const char *why = err != OK ? "nothing that answers the question" : useless(x, a, kept);
+	if (x->spare == kept || (why == NULL && kept->kind != SCRUB_REFERRAL))
+		note_answerer(x, a);
 	if (why != NULL) {
 		refuse(x, a, why);
 		return;

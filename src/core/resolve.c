@@ -109,6 +109,7 @@ static void begin_at(struct resolve *r)
 	r->lookups = 0;
 }
 
+<<<<<<< HEAD
 /* A question of those who prove: the referral that led to what they prove may have answered it. */
 static bool is_proved(struct resolve *r)
 {
@@ -118,13 +119,30 @@ static bool is_proved(struct resolve *r)
 		return false;
 	r->answer = delegation_proofs(&c, q->question.name, &r->q->arena);
 	return r->answer != NULL;
+=======
+/* A delegation brings the DS along; who validates need not ask for it again, and sees whether it holds. */
+static bool recall_ds(struct resolve *r, const struct rrcache *c)
+{
+	const struct query *q = r->q;
+	if (q->question.type != RR_DS || q->chain->conf.anchors == NULL || q->checking_disabled || q->ask.doubts > 0)
+		return false;
+	struct scrubbed *ds = ARENA_NEW(&r->q->arena, struct scrubbed);
+	if (ds == NULL || !delegation_ds(c, q->question.name, &r->q->arena, ds))
+		return false;
+	r->answer = ds;
+	return true;
+>>>>>>> 5b19984 (core/answerer: what cannot be proved is asked for again, of another server)
 }
 
 static enum next find(struct resolve *r)
 {
 	struct query *q = r->q;
 	struct rrcache c = rrsets(r);
+<<<<<<< HEAD
 	if (is_proved(r))
+=======
+	if (recall_ds(r, &c))
+>>>>>>> 5b19984 (core/answerer: what cannot be proved is asked for again, of another server)
 		return to(r, STEP_done);
 	bool above = q->question.type == RR_DS && q->question.name.labels > 0;   /* the parent's to say */
 	struct name name = above ? name_up(q->question.name, 1) : q->question.name;
@@ -218,12 +236,19 @@ static void drop_useless(const struct resolve *r, struct party *p)
 	p->n = n;
 }
 
+/* It gave an answer to the question that could not be proved. */
+static bool is_doubted(const struct resolve *r, const struct addr *a)
+{
+	const struct engine *e = r->q->engine;
+	return r->q->ask.doubts > 0 && answerer_is(&e->answerers, &e->key, &r->asked, a);
+}
+
 /* The addresses not tried yet become a party; each is held until its exchange ends. */
 static void gather_party(struct resolve *r, struct party *p)
 {
 	p->n = 0;
 	for (unsigned i = r->tried; i < r->at.naddrs && p->n < UPSTREAMS_MAX; i++) {
-		if (!may_ask(r, &r->at.addrs[i]))
+		if (!may_ask(r, &r->at.addrs[i]) || is_doubted(r, &r->at.addrs[i]))
 			continue;
 		int server = infra_hold(r->world->infra, r->q->engine, &r->at.addrs[i]);
 		if (server >= 0)

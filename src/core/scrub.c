@@ -1,13 +1,14 @@
 #include "core/scrub.h"
 
 #define CHAIN_NAMES_MAX (2 * SCRUB_CNAMES_MAX + 2)   /* each hop may be a DNAME and its CNAME */
-#define SETS_MAX (CHAIN_NAMES_MAX + SCRUB_PROOFS_MAX + 4)
+#define SETS_MAX (CHAIN_NAMES_MAX + SCRUB_PROOFS_MAX + SCRUB_EXTRA_MAX + 4)
 
 /* An RRset that is kept, so that its signatures are known. type 0: all types at the owner (ANY). */
 struct set {
 	struct name owner;
 	uint16_t type, rrsigs;
 	uint8_t section, hop;
+	bool strayed;                     /* its signatures stand in another section */
 };
 
 struct scrub {
@@ -16,6 +17,7 @@ struct scrub {
 	struct name zone, final, cut;
 	const struct msg *m;
 	uint8_t *keep;                    /* one a record of m: 0, or 1 + the hop of the chain it stands at */
+	uint8_t *section;                 /* and the section it goes to */
 	uint8_t hop;                      /* 1 + the hop at hand */
 	bool answered;
 	unsigned nnames, nsets, nmade;
@@ -188,7 +190,8 @@ static bool proves_chain(const struct scrub *s, const struct rr *rr)
 	return false;
 }
 
-static void keep_proofs(struct scrub *s)
+/* returns how many there are */
+static unsigned keep_proofs(struct scrub *s)
 {
 	unsigned n = 0;
 	for (size_t i = 0; i < s->m->nrrs && n < SCRUB_PROOFS_MAX; i++) {
@@ -200,6 +203,7 @@ static void keep_proofs(struct scrub *s)
 		set_add(s, rr->owner, rr->type, SEC_AUTHORITY);
 		n++;
 	}
+	return n;
 }
 
 /* A delegation from the zone towards the final name: its NS and DS. returns whether there is one */
@@ -249,47 +253,73 @@ static bool is_target(const struct scrub *s, struct name owner)
 	return false;
 }
 
-static bool is_address(const struct rr *rr)
-{
-	return rr->type == RR_A || rr->type == RR_AAAA ||
-	       (rr->type == RR_RRSIG && rr->rdata.n >= 2 &&
-	        (get_u16(rr->rdata.p) == RR_A || get_u16(rr->rdata.p) == RR_AAAA));
-}
-
-/* Addresses of what is kept, with their signatures. */
+/* Addresses of what is kept. */
 static void keep_additional(struct scrub *s)
 {
 	unsigned looked = 0, n = 0;
 	for (size_t i = 0; i < s->m->nrrs && looked < 2 * SCRUB_EXTRA_MAX && n < SCRUB_EXTRA_MAX; i++) {
 		const struct rr *rr = &s->m->rrs[i];
-		if (rr->section != SEC_ADDITIONAL || rr->class != s->q->class || !is_address(rr))
+		if (rr->section != SEC_ADDITIONAL || rr->class != s->q->class ||
+		    (rr->type != RR_A && rr->type != RR_AAAA))
 			continue;
 		looked++;
 		if (name_below(rr->owner, s->zone) && is_target(s, rr->owner)) {
 			s->keep[i] = s->hop;
+			set_add(s, rr->owner, rr->type, SEC_ADDITIONAL);
 			n++;
 		}
 	}
 }
 
-/* Signatures over the sets kept in answer and authority. */
+/* Does the signature belong to the set? Into its own section first; those that stand elsewhere are for sets without. */
+static bool signs(const struct set *set, const struct rr *rr, bool elsewhere)
+{
+	return set->type == get_u16(rr->rdata.p) && set->rrsigs < SCRUB_RRSIGS_MAX &&
+	       (elsewhere ? set->rrsigs == 0 || set->strayed : set->section == rr->section) &&
+	       name_eq(set->owner, rr->owner);
+}
+
+/* Signatures over the sets kept. Some servers put them into another section than the set (RFC4035 3.1.1 has them
+ * beside it); what they are worth shows when they are checked. */
 static void keep_rrsigs(struct scrub *s)
 {
+	for (size_t i = 0; i < 2 * s->m->nrrs; i++) {
+		size_t at = i % s->m->nrrs;
+		const struct rr *rr = &s->m->rrs[at];
+		bool elsewhere = i >= s->m->nrrs;
+		if (rr->type != RR_RRSIG || rr->class != s->q->class || rr->rdata.n < 2 || s->keep[at])
+			continue;
+		unsigned k = 0;
+		while (k < s->nsets && !signs(&s->sets[k], rr, elsewhere))
+			k++;
+		if (k == s->nsets)
+			continue;
+		s->sets[k].rrsigs++;
+		s->sets[k].strayed = elsewhere;
+		s->keep[at] = s->sets[k].hop;
+		s->section[at] = s->sets[k].section;
+	}
+}
+
+/* A server of the parent that answers a question for DS with the delegation itself: the DS that stand in it are the
+ * answer, or its proofs that there are none. */
+static enum scrub_kind ds_of_delegation(struct scrub *s)
+{
+	unsigned nds = 0;
 	for (size_t i = 0; i < s->m->nrrs; i++) {
 		const struct rr *rr = &s->m->rrs[i];
-		if (rr->type != RR_RRSIG || rr->section == SEC_ADDITIONAL || rr->class != s->q->class ||
-		    rr->rdata.n < 2 || s->keep[i])
+		if (s->keep[i] == 0 || (rr->type != RR_NS && rr->type != RR_DS))
 			continue;
-		for (unsigned k = 0; k < s->nsets; k++) {
-			struct set *set = &s->sets[k];
-			if (set->section != rr->section || set->type != get_u16(rr->rdata.p) ||
-			    set->rrsigs >= SCRUB_RRSIGS_MAX || !name_eq(set->owner, rr->owner))
-				continue;
-			set->rrsigs++;
-			s->keep[i] = set->hop;
-			break;
-		}
+		s->keep[i] = rr->type == RR_DS ? s->hop : 0;
+		s->section[i] = SEC_ANSWER;
+		nds += rr->type == RR_DS;
 	}
+	s->nsets = 0;
+	s->cut = (struct name){ 0 };
+	if (nds > 0)
+		set_add(s, s->final, RR_DS, SEC_ANSWER);
+	unsigned proofs = keep_proofs(s);
+	return nds > 0 ? SCRUB_POSITIVE : proofs > 0 ? SCRUB_NODATA : SCRUB_LAME;
 }
 
 static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
@@ -322,6 +352,8 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 		return s->m->rcode == RCODE_NXDOMAIN ? SCRUB_NXDOMAIN : SCRUB_NODATA;
 	}
 	if (!alias && keep_delegation(s)) {
+		if (s->q->type == RR_DS && name_eq(s->cut, s->final))
+			return ds_of_delegation(s);
 		keep_proofs(s);
 		return SCRUB_REFERRAL;
 	}
@@ -329,11 +361,22 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 		keep_proofs(s);
 		return SCRUB_CNAME;
 	}
-	/* Empty: NODATA of the third kind (RFC2308 2.2), unless it points elsewhere or answers something else. */
-	for (size_t i = 0; i < s->m->nrrs; i++)
-		if (s->m->rrs[i].section != SEC_ADDITIONAL)
+	/* Empty, or with proofs without the SOA that goes with them: NODATA of the third kind (RFC2308 2.2), unless it
+	 * points elsewhere or answers something else. */
+	unsigned proofs = keep_proofs(s);
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (rr->section != SEC_ADDITIONAL && s->keep[i] == 0 && (rr->type != RR_RRSIG || proofs == 0))
 			return SCRUB_LAME;
+	}
 	return SCRUB_NODATA;
+}
+
+static struct rr kept_rr(const struct scrub *s, size_t i)
+{
+	struct rr rr = s->m->rrs[i];
+	rr.section = s->section[i];
+	return rr;
 }
 
 /* The kept records in the order of their sections, the answer in the order of its chain: many stub resolvers read it
@@ -349,8 +392,8 @@ static enum err gather(struct scrub *s, struct scrubbed *ret)
 		return ERR_LIMIT;
 	for (unsigned hop = 1; hop <= s->hop; hop++) {
 		for (size_t i = 0; i < m->nrrs; i++)
-			if (s->keep[i] == hop && m->rrs[i].section == SEC_ANSWER)
-				*at++ = m->rrs[i];
+			if (s->keep[i] == hop && s->section[i] == SEC_ANSWER)
+				*at++ = kept_rr(s, i);
 		for (unsigned i = 0; i < s->nmade; i++)
 			if (s->made_hop[i] == hop)
 				*at++ = s->made[i];
@@ -359,8 +402,8 @@ static enum err gather(struct scrub *s, struct scrubbed *ret)
 	for (unsigned section = SEC_AUTHORITY; section <= SEC_ADDITIONAL; section++) {
 		struct rr *first = at;
 		for (size_t i = 0; i < m->nrrs; i++)
-			if (s->keep[i] != 0 && m->rrs[i].section == section)
-				*at++ = m->rrs[i];
+			if (s->keep[i] != 0 && s->section[i] == section)
+				*at++ = kept_rr(s, i);
 		ret->msg.counts[1 + section] = (uint16_t)(at - first);
 	}
 	ret->dropped = m->nrrs + s->nmade - n;
@@ -381,7 +424,10 @@ static enum err begin(struct scrub *s, struct arena *a, const struct question *q
 	if (m->nrrs > MSG_RRS_MAX)
 		return ERR_LIMIT;
 	s->keep = ARENA_ARRAY(a, uint8_t, m->nrrs + 1);
-	return s->keep == NULL ? ERR_LIMIT : OK;
+	s->section = ARENA_ARRAY(a, uint8_t, m->nrrs + 1);
+	for (size_t i = 0; s->section != NULL && i < m->nrrs; i++)
+		s->section[i] = m->rrs[i].section;
+	return s->keep == NULL || s->section == NULL ? ERR_LIMIT : OK;
 }
 
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
@@ -399,8 +445,8 @@ enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, 
 		memset(s.keep, 0, m->nrrs * sizeof(s.keep[0]));
 		s.nmade = 0;
 	} else {
-		keep_rrsigs(&s);
 		keep_additional(&s);
+		keep_rrsigs(&s);
 	}
 	TRY(gather(&s, &to));
 	*ret = to;
@@ -431,9 +477,11 @@ static enum err append(struct scrub *s, struct scrubbed *kept)
 		for (size_t i = 0; i < was->nrrs; i++)
 			if (was->rrs[i].section == section)
 				rrs[n++] = was->rrs[i];
-		for (size_t i = 0; i < s->m->nrrs; i++)
-			if (s->keep[i] != 0 && s->m->rrs[i].section == section && !holds(was, &s->m->rrs[i]))
-				rrs[n++] = s->m->rrs[i];
+		for (size_t i = 0; i < s->m->nrrs; i++) {
+			struct rr rr = kept_rr(s, i);
+			if (s->keep[i] != 0 && rr.section == section && !holds(was, &rr))
+				rrs[n++] = rr;
+		}
 		kept->msg.counts[1 + section] = (uint16_t)(n - first);
 	}
 	kept->msg.rrs = rrs;
@@ -458,7 +506,7 @@ enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, s
 	}
 	if (n == 0)
 		return OK;
-	keep_rrsigs(&s);
 	keep_additional(&s);
+	keep_rrsigs(&s);
 	return append(&s, kept);
 }

@@ -75,7 +75,7 @@ static enum verdict go(struct query *q, struct alias_state *s, struct name targe
 		return query_fail(q, RCODE_SERVFAIL, EDE_OTHER, "too many aliases");
 	}
 	s->names[++s->hops] = target;
-	enum err err = query_ask(q, DOOR_SOURCES, &next);
+	enum err err = query_ask_again(q, DOOR_SOURCES, &next, q->ask.doubts);
 	return err == OK ? WAIT : query_fail_err(q, err);
 }
 
@@ -94,6 +94,7 @@ static enum verdict response(const struct link *l, struct query *q)
 	struct alias_state *s = query_state(q, sizeof(*s));
 	if (s == NULL)
 		return query_fail_err(q, ERR_LIMIT);
+	s->hops = 0;
 	s->names[0] = q->question.name;
 	s->whole = m;
 	s->no_store = q->answer->ttl == 0;

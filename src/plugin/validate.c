@@ -14,6 +14,8 @@
 struct place {
 	struct path path;
 	bool asked;                 /* what it wants now is under way */
+	uint8_t doubts;             /* answers to that which could not be proved */
+	struct path *failed;        /* as the first of these left it; NULL none */
 };
 
 /* A question's validation while it goes on; in the query's arena. */
@@ -22,6 +24,8 @@ struct work {
 	struct judge judge;
 	unsigned n, steps;
 	struct place *places;
+	bool doubted;               /* other servers were asked for the answer as well */
+	struct ruling first;        /* on the first answer that could not be proved */
 };
 
 static struct now now_of(const struct validating *s, const struct query *q)
@@ -104,6 +108,21 @@ static enum verdict pass_judged(struct query *q, struct work *w, enum security s
 	return err == OK ? PASS : query_fail_err(q, err);
 }
 
+/* Perhaps another server has what can be proved (RFC4035 5.5): an old copy, or a forger, must not be the last word. */
+static bool may_doubt(const struct query *q, unsigned doubts)
+{
+	return doubts < DOUBTS_MAX && q->budget->packets > 0 && q->budget->verifies > 0;
+}
+
+/* Is the answer at fault, and not the way to its zone? */
+static bool is_answers_fault(const struct work *w, const struct ruling *r)
+{
+	bool way = false;
+	for (unsigned i = 0; i < w->n; i++)
+		way |= w->places[i].path.ruling.security == SECURITY_BOGUS;
+	return r->security == SECURITY_BOGUS && !way;
+}
+
 static enum verdict rule(const struct validating *s, struct query *q, struct work *w)
 {
 	struct bench b;
@@ -120,7 +139,13 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 		return pass_judged(q, w, SECURITY_SECURE, &j);
 	if (j.ruling.security == SECURITY_INSECURE || nobody)
 		return pass_judged(q, w, SECURITY_INSECURE, &j);
-	return refuse(s, q, &j.ruling);
+	if (!w->doubted)
+		w->first = j.ruling;
+	if (!is_answers_fault(w, &j.ruling) || !may_doubt(q, q->ask.doubts))
+		return refuse(s, q, &w->first);
+	w->doubted = true;
+	q->ask.doubts++;
+	return AGAIN;
 }
 
 /* ---- the ways to the answer's zones ---- */
@@ -152,7 +177,8 @@ static enum verdict go_on(const struct validating *s, struct query *q, struct wo
 			p->asked = true;
 			continue;
 		}
-		enum err err = w->steps++ >= PATH_STEPS_MAX ? ERR_LIMIT : query_ask(q, DOOR_BELOW, &qn);
+		enum err err = w->steps++ >= PATH_STEPS_MAX ? ERR_LIMIT
+			: query_ask_again(q, DOOR_BELOW, &qn, p->doubts);
 		if (err != OK)
 			return query_fail_err(q, err);
 		p->asked = true;
@@ -193,8 +219,9 @@ static enum err begin(const struct link *l, struct query *q, const struct anchor
 
 enum verdict validate_response(const struct link *l, struct query *q)
 {
+	struct work *was = q->state[q->place];
 	if (!is_due(l->self, q))
-		return PASS;
+		return was != NULL && was->doubted ? refuse(l->self, q, &was->first) : PASS;
 	struct work *w = query_state(q, sizeof(*w));
 	if (w == NULL)
 		return query_fail_err(q, ERR_LIMIT);
@@ -224,6 +251,49 @@ static enum verdict unreachable(struct query *q, const struct query *child)
 	return query_fail(q, RCODE_SERVFAIL, ede.code, buf_cstr(&b));
 }
 
+static enum err hear_at(const struct link *l, struct query *q, struct place *place, struct bench *b,
+                        const struct msg *m)
+{
+	enum path_step answered = place->path.step;
+	struct path *was = arena_dup(&q->arena, &place->path, sizeof(*was));
+	if (was == NULL)
+		return ERR_LIMIT;
+	path_answer(&place->path, &b->v, m);
+	place->asked = false;
+	bool bogus = place->path.step == PATH_DONE && place->path.ruling.security == SECURITY_BOGUS;
+	if (bogus && b->effort.verifies > 0 && may_doubt(q, place->doubts)) {
+		if (place->failed == NULL)
+			place->failed = arena_dup(&q->arena, &place->path, sizeof(*was));
+		place->path = *was;
+		place->doubts++;
+		return place->failed == NULL ? ERR_LIMIT : OK;
+	}
+	place->doubts = 0;
+	place->failed = NULL;
+	known_keep(l->live, &place->path, answered, q->engine->now.ms);
+	return OK;
+}
+
+/* Nobody else has an answer: what the first one proved or not is the last word. returns whether there was one */
+static bool settle_doubts(const struct link *l, struct query *q, struct work *w, const struct query *child)
+{
+	bool any = false;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct place *place = &w->places[i];
+		if (place->path.step == PATH_DONE || !place->asked || place->failed == NULL)
+			continue;
+		struct question wanted = path_question(&place->path);
+		if (!question_eq(&wanted, &child->question))
+			continue;
+		enum path_step answered = place->path.step;
+		place->path = *place->failed;
+		place->asked = false;
+		known_keep(l->live, &place->path, answered, q->engine->now.ms);
+		any = true;
+	}
+	return any;
+}
+
 /* Hand the child's answer to all places that want it. */
 static enum err hear(const struct link *l, struct query *q, struct work *w, const struct query *child)
 {
@@ -236,20 +306,18 @@ static enum err hear(const struct link *l, struct query *q, struct work *w, cons
 	TRY(packed_parse(&q->arena, p, &qn, &m));
 	struct bench b;
 	bench_open(&b, l->self, q);
-	for (unsigned i = 0; i < w->n; i++) {
+	enum err err = OK;
+	for (unsigned i = 0; i < w->n && err == OK; i++) {
 		struct place *place = &w->places[i];
 		if (place->path.step == PATH_DONE || !place->asked)
 			continue;
 		struct question wanted = path_question(&place->path);
 		if (!question_eq(&wanted, &qn))
 			continue;
-		enum path_step answered = place->path.step;
-		path_answer(&place->path, &b.v, &m);
-		known_keep(l->live, &place->path, answered, q->engine->now.ms);
-		place->asked = false;
+		err = hear_at(l, q, place, &b, &m);
 	}
 	bench_close(&b, q);
-	return OK;
+	return err;
 }
 
 enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child)
@@ -259,7 +327,7 @@ enum verdict validate_wake(const struct link *l, struct query *q, const struct q
 		return WAIT;
 	const struct packed *p = child->answer;
 	if (p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN))
-		return unreachable(q, child);
+		return settle_doubts(l, q, w, child) ? go_on(l->self, q, w) : unreachable(q, child);
 	enum err err = hear(l, q, w, child);
 	return err == OK ? go_on(l->self, q, w) : query_fail_err(q, err);
 }

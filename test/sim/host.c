@@ -441,6 +441,7 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 		struct happening *e = schedule(h, at, HAPPEN_ASK, name);
 		e->worker = fx->worker;
 		e->ask = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
+			                      .doubts = q->ask.doubts,
 			                      .checking_disabled = q->checking_disabled, .question = q->question,
 			                      .share = fx->share, .worker = from, .remote = fx->remote,
 			                      .deadline = q->deadline };

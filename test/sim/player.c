@@ -16,7 +16,7 @@
 #define OUT_MAX 512u             /* questions of the resolver that nobody has answered */
 #define CONDUITS_MAX 128u
 #define EVENTS_MAX 1024u
-#define ASKED_MAX 64u
+#define ASKED_MAX 512u
 #define ANSWERS_MAX 16u
 #define ROUNDS_MAX 20000u
 #define WAIT_MS 10000            /* as long as a client waits */
