@@ -166,7 +166,6 @@ enum err delegation_take(const struct rrcache *c, const struct scrubbed *referra
 	return OK;
 }
 
-<<<<<<< HEAD
 /* A DS or a proof, or a signature over one. */
 static bool is_proof(const struct rr *rr)
 {
@@ -210,26 +209,6 @@ const struct scrubbed *delegation_proofs(const struct rrcache *c, struct name zo
 		s->kind = SCRUB_POSITIVE;
 	}
 	return s;
-=======
-bool delegation_ds(const struct rrcache *c, struct name name, struct arena *a, struct scrubbed *ret)
-{
-	struct rrset set;
-	struct question q = { name, RR_DS, CLASS_IN };
-	if (!rrcache_get(c, &q, a, &set) || !set.parent || set.n == 0 || set.nrrsigs == 0)
-		return false;
-	unsigned n = (unsigned)set.n + set.nrrsigs;
-	struct rr *rrs = ARENA_ARRAY(a, struct rr, n);
-	if (rrs == NULL)
-		return false;
-	for (unsigned i = 0; i < n; i++)
-		rrs[i] = (struct rr){ .owner = name, .type = i < set.n ? RR_DS : RR_RRSIG, .class = CLASS_IN,
-			              .ttl = set.ttl, .rdata = set.rdata[i], .section = SEC_ANSWER };
-	*ret = (struct scrubbed){ .kind = SCRUB_POSITIVE, .final = name,
-		                  .msg = { .flags = FLAG_QR, .question = q, .rrs = rrs, .nrrs = n } };
-	ret->msg.counts[0] = 1;
-	ret->msg.counts[1] = (uint16_t)n;
-	return true;
->>>>>>> 5b19984 (core/answerer: what cannot be proved is asked for again, of another server)
 }
 
 void delegation_take_root(const struct rrcache *c, const struct scrubbed *answer)

@@ -38,17 +38,11 @@ bool delegation_find(const struct rrcache *c, struct name name, struct arena *a,
 /* From a referral that the servers of `above` gave: kept, and made into ret with the addresses known. */
 enum err delegation_take(const struct rrcache *c, const struct scrubbed *referral, const struct delegation *above,
                          struct arena *a, struct delegation *ret) MUST_CHECK;
-<<<<<<< HEAD
 /* What a referral says of the keys of its zone, its DS or the proof that there is none (RFC4035 3.1.4): kept for a
  * moment, for those who prove the answer that it led to. */
 void delegation_keep_proofs(const struct rrcache *c, const struct scrubbed *referral, struct arena *a);
 /* As the answer to a question for the DS of `zone`, in a. NULL: none */
 const struct scrubbed *delegation_proofs(const struct rrcache *c, struct name zone, struct arena *a);
-=======
-/* The DS of `name` that came with its delegation, signed, as an answer to that question.
- * returns false: none is known */
-bool delegation_ds(const struct rrcache *c, struct name name, struct arena *a, struct scrubbed *ret);
->>>>>>> 5b19984 (core/answerer: what cannot be proved is asked for again, of another server)
 /* The answer to ". NS" (RFC8109): the root's delegation is kept. */
 void delegation_take_root(const struct rrcache *c, const struct scrubbed *answer);
 /* No zone begins at `name`, as far as was seen: kept for a while. */

@@ -109,40 +109,22 @@ static void begin_at(struct resolve *r)
 	r->lookups = 0;
 }
 
-<<<<<<< HEAD
 /* A question of those who prove: the referral that led to what they prove may have answered it. */
 static bool is_proved(struct resolve *r)
 {
 	const struct query *q = r->q;
 	struct rrcache c = rrsets(r);
-	if (q->question.type != RR_DS || q->ask.depth == 0 || q->top != q->chain->proofs)
+	if (q->question.type != RR_DS || q->ask.depth == 0 || q->ask.doubts > 0 || q->top != q->chain->proofs)
 		return false;
 	r->answer = delegation_proofs(&c, q->question.name, &r->q->arena);
 	return r->answer != NULL;
-=======
-/* A delegation brings the DS along; who validates need not ask for it again, and sees whether it holds. */
-static bool recall_ds(struct resolve *r, const struct rrcache *c)
-{
-	const struct query *q = r->q;
-	if (q->question.type != RR_DS || q->chain->conf.anchors == NULL || q->checking_disabled || q->ask.doubts > 0)
-		return false;
-	struct scrubbed *ds = ARENA_NEW(&r->q->arena, struct scrubbed);
-	if (ds == NULL || !delegation_ds(c, q->question.name, &r->q->arena, ds))
-		return false;
-	r->answer = ds;
-	return true;
->>>>>>> 5b19984 (core/answerer: what cannot be proved is asked for again, of another server)
 }
 
 static enum next find(struct resolve *r)
 {
 	struct query *q = r->q;
 	struct rrcache c = rrsets(r);
-<<<<<<< HEAD
 	if (is_proved(r))
-=======
-	if (recall_ds(r, &c))
->>>>>>> 5b19984 (core/answerer: what cannot be proved is asked for again, of another server)
 		return to(r, STEP_done);
 	bool above = q->question.type == RR_DS && q->question.name.labels > 0;   /* the parent's to say */
 	struct name name = above ? name_up(q->question.name, 1) : q->question.name;
