@@ -132,7 +132,8 @@ static enum verdict response(const struct link *l, struct query *q)
 		return PASS;
 	struct pack_conf pack = pack_as_is;
 	pack.origin = (enum origin)old->origin;
-	pack.security = (enum security)old->security;
+	/* what is left is not what was proved */
+	pack.security = old->security == SECURITY_SECURE ? SECURITY_INSECURE : (enum security)old->security;
 	pack.no_store = old->ttl == 0;
 	err = packed_make(&q->arena, &q->question, &m, &pack, &q->answer);
 	if (err == OK)
