@@ -177,3 +177,16 @@ def burst(world, questions, server=HERE4, timeout=8.0, sockets=4, gap=0.0, per_s
     for sock in socks:
         sock.close()
     return out
+
+
+def counters(world, port=9153):
+    """The metrics page: {name with labels: value}."""
+    with stream(world, port=port) as sock:
+        sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        data = b""
+        while more := sock.recv(65536):
+            data += more
+    head, _, body = data.decode().partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 200"), head
+    rows = (line.rsplit(" ", 1) for line in body.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, value in rows}

@@ -513,6 +513,8 @@ ANSWERS = {"a", "aaaa", "txt", "cname", "rcode", "nodata", "big", "noedns", "ede
 class Site:
     """All hosts of a test, and their control socket."""
 
+    host_class = Host
+
     def __init__(self, config, loop):
         self.loop, self.slow, self.contexts, self.strays = loop, 0, {}, {}
         self.folder = config["keys"]
@@ -520,7 +522,7 @@ class Site:
         self.zone = Zone(os.path.join(self.folder, "canned.json"))
         self.ports = config.get("ports", PORTS)
         self.sniffers = {port: Sniffer(port) for port in (53, 853)} if config.get("sniff", True) else {}
-        self.hosts = {addr: Host(self, addr, cert) for addr, cert in config["hosts"].items()}
+        self.hosts = {addr: self.host_class(self, addr, cert) for addr, cert in config["hosts"].items()}
         for host in self.hosts.values():
             host.open()
 

@@ -6,11 +6,11 @@ import subprocess
 import time
 
 import dns.rdatatype
-import dns.rrset
 import pytest
 
 import signedtree
 from signedtree import SECURE, TYPES, Prover, Tree, Zones
+from twist import covers, forged, is_type, resigned, without
 
 pytestmark = [
     pytest.mark.skipif(bool(signedtree.tools_missing()), reason=f"absent: {signedtree.tools_missing()}"),
@@ -119,54 +119,12 @@ def test_sha1_is_insecure_with_its_reason(tree, prover, zone):
 
 # --- lies, each beside what it twists ---
 
-def sets(message):
-    return [s for section in (message.answer, message.authority) for s in section]
-
-
-def without(message, judge):
-    message.answer = [s for s in message.answer if not judge(s)]
-    message.authority = [s for s in message.authority if not judge(s)]
-    return message
-
-
 def twisted(tree, about, how):
     """The tree, but for replies about one name and type."""
     def answer(name, rrtype):
         reply = tree.ask(name, rrtype)
         return how(reply) if (name.lower(), rrtype) == about else reply
     return answer
-
-
-def is_type(*types):
-    wanted = [dns.rdatatype.from_text(t) for t in types]
-    return lambda s: s.rdtype in wanted
-
-
-def covers(*types):
-    wanted = [dns.rdatatype.from_text(t) for t in types]
-    return lambda s: s.rdtype == dns.rdatatype.RRSIG and s.covers in wanted
-
-
-def resigned(**fields):
-    """Every RRSIG's fields replaced."""
-    def how(message):
-        for s in sets(message):
-            if s.rdtype == dns.rdatatype.RRSIG:
-                changed = [rd.replace(**fields) for rd in s]
-                s.clear()
-                for rd in changed:
-                    s.add(rd)
-        return message
-    return how
-
-
-def forged(message):
-    for s in message.answer:
-        if s.rdtype == dns.rdatatype.A:
-            other = dns.rrset.from_text(s.name, s.ttl, "IN", "A", "6.6.6.6")
-            s.clear()
-            s.update(other)
-    return message
 
 
 @pytest.mark.parametrize("zone", ["p256", "rsa8", "ed25519", "n3", "ldns3"])

@@ -1,0 +1,25 @@
+"""What a validating server's answer says, as the client sees it."""
+import dns.flags
+
+from ask import ede, rcode
+
+
+def is_secure(m, kind="NOERROR"):
+    assert m is not None, "no answer"
+    assert rcode(m) == kind and m.flags & dns.flags.AD, f"not secure: {m}"
+    return m
+
+
+def is_insecure(m, kind="NOERROR"):
+    assert m is not None, "no answer"
+    assert rcode(m) == kind and not m.flags & dns.flags.AD, f"not insecure: {m}"
+    return m
+
+
+def is_bogus(m, *codes):
+    """SERVFAIL with no data at all, and if codes are given, one of these extended errors."""
+    assert m is not None, "no answer"
+    assert rcode(m) == "SERVFAIL" and not m.flags & dns.flags.AD, f"not bogus: {m}"
+    assert not m.answer and not m.authority, f"bogus data was served: {m}"
+    assert not codes or {code for code, _ in ede(m)} & set(codes), f"extended errors {ede(m)}, wanted {codes}"
+    return m
