@@ -126,6 +126,7 @@ struct ruling denial_collect(struct validator *v, struct msg_rrsets *sets, const
 		set->security = r.security;
 		if (r.security != SECURITY_SECURE)
 			return r;
+		set->ttl = MIN(set->ttl, r.ttl);
 		ret->ttl = MIN(ret->ttl, r.ttl);
 	}
 	struct ruling all = ruling_of(SECURITY_SECURE, WHY_NONE);

@@ -66,9 +66,10 @@ static const struct msg_rrset *maker(const struct msg_rrsets *sets, const struct
 	return NULL;
 }
 
+/* What has no answer in it must prove that there is none, whatever it looks like. */
 static bool is_negative(const struct judge *j)
 {
-	return j->answer->kind == SCRUB_NODATA || j->answer->kind == SCRUB_NXDOMAIN;
+	return j->answer->kind != SCRUB_POSITIVE;
 }
 
 static struct msg_rrset *soa_of(const struct judge *j)
@@ -97,7 +98,7 @@ enum err judge_needs(struct arena *a, const struct question *q, const struct scr
 {
 	struct judge j = { .question = q, .answer = s };
 	uint8_t first;
-	TRY(rrsets_of(a, &s->msg, SEC_ADDITIONAL, &j.sets));
+	TRY(rrsets_of(a, &s->msg, SEC_ADDITIONAL + 1, &j.sets));
 	j.need_of = arena_alloc(a, MAX(j.sets.n, 1));
 	if (j.need_of == NULL || (is_negative(&j) && !may_need(&j, denier(&j, anchors), &first)))
 		return ERR_LIMIT;
@@ -177,6 +178,8 @@ static struct ruling rule_set(struct bench *b, struct msg_rrset *set, const stru
 	if (dname != NULL)
 		r.ttl = set->ttl;
 	set->security = r.security;
+	if (r.security == SECURITY_SECURE)
+		set->ttl = MIN(set->ttl, r.ttl);
 	return r;
 }
 
@@ -197,6 +200,7 @@ static void rule_denial(struct bench *b)
 	if (r.security == SECURITY_SECURE && soa != NULL) {
 		r = validate_rrset(b->v, soa, &place->keys);
 		soa->security = r.security;
+		soa->ttl = MIN(soa->ttl, r.security == SECURITY_SECURE ? r.ttl : 0);
 		b->to.ttl = MIN(b->to.ttl, r.security == SECURITY_SECURE ? negative_ttl(soa, r) : 0);
 	}
 	if (r.security == SECURITY_SECURE)
@@ -220,6 +224,31 @@ static void rule_denial(struct bench *b)
 	count(b, r, NULL);
 }
 
+/* What stands beside a secure answer, of the same zones: judged for itself, with what is left of the effort, and what
+ * is not proved is no fault of the answer's. */
+static void rule_extras(struct bench *b)
+{
+	unsigned looked = 0;
+	for (unsigned i = 0; i < b->j->sets.n && looked < EXTRAS_MAX; i++) {
+		struct msg_rrset *set = &b->j->sets.list[i];
+		if (set->section == SEC_ANSWER || set->nrrs == 0 || set->security != SECURITY_UNCHECKED)
+			continue;
+		struct name signer = rrset_signer(set);
+		for (unsigned k = 0; k < b->j->nneeds && signer.len > 0; k++) {
+			const struct path *place = &b->places[k];
+			if (place->ruling.security != SECURITY_SECURE || !name_eq(place->keys.zone, signer))
+				continue;
+			looked++;
+			struct ruling r = validate_rrset(b->v, set, &place->keys);
+			if (r.security == SECURITY_SECURE && r.labels < owner_labels(set->owner))
+				r.security = SECURITY_UNCHECKED;   /* out of a wildcard, which nobody proved */
+			set->security = r.security;
+			set->ttl = r.security == SECURITY_SECURE ? MIN(set->ttl, r.ttl) : set->ttl;
+			break;
+		}
+	}
+}
+
 struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places)
 {
 	struct bench b = { .j = j, .v = v, .places = places };
@@ -235,6 +264,10 @@ struct judgement judge_answer(struct judge *j, struct validator *v, const struct
 		}
 	if (is_negative(j) && b.to.ruling.security != SECURITY_BOGUS)
 		rule_denial(&b);
+	if (j->question->type == RR_RRSIG)
+		count(&b, ruling_of(SECURITY_INSECURE, WHY_NONE), NULL);   /* nothing signs them */
+	if (b.to.ruling.security == SECURITY_SECURE)
+		rule_extras(&b);
 	return b.to;
 }
 
@@ -250,7 +283,8 @@ void judge_clean(const struct judge *j, struct scrubbed *s)
 		if (set == NULL || set->security != SECURITY_SECURE)
 			continue;
 		m->counts[1 + rr->section]++;
-		m->rrs[kept++] = *rr;
+		m->rrs[kept] = *rr;
+		m->rrs[kept++].ttl = MIN(rr->ttl, set->ttl);
 	}
 	s->dropped += m->nrrs - kept;
 	m->nrrs = kept;

@@ -1,7 +1,8 @@
 /* judge: the verdict on a whole answer, once it is known where its names stand in the chain of trust. First judge_needs
  * says whose places must be known (all at once, so that all can be fetched at once), then judge_answer rules. Every
  * record that is served or kept as secure has passed here: each set carries its own verdict, and what was not looked at
- * stays SECURITY_UNCHECKED and is to be left out of a secure answer.
+ * stays SECURITY_UNCHECKED and is to be left out of a secure answer. What stands beside the answer (name servers,
+ * addresses) is judged for itself, and without effect on the whole.
  * source  RFC4035 3.2.3, 4.9, 5.3.4, 5.4, RFC6672 5.3.1, RFC9077 */
 #ifndef CORE_JUDGE_H
 #define CORE_JUDGE_H
@@ -9,6 +10,7 @@
 #include "core/path.h"
 #include "core/scrub.h"
 
+#define EXTRAS_MAX 16u     /* signed sets beside an answer that are looked at */
 #define NEEDS_MAX 16u      /* signers and unsigned owners of one answer: 11 aliases, a denial, and some */
 
 struct judge {
@@ -33,7 +35,8 @@ struct judgement {
 
 /* places: done paths, one for each of j->needs. */
 struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places);
-/* Leave out of the records of a secure answer what is not secure itself. s is the answer j was made for. */
+/* Leave out of the records of a secure answer what is not secure itself, and let none live longer than its signature.
+ * s is the answer j was made for. */
 void judge_clean(const struct judge *j, struct scrubbed *s);
 
 #endif

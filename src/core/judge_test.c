@@ -305,6 +305,67 @@ static void a_ds_is_the_parents(void **state)
 	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
 }
 
+static const struct rr *find(const struct scrubbed *s, const char *owner, uint16_t type)
+{
+	for (size_t i = 0; i < s->msg.nrrs; i++)
+		if (s->msg.rrs[i].type == type && name_eq(s->msg.rrs[i].owner, text_name(&arena, owner)))
+			return &s->msg.rrs[i];
+	return NULL;
+}
+
+/* Name servers and addresses: each set for itself, and the answer is secure whatever becomes of them. */
+static void what_stands_beside_is_judged_for_itself(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("example", RR_MX);
+	add_signed(&arena, &m, SEC_ANSWER, "example. 300 IN MX 1 mail.example.\n", example);
+	add_signed(&arena, &m, SEC_AUTHORITY, "example. 200 IN NS mail.example.\n", example);
+	add_signed(&arena, &m, SEC_ADDITIONAL, "mail.example. 100 IN A 192.0.2.1\n", example);
+	text_add(&arena, &m, SEC_ADDITIONAL, "mail.example. 100 IN AAAA 2001:db8::6666\n");
+	assert_int_equal(scrub_msg(&arena, &m.question, name_root, &m, &s), OK);
+	assert_int_equal(scrub_keep_ns(&arena, name_root, &m, &s), OK);
+	struct judge j;
+	struct validator v = validator();
+	assert_int_equal(judge_needs(&arena, &m.question, &s, &anchors, &j), OK);
+	assert_int_equal(j.nneeds, 1);
+	struct path place = walk(j.needs[0]);
+	expect("with all that", judge_answer(&j, &v, &place).ruling, GOOD);
+	judge_clean(&j, &s);
+	assert_int_equal(find(&s, "example", RR_MX)->ttl, 300);   /* each for its own time */
+	assert_int_equal(find(&s, "example", RR_NS)->ttl, 200);
+	assert_int_equal(find(&s, "mail.example", RR_A)->ttl, 100);
+	assert_null(find(&s, "mail.example", RR_AAAA));
+	m = ask("example", RR_MX);
+	add_signed(&arena, &m, SEC_ANSWER, "example. 300 IN MX 1 mail.example.\n", example);
+	text_add(&arena, &m, SEC_ADDITIONAL, "mail.example. 100 IN A 6.6.6.6\n");
+	sign_last(&arena, &m, root, (struct twist){ .signer = "example" });
+	expect("a forged address", rule(&m, &s).ruling, GOOD);
+	assert_null(find(&s, "mail.example", RR_A));
+	assert_non_null(find(&s, "example", RR_MX));
+}
+
+static void nothing_signs_signatures(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("www.example", RR_RRSIG);
+	add_signed(&arena, &m, SEC_ANSWER, "www.example. 300 IN A 192.0.2.1\n", example);
+	m.rrs++;
+	m.nrrs--;
+	expect("RRSIG alone", rule(&m, &s).ruling, SECURITY_INSECURE, WHY_NONE);
+	assert_int_equal(s.msg.nrrs, 1);
+}
+
+static void no_answer_is_no_proof(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("www.sub.example", RR_A);
+	text_add(&arena, &m, SEC_AUTHORITY, "sub.example. 300 IN NS ns.evil.\n");
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+	m = ask("www.example", RR_A);
+	add_signed(&arena, &m, SEC_ANSWER, "www.example. 300 IN CNAME x.example.\n", example);
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+}
+
 /* 11 aliases, each with a trap: one effort for all of them (attacks D5). */
 static void the_effort_is_one(void **state)
 {
@@ -337,6 +398,7 @@ int main(void)
 		    T(answers_are_proved),
 		T(wildcards_need_their_proof), T(dnames_make_their_aliases), T(denials_are_proved),
 		T(nobody_above_an_anchor_speaks_below_it), T(a_ds_is_the_parents), T(the_effort_is_one),
+		T(what_stands_beside_is_judged_for_itself), T(nothing_signs_signatures), T(no_answer_is_no_proof),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,8 @@ static void add_sig(struct msg_rrset *set, const struct rr *rr)
 	set->sigs[set->nsigs++].ttl = rr->ttl;
 }
 
+#define NO_SET UINT8_MAX   /* a record left out */
+
 /* Every set's records into one array: rrs points into it. Sets know how many they have. */
 static enum err gather(struct arena *a, struct rr *rrs, size_t n, struct msg_rrsets *sets, const uint8_t *set_of)
 {
@@ -71,6 +73,8 @@ static enum err gather(struct arena *a, struct rr *rrs, size_t n, struct msg_rrs
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (rrs[i].type == RR_RRSIG)
+			continue;
+		if (set_of[i] == NO_SET)
 			continue;
 		struct msg_rrset *set = &sets->list[set_of[i]];
 		set->rrs[set->nrrs++] = &rrs[i];
@@ -87,13 +91,16 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 	uint8_t *set_of = arena_alloc(a, n + 1);
 	if (sets.list == NULL || set_of == NULL)
 		return ERR_LIMIT;
-	_Static_assert(RRSETS_MAX <= UINT8_MAX, "set_of holds them");
+	_Static_assert(RRSETS_MAX < NO_SET, "set_of holds them");
 	for (size_t i = 0; i < n; i++) {
 		const struct rr *rr = &m->rrs[i];
-		bool is_sig = rr->type == RR_RRSIG;
+		bool is_sig = rr->type == RR_RRSIG, extra = rr->section == SEC_ADDITIONAL;
+		set_of[i] = NO_SET;
 		if (is_sig && rr->rdata.n < 2)
 			continue;
 		struct msg_rrset *set = set_for(&sets, rr, is_sig ? get_u16(rr->rdata.p) : rr->type);
+		if (extra && (set == NULL || set->nrrs == RRSET_RECORDS_MAX))
+			continue;
 		if (set == NULL)
 			return ERR_LIMIT;
 		set_of[i] = (uint8_t)(set - sets.list);

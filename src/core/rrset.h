@@ -39,8 +39,8 @@ struct msg_rrsets {
 	struct msg_rrset *list;   /* in order of the message */
 };
 
-/* All sets of a message; records of the additional section may be left out by `sections`, how many of answer,
- * authority, additional are read. RRSIGs join the set they cover; an RRSIG without one makes an empty set, which
+/* All sets of a message; `sections`: how many of answer, authority, additional are read. Of the additional section
+ * what is beyond the bounds is left out. RRSIGs join the set they cover; an RRSIG without one makes an empty set, which
  * nothing proves and nothing needs. returns OK | ERR_LIMIT more than the bounds, or the arena is full
  * cost  records x RRSETS_MAX name comparisons at most */
 enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, struct msg_rrsets *ret) MUST_CHECK;

@@ -3,7 +3,7 @@
 #define CHAIN_NAMES_MAX (2 * SCRUB_CNAMES_MAX + 2)   /* each hop may be a DNAME and its CNAME */
 #define SETS_MAX (CHAIN_NAMES_MAX + SCRUB_PROOFS_MAX + SCRUB_EXTRA_MAX + 4)
 
-/* An RRset that is kept, so that its signatures are known. type 0: all types at the owner (ANY). */
+/* An RRset that is kept, so that its signatures are known. */
 struct set {
 	struct name owner;
 	uint16_t type, rrsigs;
@@ -37,21 +37,56 @@ static void set_add(struct scrub *s, struct name owner, uint16_t type, uint8_t s
 			                                   .hop = s->hop };
 }
 
+static bool is_at(const struct scrub *s, const struct rr *rr, struct name owner)
+{
+	return rr->section == SEC_ANSWER && rr->class == s->q->class && name_eq(rr->owner, owner);
+}
+
 /* Keep all records of a set of the answer. returns how many */
 static size_t keep_set(struct scrub *s, struct name owner, uint16_t type)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < s->m->nrrs; i++) {
+	for (size_t i = 0; i < s->m->nrrs && !rrtype_is_meta(type); i++) {
 		const struct rr *rr = &s->m->rrs[i];
-		bool wanted = !rrtype_is_meta(rr->type) && (type == RR_ANY || rr->type == type);
-		if (rr->section != SEC_ANSWER || !wanted || rr->class != s->q->class || !name_eq(rr->owner, owner))
+		if (rr->type != type || !is_at(s, rr, owner))
 			continue;
 		s->keep[i] = s->hop;
 		n++;
 	}
 	if (n > 0)
-		set_add(s, owner, type == RR_ANY ? 0 : type, SEC_ANSWER);
+		set_add(s, owner, type, SEC_ANSWER);
 	return n;
+}
+
+/* The first SCRUB_ANY_MAX types of the name. returns how many records */
+static size_t keep_any(struct scrub *s, struct name owner)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->m->nrrs && s->nsets < SCRUB_ANY_MAX; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (s->keep[i] == 0 && rr->type != RR_RRSIG && is_at(s, rr, owner))
+			n += keep_set(s, owner, rr->type);
+	}
+	return n;
+}
+
+/* Data of the type beside a CNAME is a zone's mistake: what the server says first counts. */
+static bool is_alias_first(const struct scrub *s, struct name owner, uint16_t type)
+{
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if ((rr->type == type || rr->type == RR_CNAME) && is_at(s, rr, owner))
+			return rr->type != type;
+	}
+	return false;
+}
+
+/* Keep what answers the question at `owner`. returns whether anything does */
+static bool keep_answer(struct scrub *s, struct name owner, uint16_t type)
+{
+	if (type == RR_ANY)
+		return keep_any(s, owner) > 0;
+	return !is_alias_first(s, owner, type) && keep_set(s, owner, type) > 0;
 }
 
 /* The CNAME at `owner`: OK and NULL when there is none, ERR_FORMAT when there are two that differ (RFC2181 10.1). */
@@ -136,7 +171,7 @@ static enum err walk_answer(struct scrub *s)
 			return OK;
 		const struct rr *cname = NULL, *dname = find_dname(s, s->final);
 		bool alias_wanted = type == RR_CNAME || type == RR_ANY;
-		s->answered = !(alias_wanted && dname != NULL) && keep_set(s, s->final, type) > 0;
+		s->answered = !(alias_wanted && dname != NULL) && keep_answer(s, s->final, type);
 		if (s->answered || hop == SCRUB_CNAMES_MAX)
 			return OK;
 		TRY(find_cname(s, s->final, &cname));

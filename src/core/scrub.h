@@ -5,7 +5,7 @@
  * answer      records on the alias chain from the question's name, in the zone; a DNAME's CNAME as computed here
  * authority   SOA at or above the final name; NSEC and NSEC3 of the zone; NS and DS of a delegation, in referrals alone
  * additional  addresses of the MX, SRV and NS targets kept, in the zone
- * everywhere  RRSIGs over what is kept; nothing of another class */
+ * everywhere  RRSIGs over what is kept, whatever section they came in; nothing of another class */
 #ifndef CORE_SCRUB_H
 #define CORE_SCRUB_H
 
@@ -14,6 +14,7 @@
 #define SCRUB_CNAMES_MAX 11u     /* aliases followed in one message (as Unbound's iter-scrub-cname) */
 #define SCRUB_NS_MAX 20u         /* name servers of a delegation (as iter-scrub-ns; CVE-2020-12662, NXNSAttack) */
 #define SCRUB_RRSIGS_MAX 8u      /* signatures over one RRset (as iter-scrub-rrsig; CVE-2023-50387, KeyTrap) */
+#define SCRUB_ANY_MAX 24u        /* types of a name asked for ANY (as Unbound; attacks D1, ANYTrap) */
 #define SCRUB_PROOFS_MAX 24u     /* NSEC and NSEC3 records: three a denial, a chain may need several */
 #define SCRUB_EXTRA_MAX 64u      /* additional records kept */
 

@@ -126,6 +126,19 @@ static const struct row rows[] = {
 	    "mail.example. 300 IN A 192.0.2.1\n" SIG("mail.example.", "A") "mail.example. 300 IN TXT x\n"
 	    "x.example. 300 IN A 6.6.6.6\n" },
 	  OK, SCRUB_POSITIVE, "0 MX example. 2 A mail.example. 2 RRSIG mail.example. ", "example" },
+	{ "ANY keeps signatures over what it keeps", ".", "a.example", RR_ANY, 0,
+	  { SIG("a.example.", "TXT") SIG("a.example.", "MX") "a.example. 300 IN TXT x\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 RRSIG a.example. 0 TXT a.example. ", "a.example" },
+	{ "data before an alias", ".", "a.example", RR_A, 0,
+	  { "a.example. 300 IN A 192.0.2.1\na.example. 300 IN CNAME b.example.\n", "", "" },
+	  OK, SCRUB_POSITIVE, "0 A a.example. ", "a.example" },
+	{ "an alias before data", ".", "a.example", RR_A, 0,
+	  { "a.example. 300 IN CNAME b.example.\na.example. 300 IN A 192.0.2.1\n", "", "" },
+	  OK, SCRUB_CNAME, "0 CNAME a.example. ", "b.example" },
+	{ "a signature in another section", ".", "example", RR_MX, 0,
+	  { "example. 300 IN MX 1 mail.example.\n" SIG("mail.example.", "A"), SIG("other.example.", "A"),
+	    "mail.example. 300 IN A 192.0.2.1\n" SIG("example.", "MX") },
+	  OK, SCRUB_POSITIVE, "0 MX example. 0 RRSIG example. 2 RRSIG mail.example. 2 A mail.example. ", "example" },
 	{ "another class", ".", "a.example", RR_A, 0,
 	  { "a.example. 300 CH A 6.6.6.6\na.example. 300 IN A 192.0.2.1\n", "", "" },
 	  OK, SCRUB_POSITIVE, "0 A a.example. ", "a.example" },
@@ -231,6 +244,20 @@ static void signatures_are_bounded(void **state)
 	arena_free(&arena);
 }
 
+static void types_of_any_are_bounded(void **state)
+{
+	arena_init(&arena, 1u << 20);
+	struct question q = text_question(&arena, "a.example", RR_ANY);
+	struct msg m = text_msg(&arena, &q, "", "");
+	for (unsigned i = 0; i < 30; i++)
+		text_add(&arena, &m, SEC_ANSWER, arena_printf(&arena, "a.example. 300 IN TYPE%u \\# 1 01\n", 4001 + i));
+	struct scrubbed s;
+	assert_int_equal(scrub_msg(&arena, &q, name_root, &m, &s), OK);
+	assert_int_equal(s.kind, SCRUB_POSITIVE);
+	assert_int_equal(s.msg.nrrs, SCRUB_ANY_MAX);
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +265,7 @@ int main(void)
 		cmocka_unit_test(name_servers_beside_an_answer),
 		cmocka_unit_test(long_chains_are_clipped),
 		cmocka_unit_test(signatures_are_bounded),
+		cmocka_unit_test(types_of_any_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,8 +99,6 @@ static enum verdict pass_judged(struct query *q, struct work *w, enum security s
 		judge_clean(&w->judge, &w->answer);
 		w->answer.msg.rcode = j->rcode;
 		w->answer.msg.flags = (uint16_t)((w->answer.msg.flags & ~15u) | (j->rcode & 15u));
-		for (size_t i = 0; i < w->answer.msg.nrrs; i++)
-			w->answer.msg.rrs[i].ttl = MIN(w->answer.msg.rrs[i].ttl, j->ttl);
 	}
 	conf.no_store = q->answer->ttl == 0;
 	metrics_add(q->engine->metrics, security == SECURITY_SECURE ? M_SECURE : M_INSECURE, 1);
@@ -206,6 +204,8 @@ static enum err begin(const struct link *l, struct query *q, const struct anchor
 	struct msg m;
 	TRY(packed_parse(&q->arena, q->answer, &q->question, &m));
 	TRY(scrub_msg(&q->arena, &q->question, name_root, &m, &w->answer));
+	if (!q->chain->conf.drop_ns)
+		TRY(scrub_keep_ns(&q->arena, name_root, &m, &w->answer));
 	TRY(judge_needs(&q->arena, &q->question, &w->answer, anchors, &w->judge));
 	w->n = w->judge.nneeds;
 	w->places = ARENA_ARRAY(&q->arena, struct place, MAX(w->n, 1));
