@@ -176,3 +176,8 @@ struct ruling denial_ds(struct validator *v, const struct denial *d, struct name
 		r = nsec3_ds(v, d, name);
 	return told(d, r);
 }
+
+bool denial_empty(const struct denial *d, struct name name)
+{
+	return nsec_empty(d, name);
+}

@@ -53,6 +53,9 @@ struct ruling denial_wildcard(struct validator *v, const struct denial *d, struc
 /* name has no DS. SECURE: it is no delegation at all, its zone goes on. INSECURE: a delegation to an unsigned zone. */
 struct ruling denial_ds(struct validator *v, const struct denial *d, struct name name);
 
+/* Do NSEC records pass over name: nothing is at it, and something below? */
+bool denial_empty(const struct denial *d, struct name name);
+
 /* Is type in a bitmap (RFC4034 4.1.2)? */
 bool types_have(struct span types, unsigned type);
 /* A delegation's or DNAME's record says nothing of what is below it (RFC6840 4.1). */

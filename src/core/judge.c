@@ -82,26 +82,43 @@ static struct msg_rrset *soa_of(const struct judge *j)
 	return NULL;
 }
 
-/* The zone that denies: the SOA's when it is signed and the name is in it, and no anchor is in between. */
-static struct name denier(const struct judge *j, const struct anchors *anchors)
+/* Whose word a denial is: the SOA's signer, or that of the proofs when some server has left the SOA out. */
+static struct name proof_signer(const struct judge *j, const struct msg_rrset *soa)
 {
-	const struct msg_rrset *soa = soa_of(j);
-	struct name final = speaker(j->answer->final, j->question->type);
 	struct name signer = soa != NULL ? rrset_signer(soa) : (struct name){ 0 };
+	for (unsigned i = 0; i < j->sets.n && signer.len == 0; i++) {
+		const struct msg_rrset *set = &j->sets.list[i];
+		if (set->section == SEC_AUTHORITY && (set->type == RR_NSEC || set->type == RR_NSEC3))
+			signer = rrset_signer(set);
+	}
+	return signer;
+}
+
+/* The zone that denies: the one that signed, when the name is in it and no anchor is in between. One above the nearest
+ * anchor may deny what the anchor is for only if it is proved itself (RFC6840 C.2), so both places are needed then; and
+ * not at all where validation was given up. */
+static bool need_denier(struct judge *j, const struct anchors *anchors)
+{
+	uint8_t which;
+	struct name final = speaker(j->answer->final, j->question->type);
+	struct name signer = proof_signer(j, soa_of(j));
 	const struct anchor *an = anchors_find(anchors, final, 0);
-	return signer.len > 0 && name_below(final, signer) && (an == NULL || name_below(signer, an->trust.zone)) ?
-	       signer : final;
+	if (signer.len == 0 || !name_below(final, signer))
+		return may_need(j, final, &which);
+	if (an == NULL || name_below(signer, an->trust.zone))
+		return may_need(j, signer, &which);
+	return may_need(j, final, &which) && (anchor_is_negative(an) || may_need(j, signer, &which));
 }
 
 enum err judge_needs(struct arena *a, const struct question *q, const struct scrubbed *s, const struct anchors *anchors,
                      struct judge *ret)
 {
 	struct judge j = { .question = q, .answer = s };
-	uint8_t first;
 	TRY(rrsets_of(a, &s->msg, SEC_ADDITIONAL + 1, &j.sets));
 	j.need_of = arena_alloc(a, MAX(j.sets.n, 1));
-	if (j.need_of == NULL || (is_negative(&j) && !may_need(&j, denier(&j, anchors), &first)))
+	if (j.need_of == NULL || (is_negative(&j) && !need_denier(&j, anchors)))
 		return ERR_LIMIT;
+	j.ndeniers = j.nneeds;
 	for (unsigned i = 0; i < j.sets.n; i++) {
 		const struct msg_rrset *set = &j.sets.list[i];
 		if (set->section == SEC_ANSWER && set->nrrs > 0 && maker(&j.sets, set) == NULL &&
@@ -192,7 +209,10 @@ static uint32_t negative_ttl(const struct msg_rrset *soa, struct ruling r)
 
 static void rule_denial(struct bench *b)
 {
-	const struct path *place = &b->places[0];   /* judge_needs asked for the denier first */
+	/* judge_needs asked for the deniers first: the second, if any, stands above the first one's anchor */
+	const struct path *place = &b->places[0];
+	if (b->j->ndeniers > 1 && b->places[1].ruling.security == SECURITY_SECURE)
+		place = &b->places[1];
 	struct msg_rrset *soa = soa_of(b->j);
 	struct question q = *b->j->question;
 	struct ruling r = place->ruling;

@@ -18,7 +18,7 @@ struct judge {
 	const struct scrubbed *answer;
 	struct msg_rrsets sets;
 	uint8_t *need_of;                /* for each set which of needs decides about it */
-	unsigned nneeds;
+	unsigned nneeds, ndeniers;       /* the first ndeniers are of a denial */
 	struct name needs[NEEDS_MAX];    /* places[i] of judge_answer is of needs[i] */
 };
 

@@ -143,6 +143,54 @@ static void the_path_leads_down(void **state)
 	assert_int_equal(asked, 4);
 }
 
+/* What referrals said of DS is taken when it is proved, and asked for as ever when it is not. */
+static void hints_save_questions(void **state)
+{
+	struct zone_keys keys = test_keys(root);
+	struct name name = text_name(&arena, "example"), deep = text_name(&arena, "a.b.example");
+	struct validator v = validator();
+	struct question q = { name, RR_DS, CLASS_IN };
+	struct msg m = answer_of(&q), forged = { .question = q };
+	struct path p;
+	path_resume(&p, &keys, deep, 0);
+	text_add(&arena, &forged, SEC_ANSWER, "example. 300 IN DS 1 8 2 AA\n");
+	assert_false(path_hint(&p, &v, name, &forged));
+	sign_last(&arena, &forged, example, (struct twist){ .signer = "." });
+	assert_false(path_hint(&p, &v, name, &forged));
+	assert_true(p.step == PATH_DS && p.at == 0);
+	assert_true(path_hint(&p, &v, name, &m));
+	assert_true(p.step == PATH_KEYS && name_eq(path_question(&p).name, name));
+	keys = test_keys(example);
+	path_resume(&p, &keys, deep, 1);
+	uint32_t before = effort.verifies;
+	assert_false(path_hint(&p, &v, text_name(&arena, "b.example"), &m));   /* the root's: costs nothing */
+	assert_int_equal(effort.verifies, before);
+	m = (struct msg){ .question = q };
+	add_signed(&arena, &m, SEC_AUTHORITY, "b.example. 300 IN NSEC c.example. NS RRSIG NSEC\n", example);
+	assert_true(path_hint(&p, &v, text_name(&arena, "b.example"), &m));
+	expect("an unsigned delegation", p.ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	path_resume(&p, &keys, deep, 1);
+	assert_false(path_hint(&p, &v, deep, &m));   /* of what is below a delegation it says nothing */
+	m = (struct msg){ .question = q };
+	add_signed(&arena, &m, SEC_AUTHORITY, "a.b.example. 300 IN NSEC c.example. NS RRSIG NSEC\n", example);
+	assert_true(path_hint(&p, &v, deep, &m));
+	expect("further down: no zone is between", p.ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	assert_true(name_eq(p.ruling.zone, deep));
+}
+
+/* Some servers say NXDOMAIN of an empty non-terminal's DS; a zone may begin below it. */
+static void an_empty_name_is_no_end(void **state)
+{
+	struct zone_keys keys = test_keys(example);
+	struct validator v = validator();
+	struct msg m = { .rcode = RCODE_NXDOMAIN };
+	struct path p;
+	path_resume(&p, &keys, text_name(&arena, "a.b.c.example"), 1);
+	add_signed(&arena, &m, SEC_AUTHORITY, "example. 300 IN NSEC b.c.example. NS SOA\n", example);
+	path_answer(&p, &v, &m);
+	assert_true(p.step == PATH_DS && p.at == 2);
+}
+
 static void known_keys_shorten_it(void **state)
 {
 	struct zone_keys keys = test_keys(example);
@@ -287,8 +335,44 @@ static void nobody_above_an_anchor_speaks_below_it(void **state)
 	sign_last(&arena, &m, example, (struct twist){ .signer = "other" });
 	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
 	m = ask("www.island.other", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	text_add(&arena, &m, SEC_AUTHORITY, "other. 300 IN NSEC z. NS\n");
+	sign_last(&arena, &m, example, (struct twist){ .signer = "other" });
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+	m = ask("www.island.other", RR_A);
 	add_signed(&arena, &m, SEC_ANSWER, "www.island.other. 300 IN A 192.0.2.1\n", island);
 	expect("its own", rule(&m, &s).ruling, GOOD);
+}
+
+/* A zone that is proved itself may say that what an anchor was once for is gone (RFC6840 C.2). */
+static void rfc6840_c2_a_proved_parent_may_deny_an_anchor(void **state)
+{
+	struct scrubbed s;
+	struct rr key = { .owner = text_name(&arena, "gone.example"), .type = RR_DNSKEY, .class = CLASS_IN,
+		          .rdata = signer_key(island) };
+	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
+	struct msg m = ask("www.gone.example", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	deny(&m, EXAMPLE_SOA, "a.example. 30 IN NSEC zz.example. A\nexample. 300 IN NSEC a.example. NS SOA\n", example);
+	expect("by its parent", rule(&m, &s).ruling, GOOD);
+	m.rrs[1].rdata = span_of(m.rrs[1].rdata.p, m.rrs[1].rdata.n - 1);
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+	m = ask("www.gone.example", RR_A);
+	add_signed(&arena, &m, SEC_ANSWER, "www.gone.example. 300 IN A 6.6.6.6\n", example);
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);   /* data is the anchored zone's own */
+}
+
+/* A server that leaves the SOA out of a denial: the proofs say whose word it is. */
+static void proofs_name_their_zone(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("nx.example", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 30 IN NSEC zz.example. A\n", example);
+	add_signed(&arena, &m, SEC_AUTHORITY, "example. 300 IN NSEC a.example. NS SOA\n", example);
+	expect("without an SOA", rule(&m, &s).ruling, GOOD);
+	text_add(&arena, &m, SEC_AUTHORITY, EXAMPLE_SOA);
+	expect("with one that nobody signed", rule(&m, &s).ruling, BAD(NO_SIGNATURES));
 }
 
 static void a_ds_is_the_parents(void **state)
@@ -394,7 +478,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-		T(the_path_leads_down), T(known_keys_shorten_it), T(anchors_decide_where_it_starts),
+		T(the_path_leads_down), T(hints_save_questions), T(an_empty_name_is_no_end),
+		T(known_keys_shorten_it), T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
+		T(anchors_decide_where_it_starts),
 		    T(answers_are_proved),
 		T(wildcards_need_their_proof), T(dnames_make_their_aliases), T(denials_are_proved),
 		T(nobody_above_an_anchor_speaks_below_it), T(a_ds_is_the_parents), T(the_effort_is_one),

@@ -43,6 +43,14 @@ static const struct nsec *denying(const struct denial *d, struct name name)
 	return NULL;
 }
 
+bool nsec_empty(const struct denial *d, struct name name)
+{
+	for (unsigned i = 0; i < d->nnsec; i++)
+		if (passes_over(d, &d->nsec[i], name))
+			return true;
+	return false;
+}
+
 /* "*." before the closest encloser of a name that n denies: what n shows to exist nearest above it. */
 static struct name wildcard_of(const struct nsec *n, struct name name, uint8_t store[NAME_MAX_BYTES])
 {
@@ -74,9 +82,8 @@ struct ruling nsec_nodata(const struct denial *d, const struct question *q)
 	const struct nsec *there = matching(d, q->name), *n = denying(d, q->name);
 	if (there != NULL)
 		return types_deny(there->types, q) ? proved() : no;
-	for (unsigned i = 0; i < d->nnsec; i++)
-		if (passes_over(d, &d->nsec[i], q->name))
-			return proved();
+	if (nsec_empty(d, q->name))
+		return proved();
 	if (n == NULL)
 		return no;
 	const struct nsec *wildcard = matching(d, wildcard_of(n, q->name, store));
@@ -95,8 +102,7 @@ struct ruling nsec_ds(const struct denial *d, struct name name)
 	const struct nsec *there = matching(d, name);
 	if (there != NULL)
 		return types_ds(there->types, name);
-	for (unsigned i = 0; i < d->nnsec; i++)
-		if (denies(d, &d->nsec[i], name) || passes_over(d, &d->nsec[i], name))
-			return proved();
+	if (denying(d, name) != NULL || nsec_empty(d, name))
+		return proved();
 	return ruling_of(SECURITY_BOGUS, WHY_NO_DS);
 }

@@ -9,5 +9,7 @@ struct ruling nsec_nxdomain(const struct denial *d, struct name name);
 struct ruling nsec_nodata(const struct denial *d, const struct question *q);
 struct ruling nsec_wildcard(const struct denial *d, struct name name, unsigned labels);
 struct ruling nsec_ds(const struct denial *d, struct name name);
+/* Is name an empty non-terminal: no owner, but something is below it? */
+bool nsec_empty(const struct denial *d, struct name name);
 
 #endif

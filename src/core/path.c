@@ -84,6 +84,7 @@ static void follow_ds(struct path *p, struct validator *v, struct msg_rrset *set
 		return;
 	}
 	p->ttl = MIN(p->ttl, r.ttl);
+	p->at = set->owner.labels - 1;
 	trust_from_ds(set->owner, set, &p->trust);
 	r = validate_trust(v, &p->trust);
 	if (r.security != SECURITY_SECURE)
@@ -121,8 +122,49 @@ static void judge_denial(struct path *p, struct validator *v, struct msg_rrsets 
 	p->ttl = MIN(p->ttl, d.ttl);
 	if (r.security != SECURITY_SECURE)
 		done(p, r);
-	else   /* nothing is below a name that does not exist (RFC8020), and to believe it can only refuse more */
-		settle(p, nxdomain ? p->target.labels : p->at + 1);
+	else   /* nothing is below a name that does not exist (RFC8020), which some servers say of empty ones too */
+		settle(p, nxdomain && !denial_empty(&d, name) ? p->target.labels : p->at + 1);
+}
+
+static bool hint_ds(struct path *p, struct validator *v, struct msg_rrset *set)
+{
+	struct name signer = rrset_signer(set);
+	if (signer.len == 0 || !name_eq(signer, p->keys.zone))
+		return false;   /* nothing is spent on what another zone says */
+	struct path to = *p;
+	follow_ds(&to, v, set);
+	if (to.step == PATH_DONE && to.ruling.security != SECURITY_INSECURE)
+		return false;
+	*p = to;
+	return true;
+}
+
+static bool hint_denial(struct path *p, struct validator *v, struct msg_rrsets *sets, struct name name)
+{
+	struct denial d;
+	struct ruling r = denial_collect(v, sets, &p->keys, &d);
+	if (r.security != SECURITY_SECURE || d.nnsec + d.nnsec3 == 0)
+		return false;
+	r = denial_ds(v, &d, name);
+	if (r.security != SECURITY_SECURE && r.security != SECURITY_INSECURE)
+		return false;
+	p->ttl = MIN(p->ttl, d.ttl);
+	r.zone = name;
+	if (r.security == SECURITY_INSECURE)
+		done(p, r);
+	else
+		settle(p, name.labels);
+	return true;
+}
+
+bool path_hint(struct path *p, struct validator *v, struct name name, const struct msg *m)
+{
+	struct msg_rrsets sets;
+	ASSERT(p->step == PATH_DS && name.labels > p->at && name_below(p->target, name));
+	if (rrsets_of(v->arena, m, SEC_ADDITIONAL, &sets) != OK)
+		return false;
+	struct msg_rrset *ds = rrsets_find(&sets, SEC_ANSWER, name, RR_DS);
+	return ds != NULL ? hint_ds(p, v, ds) : hint_denial(p, v, &sets, name);
 }
 
 void path_answer(struct path *p, struct validator *v, const struct msg *m)

@@ -36,5 +36,9 @@ void path_resume(struct path *p, const struct zone_keys *keys, struct name targe
 struct question path_question(const struct path *p);
 /* The answer to path_question, as scrubbed; one that failed, or has nothing of use, is a message without records. */
 void path_answer(struct path *p, struct validator *v, const struct msg *m);
+/* What is at hand of the DS of `name`, asked for by nobody (a referral's): taken as its answer when the zone reached
+ * proves it, also of a name further down than the next: then there is no zone between. Nothing has happened, but effort
+ * spent, when it returns false. */
+bool path_hint(struct path *p, struct validator *v, struct name name, const struct msg *m);
 
 #endif

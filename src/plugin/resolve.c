@@ -76,6 +76,14 @@ enum verdict resolving_wake(const struct forwarding *stub, struct query *q, cons
 	return resolve_turn(s->resolve, child) ? answer(stub, q, s->resolve) : WAIT;
 }
 
+const struct msg *resolving_proofs(const struct link *resolver, struct query *q, struct name zone)
+{
+	const struct live *live = resolver->live;
+	struct rrcache c = { live->rrsets, q->chain->instance, q->engine->now.ms };
+	const struct scrubbed *s = delegation_proofs(&c, zone, &q->arena);
+	return s == NULL ? NULL : &s->msg;
+}
+
 static enum verdict request(const struct link *l, struct query *q)
 {
 	if (q->question.class != CLASS_IN)

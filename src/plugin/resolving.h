@@ -11,6 +11,8 @@
 enum verdict resolving_request(const struct link *resolver, const struct forwarding *stub, struct pool *pool,
                                struct query *q);
 enum verdict resolving_wake(const struct forwarding *stub, struct query *q, const struct query *child);
+/* What the parent said of a zone's DS when it led to the zone, judged by nobody (delegation_proofs); NULL nothing. */
+const struct msg *resolving_proofs(const struct link *resolver, struct query *q, struct name zone);
 
 /* root-hints: the file's name, NULL when none is given, and what it holds. What must come from outside of plugins is
  * handed over here. */

@@ -6,9 +6,11 @@
 #include "core/anchorage.h"
 #include "core/judge.h"
 #include "plugin/known.h"
+#include "plugin/resolving.h"
 
 #define PATH_STEPS_MAX 256u     /* answers one path may take: two a label */
 #define TEXT_MAX 400u
+#define HINT_LABELS_MAX 8u      /* names below the zone reached whose delegations are looked for in memory */
 
 /* One need of the answer and the way to it. */
 struct place {
@@ -161,12 +163,34 @@ static bool is_asked(const struct work *w, const struct question *qn)
 	return false;
 }
 
-/* Ask at once for all that is wanted and not under way; when nothing is wanted any more, rule. */
-static enum verdict go_on(const struct validating *s, struct query *q, struct work *w)
+/* Before a DS is asked for: what parents said of delegations further down (the next one's own is its answer) may show
+ * that no zone is between. Of the names from there on down the first that the zone reached can prove counts. */
+static void take_hints(const struct link *l, struct query *q, struct path *p)
 {
+	const struct validating *s = l->self;
+	struct bench b;
+	if (s->resolver == NULL || p->step != PATH_DS)
+		return;
+	bench_open(&b, s, q);
+	unsigned most = MIN(p->target.labels, p->at + HINT_LABELS_MAX);
+	for (unsigned labels = p->at + 2; labels <= most && p->step == PATH_DS; labels++) {
+		struct name name = name_up(p->target, p->target.labels - labels);
+		const struct msg *m = labels > p->at ? resolving_proofs(s->resolver, q, name) : NULL;
+		if (m != NULL && path_hint(p, &b.v, name, m))
+			known_keep(l->live, p, PATH_DS, q->engine->now.ms);
+	}
+	bench_close(&b, q);
+}
+
+/* Ask at once for all that is wanted and not under way; when nothing is wanted any more, rule. */
+static enum verdict go_on(const struct link *l, struct query *q, struct work *w)
+{
+	const struct validating *s = l->self;
 	unsigned open = 0;
 	for (unsigned i = 0; i < w->n; i++) {
 		struct place *p = &w->places[i];
+		if (!p->asked)
+			take_hints(l, q, &p->path);
 		if (p->path.step == PATH_DONE)
 			continue;
 		open++;
@@ -228,7 +252,7 @@ enum verdict validate_response(const struct link *l, struct query *q)
 	const struct anchors *anchors = anchorage_hold(q->chain->conf.anchorage, q->engine->worker);
 	enum err err = begin(l, q, anchors, w);
 	anchorage_release(q->chain->conf.anchorage, q->engine->worker);
-	return err == OK ? go_on(l->self, q, w) : query_fail_err(q, err);
+	return err == OK ? go_on(l, q, w) : query_fail_err(q, err);
 }
 
 /* A key or a DS could not be had: the cause is the child's, and it is not the zone's fault. */
@@ -327,7 +351,7 @@ enum verdict validate_wake(const struct link *l, struct query *q, const struct q
 		return WAIT;
 	const struct packed *p = child->answer;
 	if (p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN))
-		return settle_doubts(l, q, w, child) ? go_on(l->self, q, w) : unreachable(q, child);
+		return settle_doubts(l, q, w, child) ? go_on(l, q, w) : unreachable(q, child);
 	enum err err = hear(l, q, w, child);
-	return err == OK ? go_on(l->self, q, w) : query_fail_err(q, err);
+	return err == OK ? go_on(l, q, w) : query_fail_err(q, err);
 }

@@ -27,6 +27,7 @@ struct validating {
 	struct autotrust_conf autotrust;
 	unsigned nsources;
 	struct anchor_source *sources;
+	const struct link *resolver;  /* which has what referrals said of DS; NULL: the chain has none */
 };
 
 /* The settings of the chain's validation; NULL when it has none. */

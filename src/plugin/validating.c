@@ -160,11 +160,14 @@ static void live_free(void *live)
 
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
+	struct validating *s = self;
 	(void)a;
 	(void)diag;
 	for (unsigned i = 0; i < chain->n; i++) {
 		if (chain->links[i].self == self)
 			chain->proofs = (uint16_t)i;
+		if (chain->links[i].steps == &plugin_resolve.steps)
+			s->resolver = &chain->links[i];
 	}
 }
 

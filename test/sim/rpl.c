@@ -612,9 +612,18 @@ static bool is_place(struct span line)
 	return false;
 }
 
+/* What Unbound needed to play the file stays in it as a comment. One line matters: its signatures are SHA-1. */
+static void conf_deckard_comment(struct reader *r)
+{
+	struct span line = trimmed(r->line);
+	if (line.n > 1 && line.p[0] == ';' && starts(trimmed(span_from(line, 1)), "fake-sha1: yes"))
+		buf_text(&r->conf, "\tfake-sha1: yes\n");
+}
+
 static void conf_deckard_line(struct reader *r, struct buf *root)
 {
 	struct span line = before_any(r->line, "#;");
+	conf_deckard_comment(r);
 	const uint8_t *colon = line.n == 0 ? NULL : memchr(line.p, ':', line.n);
 	if (colon == NULL)
 		return;
