@@ -245,11 +245,17 @@ static struct query *ask_new(struct engine *e, const struct query *like, uint64_
 	return q;
 }
 
-/* A quarter: enough for any one exchange, and what is asked elsewhere at once does not starve what is asked next. */
+static uint32_t most_of(uint32_t n)
+{
+	return n - n / 4;
+}
+
+/* Most of it: the asker does nothing but wait, and the way down to a name with all its proofs may be long. What is asked
+ * elsewhere at once gets most of the rest; of questions a quarter, so that many can be. */
 static struct budget_share take_share(struct budget *b)
 {
-	struct budget_share s = { (b->packets + 3) / 4, (b->bytes + 3) / 4, (b->questions + 3) / 4,
-		                  (b->verifies + 1) / 2, (b->blocks + 1) / 2 };
+	struct budget_share s = { most_of(b->packets), most_of(b->bytes), (b->questions + 3) / 4,
+		                  most_of(b->verifies), most_of(b->blocks) };
 	b->packets -= s.packets;
 	b->bytes -= s.bytes;
 	b->questions -= s.questions;
