@@ -102,7 +102,7 @@ class Evil:
                 without_proofs(message)
             if q.edns:
                 message.use_edns(0, dns.flags.DO if q.do else 0, 1232)
-            wire = message.to_wire(max_size=65535)
+            wire = message.to_wire(max_size=65535, want_shuffle=False)
             message = wire[:12] + q.raw + wire[12 + len(q.raw):]
         return message and struct.pack("!H", q.id) + message[2:]
 
@@ -155,13 +155,15 @@ class Cost(dict):
 class Lab:
     """A world, the liar in it, and the program with the liar's root as its anchor."""
 
-    def __init__(self, keys, conf="", clauses=FORWARD, hosts_at=None, anchors=f"  trust-anchor-file: {ANCHOR}\n"):
+    def __init__(self, keys, conf="", clauses=FORWARD, hosts_at=None, anchors=f"  trust-anchor-file: {ANCHOR}\n",
+                 start=True):
         self.world = World(keys, hosts_at)
         try:
             self.evil = Evil(self.world)
             self.world.write(ANCHOR, self.evil.tree.anchor())
             self.tree, self.nr, self.anchors = self.evil.tree, 0, anchors
-            self.start(conf, clauses)
+            if start:
+                self.start(conf, clauses)
         except BaseException:
             self.world.close()
             raise
