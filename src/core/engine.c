@@ -250,8 +250,8 @@ static uint32_t most_of(uint32_t n)
 	return n - n / 4;
 }
 
-/* Most of it: the asker does nothing but wait, and the way down to a name with all its proofs may be long. What is asked
- * elsewhere at once gets most of the rest; of questions a quarter, so that many can be. */
+/* Most of it: the asker does nothing but wait, and the way down to a name with all its proofs may be long. What is
+ * asked elsewhere at once gets most of the rest; of questions a quarter, so that many can be. */
 static struct budget_share take_share(struct budget *b)
 {
 	struct budget_share s = { most_of(b->packets), most_of(b->bytes), (b->questions + 3) / 4,
