@@ -24,7 +24,7 @@ fill()
 
 put 755 "$program" "$dest$prefix/sbin/signet"
 mkdir -p "$dest$prefix/libexec/signet/bin"
-for name in unbound unbound-checkconf; do
+for name in unbound unbound-checkconf delv; do
 	ln -sfn ../../../sbin/signet "$dest$prefix/libexec/signet/bin/$name"
 	echo "  $dest$prefix/libexec/signet/bin/$name"
 done

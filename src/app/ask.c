@@ -4,26 +4,16 @@
 #include <string.h>
 
 #include "app/commands.h"
-#include "app/dial.h"
+#include "app/servers.h"
 #include "app/show.h"
 #include "base/heap.h"
-#include "io/file.h"
 
-#define SERVERS_MAX 8u
 #define ARENA_BYTES (16u << 20)
-#define RESOLV_CONF "/etc/resolv.conf"
-#define RESOLV_CONF_MAX 65536u
-#define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
-#define UDP_BYTES 1232u          /* taken in one datagram */
-#define PAD_BLOCK 128u           /* of questions over TLS (RFC8467 4.1) */
-#define QUERY_BYTES 1024u
-#define PORT_TLS 853u
 
 enum { EXIT_YES, EXIT_NO, EXIT_USAGE, EXIT_WORLD };
 
 struct asking {
-	struct dial_server servers[SERVERS_MAX];
-	unsigned nservers;
+	struct servers servers;
 	const char *name, *type, *class, *ca_file;
 	bool trace, tcp, json, quiet;
 	uint8_t family;              /* ADDR_NONE: any */
@@ -58,96 +48,12 @@ static int complain(const char *what, const char *which, const char *expected)
 	return EXIT_USAGE;
 }
 
-/* ---- servers ---- */
-
-/* ADDRESS[@PORT][#TLSNAME] */
-static bool server_parse(struct asking *a, const char *text, struct dial_server *ret)
-{
-	struct span s = span_text(text);
-	const char *hash = strchr(text, '#');
-	uint32_t port = 0;
-	*ret = (struct dial_server){ 0 };
-	if (hash != NULL) {
-		s.n = (size_t)(hash - text);
-		ret->tls_name = hash + 1;
-		ret->tls = true;
-	}
-	const uint8_t *at = s.n == 0 ? NULL : memchr(s.p, '@', s.n);
-	if (at != NULL) {
-		struct span digits = span_from(s, (size_t)(at - s.p) + 1);
-		if (digits.n == 0 || digits.n > 5)
-			return false;
-		for (size_t i = 0; i < digits.n; i++) {
-			if (digits.p[i] < '0' || digits.p[i] > '9')
-				return false;
-			port = port * 10 + (digits.p[i] - '0');
-		}
-		if (port == 0 || port > 65535)
-			return false;
-		s.n = (size_t)(at - s.p);
-	}
-	ret->tls |= port == PORT_TLS;
-	if (port == 0)
-		port = ret->tls ? PORT_TLS : 53;
-	if (addr_parse(s, (uint16_t)port, &ret->addr) != OK)
-		return false;
-	if (ret->tls && (ret->tls_name == NULL || *ret->tls_name == 0)) {
-		char *name = arena_alloc(&a->arena, ADDR_TEXT_MAX);
-		if (name == NULL)
-			return false;
-		struct buf b = buf_on(name, ADDR_TEXT_MAX);
-		addr_text(&ret->addr, &b);
-		ret->tls_name = buf_cstr(&b);
-	}
-	return true;
-}
-
 static int server_add(struct asking *a, const char *text)
 {
-	if (a->nservers == SERVERS_MAX)
-		return complain("too many servers at", text, "at most 8");
-	if (!server_parse(a, text, &a->servers[a->nservers]))
-		return complain("cannot read server", text, "ADDRESS[@PORT][#TLSNAME]");
-	a->nservers++;
-	return EXIT_YES;
-}
-
-/* The lines "nameserver ADDRESS"; what else may stand there is not for us. */
-static void servers_default(struct asking *a)
-{
-	char text[256];
-	struct buf why = buf_on(text, sizeof(text));
-	struct span file;
-	if (file_read(RESOLV_CONF, RESOLV_CONF_MAX, &a->arena, &file, &why) != OK)
-		file.n = 0;
-	const char *at = (const char *)file.p;
-	for (size_t left = file.n; left > 0 && a->nservers < SERVERS_MAX;) {
-		size_t line = strcspn(at, "\n"), word = strspn(at, " \t");
-		if (strncmp(at + word, "nameserver", 10) == 0) {
-			size_t from = word + 10 + strspn(at + word + 10, " \t");
-			size_t n = strcspn(at + from, " \t\r\n#;");
-			struct dial_server s = { 0 };
-			if (addr_parse(span_of(at + from, n), 53, &s.addr) == OK)
-				a->servers[a->nservers++] = s;
-		}
-		line += line < left;
-		at += line;
-		left -= MIN(line, left);
-	}
-	if (a->nservers == 0)
-		a->servers[a->nservers++] = (struct dial_server){ .addr = { .family = ADDR_4, .port = 53,
-		                                                            .ip = { 127, 0, 0, 1 } } };
-}
-
-/* returns whether one is left */
-static bool servers_choose(struct asking *a)
-{
-	unsigned kept = 0;
-	for (unsigned i = 0; i < a->nservers; i++)
-		if (a->family == ADDR_NONE || a->servers[i].addr.family == a->family)
-			a->servers[kept++] = a->servers[i];
-	a->nservers = kept;
-	return kept > 0;
+	enum err e = servers_add(&a->servers, &a->arena, text);
+	return e == OK ? EXIT_YES :
+	       e == ERR_LIMIT ? complain("too many servers at", text, "at most 8") :
+	       complain("cannot read server", text, "ADDRESS[@PORT][#TLSNAME]");
 }
 
 /* ---- arguments ---- */
@@ -221,20 +127,6 @@ static int read_question(struct asking *a)
 
 /* ---- asking ---- */
 
-static struct span query_make(const struct asking *a, struct dial *d, bool pad, struct buf *b)
-{
-	struct msg_writer w;
-	msg_begin(&w, b, (uint16_t)rng_u64(&d->rng), FLAG_RD | FLAG_AD);
-	msg_question(&w, &a->question);
-	size_t at = edns_begin(b, UDP_BYTES, 0, true);
-	if (pad)
-		edns_pad(b, PAD_BLOCK);
-	edns_end(b, at);
-	msg_opt_counted(&w);
-	msg_end(&w);
-	return buf_span(b);
-}
-
 static int status_of(const struct msg *m, const struct question *q)
 {
 	size_t n;
@@ -264,12 +156,12 @@ static int print_answer(const struct asking *a, const struct dial_server *s, con
 
 static int ask_all(struct asking *a, struct dial *d)
 {
-	for (unsigned i = 0; i < a->nservers; i++) {
-		const struct dial_server *s = &a->servers[i];
-		uint8_t bytes[QUERY_BYTES];
+	for (unsigned i = 0; i < a->servers.n; i++) {
+		const struct dial_server *s = &a->servers.list[i];
+		uint8_t bytes[DIAL_QUERY_MAX];
 		char text[ADDR_TEXT_MAX + 8];
 		struct buf b = buf_on(bytes, sizeof(bytes)), where = buf_on(text, sizeof(text));
-		struct span query = query_make(a, d, s->tls, &b);
+		struct span query = dial_query(d, s, &a->question, FLAG_RD | FLAG_AD, &b);
 		struct dialled got = { .over = "" };
 		if (dial_ask(d, s, &a->question, query, &got) == OK)
 			return print_answer(a, s, &got);
@@ -306,9 +198,9 @@ int command_ask(int argc, char **argv)
 	int status = take_arguments(&a, argc, argv);
 	if (status == EXIT_YES)
 		status = read_question(&a);
-	if (status == EXIT_YES && a.nservers == 0)
-		servers_default(&a);
-	if (status == EXIT_YES && !servers_choose(&a)) {
+	if (status == EXIT_YES && a.servers.n == 0)
+		servers_default(&a.servers, &a.arena);
+	if (status == EXIT_YES && !servers_choose(&a.servers, a.family)) {
 		fprintf(stderr, "signet ask: no server with an IPv%u address; expected one, by --server\n", a.family);
 		status = EXIT_USAGE;
 	}

@@ -8,6 +8,10 @@
 int command_check(int argc, char **argv);
 /* signet ask [@SERVER] NAME [TYPE] */
 int command_ask(int argc, char **argv);
+/* signet verify NAME [TYPE] */
+int command_verify(int argc, char **argv);
+/* delv [@server] [flags] [domain] [type] */
+int command_delv(int argc, char **argv);
 /* unbound-checkconf [-hfq] [-o option] [FILE] */
 int command_unbound_checkconf(int argc, char **argv);
 

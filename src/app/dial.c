@@ -12,6 +12,8 @@
 #define READ_BYTES 16384u
 #define STRAYS_MAX 64u         /* datagrams that are no answer before a wait is given up */
 #define ERROR_MAX 256u
+#define UDP_BYTES 1232u        /* taken in one datagram */
+#define PAD_BLOCK 128u         /* of questions over TLS (RFC8467 4.1) */
 
 enum err dial_init(struct dial *d, struct arena *a)
 {
@@ -349,4 +351,19 @@ enum err dial_ask(struct dial *d, const struct dial_server *server, const struct
 	}
 	ret->took_us = clock_usec() - begun;
 	return err;
+}
+
+struct span dial_query(struct dial *d, const struct dial_server *s, const struct question *q, uint16_t flags,
+                       struct buf *to)
+{
+	struct msg_writer w;
+	msg_begin(&w, to, (uint16_t)rng_u64(&d->rng), flags);
+	msg_question(&w, q);
+	size_t at = edns_begin(to, UDP_BYTES, 0, true);
+	if (s->tls)
+		edns_pad(to, PAD_BLOCK);
+	edns_end(to, at);
+	msg_opt_counted(&w);
+	msg_end(&w);
+	return buf_span(to);
 }

@@ -15,6 +15,7 @@
 #define DIAL_UDP_MS 2000
 #define DIAL_STREAM_MS 5000      /* connect, handshake and answer together */
 #define DIAL_WHY_MAX 320u
+#define DIAL_QUERY_MAX 1024u     /* bytes of a question, padding included */
 
 struct dial_server {
 	struct addr addr;
@@ -45,6 +46,9 @@ struct dialled {
 /* returns OK | ERR_WORLD no descriptor */
 enum err dial_init(struct dial *d, struct arena *a) MUST_CHECK;
 void dial_fini(struct dial *d);
+/* The message that puts q to a server, with a fresh id and DO; padded where it goes over TLS. */
+struct span dial_query(struct dial *d, const struct dial_server *s, const struct question *q, uint16_t flags,
+                       struct buf *to);
 /* query: a whole message, as it is sent; q is its question.
  * returns OK | ERR_TIMEOUT | ERR_UPSTREAM, d->why says more */
 enum err dial_ask(struct dial *d, const struct dial_server *server, const struct question *q, struct span query,

@@ -25,6 +25,9 @@ static const struct command commands[] = {
 	  "signet check --posture /etc/unbound/unbound.conf" },
 	{ "ask", command_ask, "[@SERVER] NAME [TYPE] [+trace]", "ask a question and show the answer",
 	  "signet ask --server 127.0.0.1 example.com AAAA" },
+	{ "verify", command_verify, "NAME [TYPE] [--anchor FILE] [--json]",
+	  "prove an answer, or show where its chain breaks",
+	  "signet verify --server 9.9.9.9#dns.quad9.net example.com AAAA" },
 	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration",
 	  "signet help options" },
 };
@@ -35,6 +38,7 @@ static int command_unbound(int argc, char **argv);
 static const struct command borrowed[] = {
 	{ "unbound", command_unbound, "[-dpvhV] [-c FILE]", "serve", "unbound -d -c FILE" },
 	{ "unbound-checkconf", command_unbound_checkconf, "[-fhqo] [FILE]", "check", "unbound-checkconf FILE" },
+	{ "delv", command_delv, "[@server] [flags] [domain] [type]", "prove", "delv @127.0.0.1 example.com A" },
 };
 
 #define DEFAULT_CONF "/etc/signet/signet.conf"
@@ -135,7 +139,7 @@ static int command_help(int argc, char **argv)
 	}
 	printf("signet %s: DNS you can prove\n\n", SIGNET_VERSION);
 	for (size_t i = 0; i < COUNT(commands); i++)
-		printf("  signet %-6s %-34s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+		printf("  signet %-6s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
 	printf("\nCalled by one of these names it is that program's replacement: ");
 	for (size_t i = 0; i < COUNT(borrowed); i++)
 		printf("%s%s", i > 0 ? ", " : "", borrowed[i].name);

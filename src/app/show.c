@@ -113,8 +113,7 @@ static size_t utf8_length(struct span s, size_t at)
 	return wrong ? 0 : n;
 }
 
-/* A JSON string (RFC8259 7); a byte that is no UTF-8 becomes U+FFFD. */
-static void put_string(struct span s, struct buf *to)
+void show_string(struct span s, struct buf *to)
 {
 	buf_u8(to, '"');
 	for (size_t i = 0, n; i < s.n; i += MAX(n, 1)) {
@@ -196,9 +195,9 @@ static void json_edes(const struct edns *e, struct buf *to)
 	for (unsigned i = 0; e->present && i < e->nede; i++) {
 		const char *name = ede_name(e->ede[i].code);
 		buf_printf(to, "%s{\"code\":%u,\"name\":", i > 0 ? "," : "", e->ede[i].code);
-		put_string(span_text(name == NULL ? "unassigned" : name), to);
+		show_string(span_text(name == NULL ? "unassigned" : name), to);
 		buf_text(to, ",\"text\":");
-		put_string(e->ede[i].text, to);
+		show_string(e->ede[i].text, to);
 		buf_u8(to, '}');
 	}
 	buf_u8(to, ']');

@@ -16,6 +16,8 @@ struct show_source {
 
 void show_text(const struct msg *m, const struct show_source *from, struct buf *to);
 void show_json(const struct msg *m, const struct show_source *from, struct buf *to);
+/* A JSON string (RFC8259 7); a byte that is no UTF-8 becomes U+FFFD. */
+void show_string(struct span s, struct buf *to);
 /* Bytes from outside, harmless on a terminal. */
 void show_safe(struct span text, struct buf *to);
 
