@@ -10,6 +10,7 @@
 #include "io/clock.h"
 
 #define ARENA_BYTES (64u << 20)
+#define BIND_KEYS "/etc/bind/bind.keys"   /* read when no file is named, as delv does */
 #define ROW_USUAL 56u            /* characters of hex and base64 in a row */
 #define VERSION_TEXT "delv 9.18.49 (signet " SIGNET_VERSION ")\n"
 #define ARPA_TEXT_MAX 80u
@@ -254,8 +255,11 @@ static int read_anchors(struct delving *d)
 		fprintf(stderr, "delv: Unable to read key file '%s'\n", d->anchor_file);
 		return EXIT_FLAWED;
 	}
-	if (d->anchor_file == NULL && anchors_add_root(&d->arena, &all) != OK)
-		return EXIT_FLAWED;
+	if (d->anchor_file == NULL && anchor_file_read(&d->arena, &all, BIND_KEYS, NULL) > 0)
+		d->anchor_file = BIND_KEYS;
+	if ((d->anchor_file == NULL || strcmp(d->anchor_file, BIND_KEYS) == 0) &&
+	    anchors_add_root(&d->arena, &all) != OK)
+		return EXIT_FLAWED;   /* a file of years ago must not end service */
 	if (name_from_text(span_text(d->root), NULL, store, &root) != OK)
 		return complain("delv: no name: ", d->root);
 	for (unsigned i = 0; i < all.n; i++) {

@@ -212,9 +212,12 @@ static void put_data(const struct line *l, const struct rr *rr, struct buf *scra
 	} else if (s->multiline && blob && !s->unknown) {
 		put_wrapped(l, rr, text, at);
 		put_key_comment(l, rr);
+	} else if (s->unknown) {
+		buf_put(l->to, text.p, at);
+		put_rows(span_from(text, at), row, " ", l->to);
 	} else if (blob) {
 		buf_put(l->to, text.p, at);
-		if (s->no_crypto && !s->unknown && is_secret_blob(rr))
+		if (s->no_crypto && is_secret_blob(rr))
 			put_omitted(rr, l->to);
 		else
 			put_rows(span_from(text, at), row, " ", l->to);
@@ -446,19 +449,33 @@ static void put_bad_signature(const struct blaming *b, struct name name, uint16_
 	}
 }
 
-/* What stands behind a chain that broke: nothing of it is looked at any more. */
+static bool is_denying(const struct msg_rrset *set)
+{
+	return set->section == SEC_AUTHORITY && set->nrrs > 0 &&
+	       (set->type == RR_SOA || set->type == RR_NSEC || set->type == RR_NSEC3);
+}
+
+/* The first set of a denial met the chain that broke; the others, name by name, find that out again. */
 static void put_hits(const struct blaming *b, struct name zone)
 {
-	for (unsigned i = 0; i < b->hop->judge.sets.n && is_negative(b->hop); i++) {
-		const struct msg_rrset *set = &b->hop->judge.sets.list[i];
-		if (set->section != SEC_AUTHORITY || (set->type != RR_NSEC && set->type != RR_NSEC3) || set->nrrs == 0)
-			continue;
-		buf_text(b->to, INFO "  validating ");
-		put_what(set->owner, set->type, b->to);
-		buf_text(b->to, ": bad cache hit (");
-		put_what(zone, RR_DNSKEY, b->to);
-		buf_text(b->to, ")\n");
-	}
+	const struct msg_rrsets *sets = &b->hop->judge.sets;
+	bool told[RRSETS_MAX] = { false }, first = true;
+	for (unsigned i = 0; i < sets->n && is_negative(b->hop); i++)
+		for (unsigned k = i; k < sets->n && is_denying(&sets->list[i]); k++) {
+			const struct msg_rrset *set = &sets->list[k];
+			if (told[k] || !is_denying(set) || !name_eq(set->owner, sets->list[i].owner))
+				continue;
+			told[k] = true;
+			if (first) {
+				first = false;
+				continue;
+			}
+			buf_text(b->to, INFO "  validating ");
+			put_what(set->owner, set->type, b->to);
+			buf_text(b->to, ": bad cache hit (");
+			put_what(zone, RR_DNSKEY, b->to);
+			buf_text(b->to, ")\n");
+		}
 }
 
 /* The zone that the answer's own signatures name. */

@@ -1,5 +1,5 @@
-/* delv_show: a proof in the words of BIND's delv: sets with what was made of them on standard output, what went wrong on
- * standard error. */
+/* delv_show: a proof in the words of BIND's delv: sets with what was made of them on standard output, what went wrong
+ * on standard error. */
 #ifndef APP_DELV_SHOW_H
 #define APP_DELV_SHOW_H
 

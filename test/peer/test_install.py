@@ -32,7 +32,7 @@ def test_program_runs_from_there(tree):
     assert done.returncode == 0 and 'check' in done.stdout
 
 
-@pytest.mark.parametrize('name', ['unbound', 'unbound-checkconf'])
+@pytest.mark.parametrize('name', ['unbound', 'unbound-checkconf', 'delv'])
 def test_borrowed_names_stay_in_libexec(tree, name):
     link = tree / 'usr/local/libexec/signet/bin' / name
     assert link.is_symlink() and not os.path.isabs(os.readlink(link))
