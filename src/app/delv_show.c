@@ -283,7 +283,7 @@ static void put_set(struct telling *t, const struct hop *h, const struct msg_rrs
 		unsigned n = records_of(h, set, kind == 1, records);
 		for (unsigned i = 0; i < n; i++) {
 			struct rr rr = *records[i];
-			if (set->type == RR_DNAME && h->answer.kind == SCRUB_CNAME)
+			if (set->type == RR_DNAME && h->aliased)
 				rr.owner = h->question.name;   /* as delv tells it */
 			if (set->security == SECURITY_SECURE)
 				rr.ttl = MIN(rr.ttl, h->judgement.ttl);

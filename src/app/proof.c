@@ -309,8 +309,9 @@ static bool is_of_hop(const struct rr *rr, const struct question *q)
 }
 
 /* Of an answer that goes on behind an alias, only what speaks of the alias: the rest is asked for by its own name. */
-static bool cut_hop(struct proof *p, const struct question *q, struct scrubbed *s)
+static bool cut_hop(struct proof *p, const struct question *q, struct hop *h)
 {
+	struct scrubbed *s = &h->answer;
 	struct msg *m = &s->msg;
 	struct name to = alias_of(m, q);
 	if (to.len == 0 || q->type == RR_CNAME || q->type == RR_ANY)
@@ -328,8 +329,9 @@ static bool cut_hop(struct proof *p, const struct question *q, struct scrubbed *
 	m->rrs = kept;
 	m->nrrs = n;
 	m->rcode = RCODE_NOERROR;
-	s->kind = SCRUB_CNAME;
+	s->kind = SCRUB_POSITIVE;   /* of the alias, as which it is judged */
 	s->final = to;
+	h->aliased = true;
 	return true;
 }
 
@@ -364,7 +366,7 @@ static bool hop(struct proof *p, struct question *q)
 	}
 	p->nhops++;
 	h->answer = h->fetch->answer;
-	if (!cut_hop(p, q, &h->answer)) {
+	if (!cut_hop(p, q, h)) {
 		p->ruling = ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET);
 		return false;
 	}
@@ -372,7 +374,7 @@ static bool hop(struct proof *p, struct question *q)
 	if (h->judgement.ruling.security < p->ruling.security)   /* in order of their weight */
 		p->ruling = h->judgement.ruling;
 	q->name = h->answer.final;
-	return h->answer.kind == SCRUB_CNAME && (p->unjudged || p->ruling.security > SECURITY_INDETERMINATE);
+	return h->aliased && (p->unjudged || p->ruling.security > SECURITY_INDETERMINATE);
 }
 
 void proof_make(struct proof *p, const struct question *q)

@@ -46,7 +46,8 @@ struct link {
 struct hop {
 	struct question question;
 	const struct fetch *fetch;
-	struct scrubbed answer;             /* of this name alone; SCRUB_CNAME: .final comes next */
+	struct scrubbed answer;             /* of this name alone */
+	bool aliased;                       /* answer.final comes next */
 	struct judge judge;
 	struct judgement judgement;
 	struct path *places;                /* of judge.needs */
