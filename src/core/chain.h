@@ -29,6 +29,9 @@ struct steps {
 	/* After WAIT: `child` is the sub-question that ended, NULL when wake_at came or the world has an event.
 	 * The verdict counts as that of the step that waited. */
 	enum verdict (*wake)(const struct link *l, struct query *q, const struct query *child);
+	/* `child`, which this step asked for before it let q go on, has ended, and q stands elsewhere: take what may be
+	 * wanted of it later. NULL: nothing ever is. */
+	void (*early)(const struct link *l, struct query *q, const struct query *child);
 	/* A question still in its packet: PASS, ANSWERED (reply stands in f->out), DROP or SLOW. NULL: SLOW. */
 	enum verdict (*fast)(const struct link *l, struct fast *f);
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */

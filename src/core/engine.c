@@ -439,6 +439,10 @@ static void hear(struct waiter *w)
 		if (!may_ask_anew(q, w) || query_ask_again(q, (enum door)child->ask.door, &child->question,
 		                                              child->ask.doubts) != OK)
 			settle(q, chain_wake(q, child));
+	} else if (q != NULL && !q->ask.ended) {
+		const struct link *l = &q->chain->links[w->place];
+		if (l->steps->early != NULL)
+			l->steps->early(l, q, child);
 	}
 	child->ask.unheard--;
 	release(child);
@@ -512,12 +516,15 @@ bool engine_turn(struct engine *e)
 		if (pool_deadline(p) <= e->now.ms)
 			pool_turn(p);
 	}
+	/* What is told is heard first, so that nobody asks for what has come already. */
 	struct waiter *w;
-	while (has_room(e) && (w = next_told(e)) != NULL)
-		hear(w);
-	struct query *q;
-	while (has_room(e) && (q = next_ready(e)) != NULL)
-		run(q);
+	struct query *q = NULL;
+	do {
+		while (has_room(e) && (w = next_told(e)) != NULL)
+			hear(w);
+		if (has_room(e) && (q = next_ready(e)) != NULL)
+			run(q);
+	} while (has_room(e) && (e->told != NULL || e->ready != NULL));
 	return e->ready != NULL || e->told != NULL || e->ended != NULL || e->fx->n > 0;
 }
 

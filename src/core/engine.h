@@ -79,8 +79,8 @@ bool engine_turn(struct engine *e);
 /* When to call again if nothing happens before. */
 msec engine_deadline(const struct engine *e);
 
-/* For plugins: ask a sub-question; q must return WAIT. Equal ones under way that stand deeper are joined: waits always
- * go deeper, so no cycle can form (doc/decisions/0001-chain.md).
+/* For plugins: ask a sub-question; q must return WAIT, or have an .early step. Equal ones under way that stand deeper
+ * are joined: waits always go deeper, so no cycle can form (doc/decisions/0001-chain.md).
  * DOOR_BELOW    starts behind q's place, ends by passing q's own .response
  * DOOR_SOURCES  starts behind chain->sources, ends by passing its .response; never handed to another worker
  * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */

@@ -28,8 +28,7 @@ static bool may_need(struct judge *j, struct name name, uint8_t *ret_at)
 	return true;
 }
 
-/* The zone that speaks of `type` at name: a DS is the parent's. */
-static struct name speaker(struct name name, uint16_t type)
+struct name judge_speaker(struct name name, uint16_t type)
 {
 	return type == RR_DS && name.labels > 0 ? name_up(name, 1) : name;
 }
@@ -38,7 +37,7 @@ static struct name speaker(struct name name, uint16_t type)
  * that anchor; the owner's when nobody signed. */
 static struct name need_of(const struct msg_rrset *set, const struct anchors *anchors)
 {
-	struct name signer = rrset_signer(set), owner = speaker(set->owner, set->type);
+	struct name signer = rrset_signer(set), owner = judge_speaker(set->owner, set->type);
 	const struct anchor *an = anchors_find(anchors, owner, 0);
 	return signer.len > 0 && (an == NULL || name_below(signer, an->trust.zone)) ? signer : owner;
 }
@@ -100,7 +99,7 @@ static struct name proof_signer(const struct judge *j, const struct msg_rrset *s
 static bool need_denier(struct judge *j, const struct anchors *anchors)
 {
 	uint8_t which;
-	struct name final = speaker(j->answer->final, j->question->type);
+	struct name final = judge_speaker(j->answer->final, j->question->type);
 	struct name signer = proof_signer(j, soa_of(j));
 	const struct anchor *an = anchors_find(anchors, final, 0);
 	if (signer.len == 0 || !name_below(final, signer))
@@ -127,6 +126,16 @@ enum err judge_needs(struct arena *a, const struct question *q, const struct scr
 	}
 	*ret = j;
 	return OK;
+}
+
+bool judge_is_claimed(const struct judge *j, struct name need)
+{
+	for (unsigned i = 0; i < j->sets.n; i++) {
+		struct name signer = rrset_signer(&j->sets.list[i]);
+		if (signer.len > 0 && name_eq(signer, need))
+			return true;
+	}
+	return false;
 }
 
 /* --- the verdict --- */

@@ -26,6 +26,11 @@ struct judge {
 enum err judge_needs(struct arena *a, const struct question *q, const struct scrubbed *s, const struct anchors *anchors,
                      struct judge *ret) MUST_CHECK;
 
+/* Is the need a zone, says a signature of the answer? */
+bool judge_is_claimed(const struct judge *j, struct name need);
+/* The name in whose zone `type` at name stands: a DS is the parent's. */
+struct name judge_speaker(struct name name, uint16_t type);
+
 struct judgement {
 	struct ruling ruling;           /* of the whole: the worst of what it is made of */
 	const struct msg_rrset *culprit;    /* whose ruling that is; NULL: a denial's, or none */

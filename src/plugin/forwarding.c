@@ -23,6 +23,19 @@ bool forwarding_holds(const struct forwarding *f, const struct query *q)
 	return mine(f, q);
 }
 
+bool forwarding_is_forwarded(const struct query *q)
+{
+	for (unsigned i = 0; i < q->chain->n; i++) {
+		const struct link *l = &q->chain->links[i];
+		if (l->steps != &plugin_forward.steps && l->steps != &plugin_stub.steps)
+			continue;
+		const struct forwarding *f = l->self;
+		if (mine(f, q))
+			return f->group.recursive && f->group.n > 0;
+	}
+	return false;
+}
+
 struct pool *forwarding_pool(const struct link *l, const struct query *q)
 {
 	const struct live *live = l->live;

@@ -20,6 +20,8 @@ struct forwarding {
 
 /* Is the question this zone's, and is there somebody to ask? */
 bool forwarding_holds(const struct forwarding *f, const struct query *q);
+/* Does a forward-zone of its chain hold the question, so that recursive servers are asked? */
+bool forwarding_is_forwarded(const struct query *q);
 /* This worker's pool of the zone's servers. */
 struct pool *forwarding_pool(const struct link *l, const struct query *q);
 

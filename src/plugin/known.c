@@ -110,8 +110,95 @@ static void keep_keys(struct cache *c, const struct path *p, msec now)
 		put(c, p, p->keys.zone, buf_span(&b), life(now, p->ttl));
 }
 
+/* ---- what was seen, whatever it was worth ---- */
+
+/* The key of a name's note, in store. */
+static struct cache_key note_key(const struct cache *c, struct name name, uint8_t store[NAME_MAX_BYTES + 1])
+{
+	struct name folded = name_fold(name, store);
+	store[folded.len] = 'n';   /* no name goes on behind its root */
+	return cache_key(c, span_of(store, folded.len + 1u));
+}
+
+static struct ahead_note note_get(struct cache *c, struct name name)
+{
+	uint8_t store[NAME_MAX_BYTES + 1];
+	struct ahead_note note;
+	struct cache_meta meta;
+	size_t n = cache_get(c, note_key(c, name, store), &note, sizeof(note), &meta);
+	return n == sizeof(note) ? note : (struct ahead_note){ 0 };
+}
+
+static void note_put(struct cache *c, struct name name, const struct ahead_note *note, msec now)
+{
+	uint8_t store[NAME_MAX_BYTES + 1];
+	struct cache_meta meta = { .stored = now, .expires = now + KNOWN_NOTE_TTL * SECOND };
+	cache_put(c, note_key(c, name, store), span_of(note, sizeof(*note)), &meta);
+}
+
+void known_notes(struct cache *c, struct name target, unsigned at, struct ahead_note ret[AHEAD_NOTES])
+{
+	unsigned end = MIN(target.labels, at + KNOWN_NOTE_LABELS);
+	for (unsigned i = at; i <= target.labels; i++)
+		ret[i] = i <= end ? note_get(c, name_up(target, target.labels - i)) : (struct ahead_note){ 0 };
+}
+
+void known_saw_data(struct cache *c, struct name zone, struct name owner, msec now)
+{
+	if (owner.labels <= zone.labels || !name_below(owner, zone))
+		return;
+	struct ahead_note note = note_get(c, zone);
+	if (note.has_data)
+		return;
+	note.has_data = true;
+	note_put(c, zone, &note, now);
+}
+
+/* Of `zone` one more delegation was seen. */
+static void saw_child(struct cache *c, struct name zone, bool is_signed, msec now)
+{
+	struct ahead_note note = note_get(c, zone);
+	if (note.children == UINT16_MAX) {
+		note.children /= 2;
+		note.children_signed /= 2;
+	}
+	note.children++;
+	note.children_signed = (uint16_t)(note.children_signed + is_signed);
+	note_put(c, zone, &note, now);
+}
+
+static void saw_name(struct cache *c, struct name name, bool cut, bool is_unsigned, msec now)
+{
+	struct ahead_note note = note_get(c, name);
+	if (note.cut == cut && note.is_unsigned == is_unsigned)
+		return;
+	note.cut = cut;
+	note.is_unsigned = is_unsigned;
+	note_put(c, name, &note, now);
+}
+
+/* What the last answer, one to the step `answered`, shows of the tree. */
+static void look(struct cache *c, const struct path *p, enum path_step answered, msec now)
+{
+	bool delegated = p->step == PATH_KEYS, insecure = p->step == PATH_DONE &&
+	                 p->ruling.security == SECURITY_INSECURE && p->ruling.zone.len > 0;
+	if (p->keys.zone.len == 0)
+		return;
+	if (answered == PATH_KEYS && p->keys.zone.labels == p->at)
+		saw_name(c, p->keys.zone, true, false, now);
+	if (answered != PATH_DS)
+		return;
+	if (delegated || insecure)
+		saw_child(c, p->keys.zone, delegated, now);
+	if (insecure)
+		saw_name(c, p->ruling.zone, false, true, now);
+	else if (!delegated && p->at > p->keys.zone.labels)
+		saw_name(c, name_up(p->target, p->target.labels - p->at), false, false, now);
+}
+
 void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now)
 {
+	look(c, p, answered, now);
 	/* Keys that were known already are not kept anew: they would outlive their signatures. */
 	if (answered == PATH_KEYS && p->keys.zone.len > 0)
 		keep_keys(c, p, now);

@@ -4,11 +4,14 @@
 #ifndef PLUGIN_KNOWN_H
 #define PLUGIN_KNOWN_H
 
+#include "core/ahead.h"
 #include "core/cache.h"
 #include "core/path.h"
 
 #define KNOWN_BYTES (2u << 20)
 #define KNOWN_TTL_MAX DAY       /* seconds a proof is relied on, whatever its TTL (RFC4035 5.3.3 has no bound) */
+#define KNOWN_NOTE_TTL (30 * DAY)   /* of what was merely seen */
+#define KNOWN_NOTE_LABELS 40u   /* below what is known that notes are looked for; a reverse name has 34 */
 #define KNOWN_BOGUS_TTL 5u      /* a zone whose keys failed is tried again soon: it may have been one forged answer */
 
 /* Where a way begins: what is known, the anchors under it, and when. */
@@ -23,5 +26,10 @@ struct known_env {
 void known_start(const struct known_env *env, struct name target, struct path *ret);
 /* Keep what p found out with its last answer, which was one to the step `answered`. */
 void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now);
+
+/* What was seen of target's ancestors: ret[i] of the one with i labels, for those of `at` labels and more. */
+void known_notes(struct cache *c, struct name target, unsigned at, struct ahead_note ret[AHEAD_NOTES]);
+/* The zone has signed data of its own at `owner`. */
+void known_saw_data(struct cache *c, struct name zone, struct name owner, msec now);
 
 #endif

@@ -221,6 +221,47 @@ static void other_bogus_is_not_kept(void **state)
 	assert_asks(start("www.org", NOW), RR_DNSKEY, ".");
 }
 
+/* What was seen outlives what was proved, and says so of names alone that it was seen of. */
+static void notes_are_hints(void **state)
+{
+	(void)state;
+	struct ahead_note notes[AHEAD_NOTES];
+	struct name target = text_name(&arena, "www.open.Example.com");
+	struct signer *com = signer_new(&arena, "com", 2, DNSKEY_ZONE);
+	struct path p = reached(com, "example.com", 60);
+	p.step = PATH_KEYS;           /* a DS was found there, */
+	p.trust.zone = text_name(&arena, "example.com");
+	known_keep(cache, &p, PATH_DS, NOW);
+	keep_keys("example.com", 3, "open.example.com", 60);
+	p = reached(com, "open.example.com", 60);
+	p.keys.zone = text_name(&arena, "example.com");
+	p.step = PATH_DONE;           /* and none here */
+	p.ruling = ruling_of(SECURITY_INSECURE, WHY_NONE);
+	p.ruling.zone = text_name(&arena, "open.example.com");
+	known_keep(cache, &p, PATH_DS, NOW);
+	known_saw_data(cache, text_name(&arena, "example.com"), text_name(&arena, "a.example.com"), NOW);
+	known_saw_data(cache, text_name(&arena, "com"), text_name(&arena, "com"), NOW);
+	known_saw_data(cache, text_name(&arena, "com"), text_name(&arena, "org"), NOW);
+	known_notes(cache, target, 1, notes);
+	assert_int_equal(notes[1].children, 1);
+	assert_int_equal(notes[1].children_signed, 1);
+	assert_false(notes[1].has_data);
+	assert_true(notes[2].cut && notes[2].has_data && !notes[2].is_unsigned);
+	assert_int_equal(notes[2].children, 1);
+	assert_int_equal(notes[2].children_signed, 0);
+	assert_true(notes[3].is_unsigned && !notes[3].cut);
+	assert_memory_equal(&notes[4], &(struct ahead_note){ 0 }, sizeof(notes[4]));
+	/* A zone that is one no more. */
+	p = reached(com, "example.com", 60);
+	p.at = 2;
+	p.step = PATH_DONE;
+	p.ruling = ruling_of(SECURITY_SECURE, WHY_NONE);
+	known_keep(cache, &p, PATH_DS, NOW);
+	known_notes(cache, target, 1, notes);
+	assert_false(notes[2].cut);
+	assert_true(notes[2].has_data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(insecure_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failed_keys_are_kept_shortly, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_bogus_is_not_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(notes_are_hints, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

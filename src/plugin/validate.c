@@ -6,59 +6,19 @@
 #include "core/anchorage.h"
 #include "core/judge.h"
 #include "plugin/known.h"
-#include "plugin/resolving.h"
+#include "plugin/ways.h"
 
-#define PATH_STEPS_MAX 256u     /* answers one path may take: two a label */
 #define TEXT_MAX 400u
-#define HINT_LABELS_MAX 8u      /* names below the zone reached whose delegations are looked for in memory */
-
-/* One need of the answer and the way to it. */
-struct place {
-	struct path path;
-	bool asked;                 /* what it wants now is under way */
-	uint8_t doubts;             /* answers to that which could not be proved */
-	struct path *failed;        /* as the first of these left it; NULL none */
-};
 
 /* A question's validation while it goes on; in the query's arena. */
 struct work {
-	struct scrubbed answer;
-	struct judge judge;
-	unsigned n, steps;
-	struct place *places;
+	bool begun;                 /* its question has been down already */
 	bool doubted;               /* other servers were asked for the answer as well */
 	struct ruling first;        /* on the first answer that could not be proved */
+	struct scrubbed answer;
+	struct judge judge;
+	struct ways ways;
 };
-
-static struct now now_of(const struct validating *s, const struct query *q)
-{
-	struct now now = q->engine->now;
-	if (s->wall != 0)
-		now.wall.sec = s->wall;
-	return now;
-}
-
-/* ---- effort: taken from the question's budget, and what is left goes back ---- */
-
-struct bench {
-	struct effort effort;
-	struct validator v;
-};
-
-static void bench_open(struct bench *b, const struct validating *s, struct query *q)
-{
-	b->effort = (struct effort){ q->budget->verifies, q->budget->blocks };
-	b->v = (struct validator){ .crypto = q->engine->crypto, .conf = &s->conf, .effort = &b->effort,
-		                   .arena = &q->arena, .wall = (uint32_t)now_of(s, q).wall.sec };
-}
-
-static void bench_close(const struct bench *b, struct query *q)
-{
-	metrics_add(q->engine->metrics, M_SIGNATURES, q->budget->verifies - b->effort.verifies);
-	metrics_add(q->engine->metrics, M_NSEC3_BLOCKS, q->budget->blocks - b->effort.blocks);
-	q->budget->verifies = b->effort.verifies;
-	q->budget->blocks = b->effort.blocks;
-}
 
 /* ---- the verdict ---- */
 
@@ -108,29 +68,23 @@ static enum verdict pass_judged(struct query *q, struct work *w, enum security s
 	return err == OK ? PASS : query_fail_err(q, err);
 }
 
-/* Perhaps another server has what can be proved (RFC4035 5.5): an old copy, or a forger, must not be the last word. */
-static bool may_doubt(const struct query *q, unsigned doubts)
-{
-	return doubts < DOUBTS_MAX && q->budget->packets > 0 && q->budget->verifies > 0;
-}
-
 /* Is the answer at fault, and not the way to its zone? */
 static bool is_answers_fault(const struct work *w, const struct ruling *r)
 {
 	bool way = false;
-	for (unsigned i = 0; i < w->n; i++)
-		way |= w->places[i].path.ruling.security == SECURITY_BOGUS;
+	for (unsigned i = 0; i < w->ways.n; i++)
+		way |= w->ways.list[i].path.ruling.security == SECURITY_BOGUS;
 	return r->security == SECURITY_BOGUS && !way;
 }
 
 static enum verdict rule(const struct validating *s, struct query *q, struct work *w)
 {
 	struct bench b;
-	struct path *paths = ARENA_ARRAY(&q->arena, struct path, MAX(w->n, 1));
+	struct path *paths = ARENA_ARRAY(&q->arena, struct path, MAX(w->ways.n, 1u));
 	if (paths == NULL)
 		return query_fail_err(q, ERR_LIMIT);
-	for (unsigned i = 0; i < w->n; i++)
-		paths[i] = w->places[i].path;
+	for (unsigned i = 0; i < w->ways.n; i++)
+		paths[i] = w->ways.list[i].path;
 	bench_open(&b, s, q);
 	struct judgement j = judge_answer(&w->judge, &b.v, paths);
 	bench_close(&b, q);
@@ -141,7 +95,7 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 		return pass_judged(q, w, SECURITY_INSECURE, &j);
 	if (!w->doubted)
 		w->first = j.ruling;
-	if (!is_answers_fault(w, &j.ruling) || !may_doubt(q, q->ask.doubts))
+	if (!is_answers_fault(w, &j.ruling) || !ways_may_doubt(q, q->ask.doubts))
 		return refuse(s, q, &w->first);
 	w->doubted = true;
 	q->ask.doubts++;
@@ -150,94 +104,92 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 
 /* ---- the ways to the answer's zones ---- */
 
-/* Another place has asked the same. */
-static bool is_asked(const struct work *w, const struct question *qn)
+/* Remember which zones have data of their own under their apex: nothing is asked ahead below them. */
+static void look(const struct link *l, const struct query *q, const struct work *w)
 {
-	for (unsigned i = 0; i < w->n; i++) {
-		if (w->places[i].path.step == PATH_DONE || !w->places[i].asked)
-			continue;
-		struct question other = path_question(&w->places[i].path);
-		if (question_eq(&other, qn))
-			return true;
+	const struct msg_rrsets *sets = &w->judge.sets;
+	for (unsigned i = 0; i < sets->n; i++) {
+		const struct msg_rrset *set = &sets->list[i];
+		bool proved = set->section == SEC_ANSWER && set->security == SECURITY_SECURE && set->nsigs > 0;
+		if (proved && set->type != RR_DS)
+			known_saw_data(l->live, rrset_signer(set), set->owner, q->engine->now.ms);
 	}
-	return false;
-}
-
-/* Before a DS is asked for: what parents said of delegations further down (the next one's own is its answer) may show
- * that no zone is between. Of the names from there on down the first that the zone reached can prove counts. */
-static void take_hints(const struct link *l, struct query *q, struct path *p)
-{
-	const struct validating *s = l->self;
-	struct bench b;
-	if (s->resolver == NULL || p->step != PATH_DS)
-		return;
-	bench_open(&b, s, q);
-	unsigned most = MIN(p->target.labels, p->at + HINT_LABELS_MAX);
-	for (unsigned labels = p->at + 2; labels <= most && p->step == PATH_DS; labels++) {
-		struct name name = name_up(p->target, p->target.labels - labels);
-		const struct msg *m = labels > p->at ? resolving_proofs(s->resolver, q, name) : NULL;
-		if (m != NULL && path_hint(p, &b.v, name, m))
-			known_keep(l->live, p, PATH_DS, q->engine->now.ms);
-	}
-	bench_close(&b, q);
 }
 
 /* Ask at once for all that is wanted and not under way; when nothing is wanted any more, rule. */
 static enum verdict go_on(const struct link *l, struct query *q, struct work *w)
 {
-	const struct validating *s = l->self;
-	unsigned open = 0;
-	for (unsigned i = 0; i < w->n; i++) {
-		struct place *p = &w->places[i];
-		if (!p->asked)
-			take_hints(l, q, &p->path);
-		if (p->path.step == PATH_DONE)
-			continue;
-		open++;
-		struct question qn = path_question(&p->path);
-		if (p->asked || is_asked(w, &qn)) {
-			p->asked = true;
-			continue;
-		}
-		enum err err = w->steps++ >= PATH_STEPS_MAX ? ERR_LIMIT
-			: query_ask_again(q, DOOR_BELOW, &qn, p->doubts);
-		if (err != OK)
-			return query_fail_err(q, err);
-		p->asked = true;
-	}
-	return open > 0 ? WAIT : rule(s, q, w);
+	struct ways_env env = { l, q };
+	unsigned open;
+	enum err err = ways_go(&w->ways, &env, &open);
+	if (err != OK)
+		return query_fail_err(q, err);
+	if (open > 0)
+		return WAIT;
+	enum verdict v = rule(l->self, q, w);
+	look(l, q, w);
+	return v;
 }
 
-/* What may be judged: upstream's word on a question of ours, not what this very plugin asked for. */
-static bool is_due(const struct validating *s, const struct query *q)
+/* Is this question's answer one to be judged, if it comes from outside? Not so what this very plugin asked for. */
+static bool is_ours(const struct validating *s, const struct query *q)
 {
-	const struct packed *p = q->answer;
 	if (q->question.class != CLASS_IN || q->chain->conf.anchorage == NULL || q->engine->crypto == NULL)
 		return false;
 	if (q->ask.depth > 0 && q->place == q->top)
 		return false;
-	if (p == NULL || p->origin != ORIGIN_UPSTREAM || p->flags & (PACKED_OWN | FLAG_TC))
-		return false;
-	if (q->checking_disabled && !s->ignore_cd)
+	return !q->checking_disabled || s->ignore_cd;
+}
+
+enum verdict validate_request(const struct link *l, struct query *q)
+{
+	if (!is_ours(l->self, q))
+		return PASS;
+	struct work *w = query_state(q, sizeof(*w));
+	if (w == NULL)
+		return query_fail_err(q, ERR_LIMIT);
+	if (w->begun)
+		return PASS;
+	w->begun = true;
+	struct ways_env env = { l, q };
+	ways_guess(&w->ways, &env, judge_speaker(q->question.name, q->question.type));
+	return PASS;
+}
+
+/* What may be judged: upstream's word on a question of ours. */
+static bool is_due(const struct validating *s, const struct query *q)
+{
+	const struct packed *p = q->answer;
+	if (!is_ours(s, q) || p == NULL || p->origin != ORIGIN_UPSTREAM || p->flags & (PACKED_OWN | FLAG_TC))
 		return false;
 	return p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN;
 }
 
-static enum err begin(const struct link *l, struct query *q, const struct anchors *anchors, struct work *w)
+/* Whose places must be known for the answer. */
+static enum err needs(struct query *q, struct work *w)
 {
+	struct anchorage *anchorage = q->chain->conf.anchorage;
+	const struct anchors *anchors = anchorage_hold(anchorage, q->engine->worker);
+	enum err err = judge_needs(&q->arena, &q->question, &w->answer, anchors, &w->judge);
+	anchorage_release(anchorage, q->engine->worker);
+	return err;
+}
+
+static enum err begin(const struct link *l, struct query *q, struct work *w)
+{
+	struct ways_env env = { l, q };
 	struct msg m;
 	TRY(packed_parse(&q->arena, q->answer, &q->question, &m));
 	TRY(scrub_msg(&q->arena, &q->question, name_root, &m, &w->answer));
 	if (!q->chain->conf.drop_ns)
 		TRY(scrub_keep_ns(&q->arena, name_root, &m, &w->answer));
-	TRY(judge_needs(&q->arena, &q->question, &w->answer, anchors, &w->judge));
-	w->n = w->judge.nneeds;
-	w->places = ARENA_ARRAY(&q->arena, struct place, MAX(w->n, 1));
-	if (w->places == NULL)
+	TRY(needs(q, w));
+	w->ways.n = 0;
+	w->ways.list = ARENA_ARRAY(&q->arena, struct way, MAX(w->judge.nneeds, 1u));
+	if (w->ways.list == NULL)
 		return ERR_LIMIT;
-	struct known_env env = { .cache = l->live, .arena = &q->arena, .anchors = anchors, .now = now_of(l->self, q) };
-	for (unsigned i = 0; i < w->n; i++)
-		known_start(&env, w->judge.needs[i], &w->places[i].path);
+	for (unsigned i = 0; i < w->judge.nneeds; i++)
+		ways_add(&w->ways, &env, w->judge.needs[i], judge_is_claimed(&w->judge, w->judge.needs[i]));
 	return OK;
 }
 
@@ -249,9 +201,7 @@ enum verdict validate_response(const struct link *l, struct query *q)
 	struct work *w = query_state(q, sizeof(*w));
 	if (w == NULL)
 		return query_fail_err(q, ERR_LIMIT);
-	const struct anchors *anchors = anchorage_hold(q->chain->conf.anchorage, q->engine->worker);
-	enum err err = begin(l, q, anchors, w);
-	anchorage_release(q->chain->conf.anchorage, q->engine->worker);
+	enum err err = begin(l, q, w);
 	return err == OK ? go_on(l, q, w) : query_fail_err(q, err);
 }
 
@@ -275,83 +225,22 @@ static enum verdict unreachable(struct query *q, const struct query *child)
 	return query_fail(q, RCODE_SERVFAIL, ede.code, buf_cstr(&b));
 }
 
-static enum err hear_at(const struct link *l, struct query *q, struct place *place, struct bench *b,
-                        const struct msg *m)
-{
-	enum path_step answered = place->path.step;
-	struct path *was = arena_dup(&q->arena, &place->path, sizeof(*was));
-	if (was == NULL)
-		return ERR_LIMIT;
-	path_answer(&place->path, &b->v, m);
-	place->asked = false;
-	bool bogus = place->path.step == PATH_DONE && place->path.ruling.security == SECURITY_BOGUS;
-	if (bogus && b->effort.verifies > 0 && may_doubt(q, place->doubts)) {
-		if (place->failed == NULL)
-			place->failed = arena_dup(&q->arena, &place->path, sizeof(*was));
-		place->path = *was;
-		place->doubts++;
-		return place->failed == NULL ? ERR_LIMIT : OK;
-	}
-	place->doubts = 0;
-	place->failed = NULL;
-	known_keep(l->live, &place->path, answered, q->engine->now.ms);
-	return OK;
-}
-
-/* Nobody else has an answer: what the first one proved or not is the last word. returns whether there was one */
-static bool settle_doubts(const struct link *l, struct query *q, struct work *w, const struct query *child)
-{
-	bool any = false;
-	for (unsigned i = 0; i < w->n; i++) {
-		struct place *place = &w->places[i];
-		if (place->path.step == PATH_DONE || !place->asked || place->failed == NULL)
-			continue;
-		struct question wanted = path_question(&place->path);
-		if (!question_eq(&wanted, &child->question))
-			continue;
-		enum path_step answered = place->path.step;
-		place->path = *place->failed;
-		place->asked = false;
-		known_keep(l->live, &place->path, answered, q->engine->now.ms);
-		any = true;
-	}
-	return any;
-}
-
-/* Hand the child's answer to all places that want it. */
-static enum err hear(const struct link *l, struct query *q, struct work *w, const struct query *child)
-{
-	struct question qn = child->question;
-	struct msg m;
-	qn.name = name_dup(&q->arena, child->question.name);
-	const struct packed *p = packed_dup(&q->arena, child->answer);
-	if (qn.name.wire == NULL || p == NULL)
-		return ERR_LIMIT;
-	TRY(packed_parse(&q->arena, p, &qn, &m));
-	struct bench b;
-	bench_open(&b, l->self, q);
-	enum err err = OK;
-	for (unsigned i = 0; i < w->n && err == OK; i++) {
-		struct place *place = &w->places[i];
-		if (place->path.step == PATH_DONE || !place->asked)
-			continue;
-		struct question wanted = path_question(&place->path);
-		if (!question_eq(&wanted, &qn))
-			continue;
-		err = hear_at(l, q, place, &b, &m);
-	}
-	bench_close(&b, q);
-	return err;
-}
-
 enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child)
 {
 	struct work *w = query_state(q, sizeof(*w));
+	struct ways_env env = { l, q };
 	if (child == NULL)
 		return WAIT;
-	const struct packed *p = child->answer;
-	if (p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN))
-		return settle_doubts(l, q, w, child) ? go_on(l, q, w) : unreachable(q, child);
-	enum err err = hear(l, q, w, child);
+	enum err err = ways_hear(&w->ways, &env, child);
+	if (err == ERR_UPSTREAM)
+		return unreachable(q, child);
 	return err == OK ? go_on(l, q, w) : query_fail_err(q, err);
+}
+
+void validate_early(const struct link *l, struct query *q, const struct query *child)
+{
+	struct work *w = q->state[l - q->chain->links];
+	struct ways_env env = { l, q };
+	if (w != NULL && ways_hear(&w->ways, &env, child) == ERR_LIMIT)
+		w->ways.guesses = AHEAD_GUESSES;   /* no room for more of them */
 }

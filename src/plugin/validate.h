@@ -22,6 +22,7 @@ struct validating {
 	struct validate_conf conf;
 	int64_t wall;                 /* val-override-date, seconds since 1970; 0: the clock */
 	uint32_t log_level, bogus_ttl;
+	uint32_t ahead;               /* of 100 questions that may be asked ahead, how many are */
 	bool permissive, ignore_cd, fake_sha1, fake_dsa, clean_additional, stripped;
 	secs skew_min, skew_max;
 	struct autotrust_conf autotrust;
@@ -33,7 +34,9 @@ struct validating {
 /* The settings of the chain's validation; NULL when it has none. */
 const struct validating *validate_settings(const struct chain *chain);
 
+enum verdict validate_request(const struct link *l, struct query *q);
 enum verdict validate_response(const struct link *l, struct query *q);
 enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child);
+void validate_early(const struct link *l, struct query *q, const struct query *child);
 
 #endif

@@ -108,6 +108,8 @@ static const struct opt opts[] = {
 	  .doc = "Hand on what is not proved, without AD." },
 	{ .unbound = { "ignore-cd-flag", "no" }, BOOL(T, ignore_cd),
 	  .doc = "Validate whatever the client's CD flag says." },
+	{ .unbound = { "signet/ask-ahead", "100" }, U32(T, ahead), .max = 100,
+	  .doc = "Of 100 questions that a proof may need, how many go out before that is known; 0: none." },
 	{ .unbound = { "fake-sha1", "no" }, BOOL(T, fake_sha1), .doc = "Verify SHA-1 signatures; for tests alone." },
 	{ .unbound = { "fake-dsa", "no" }, BOOL(T, fake_dsa), .doc = "Take DSA keys for supported; for tests alone." },
 };
@@ -174,6 +176,7 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 const struct plugin plugin_validate = {
 	.settings = { .name = "validate", .doc = "proves answers by DNSSEC", .clause = "server", .size = sizeof(T),
 	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
-	.steps = { .response = validate_response, .wake = validate_wake },
+	.steps = { .request = validate_request, .response = validate_response, .wake = validate_wake,
+	           .early = validate_early },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted, .joined = joined,
 };

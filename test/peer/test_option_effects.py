@@ -69,6 +69,19 @@ def forged(s, flags=dns.flags.RD):
     return rcode(ask(s.world, "www.forged", port=s.port, flags=flags))
 
 
+def links_asked_ahead(s):
+    """DS of a name whose parent turns out to be unsigned: asked for, at most, before that was known."""
+    name = f"u{s.nr}.ahead{s.nr}.com"
+    ask(s.world, name, port=s.port)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        n = s.world.counts()["questions"].get(f"ahead{s.nr}.com./DS", 0)
+        if n > 0:
+            return n
+        time.sleep(0.05)
+    return 0
+
+
 def failure_line(s):
     forged(s)
     end = time.monotonic() + 2
@@ -522,6 +535,8 @@ CASES = {
     "server/val-permissive-mode": Case("val-permissive-mode: yes", forged, "NOERROR", ANCHORED),
     "server/ignore-cd-flag": Case("ignore-cd-flag: yes", lambda s: forged(s, dns.flags.RD | dns.flags.CD), "SERVFAIL",
                                   ANCHORED),
+    "signet/ask-ahead": Case("ask-ahead: 0", links_asked_ahead, 0, ANCHORED,
+                             ready=wait_answer),
     "server/fake-sha1": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
     "server/fake-dsa": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
     # who answers
@@ -669,7 +684,7 @@ def text_of(case, with_it, port):
     clauses = re.sub(r"^  WITHOUT.*\n" if with_it else r"^  OPTION.*\n", "", case.clauses, flags=re.M)
     clauses = re.sub(r"^  (OPTION|WITHOUT) ?", "  ", clauses, flags=re.M)
     head, extra = f"server:\n  port: {port}\n  {case.base}\n", f"  {case.option}\n"
-    if case.option.startswith("metrics:"):
+    if case.option.startswith(("metrics:", "ask-ahead:")):
         extra = f"signet:\n{extra}"
     return head + (extra if with_it and case.option else "") + clauses
 

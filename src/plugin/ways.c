@@ -1,0 +1,298 @@
+#include "plugin/ways.h"
+
+#include "core/anchorage.h"
+#include "plugin/known.h"
+#include "plugin/resolving.h"
+
+struct now ways_now(const struct validating *s, const struct query *q)
+{
+	struct now now = q->engine->now;
+	if (s->wall != 0)
+		now.wall.sec = s->wall;
+	return now;
+}
+
+void bench_open(struct bench *b, const struct validating *s, struct query *q)
+{
+	b->effort = (struct effort){ q->budget->verifies, q->budget->blocks };
+	b->v = (struct validator){ .crypto = q->engine->crypto, .conf = &s->conf, .effort = &b->effort,
+		                   .arena = &q->arena, .wall = (uint32_t)ways_now(s, q).wall.sec };
+}
+
+void bench_close(const struct bench *b, struct query *q)
+{
+	metrics_add(q->engine->metrics, M_SIGNATURES, q->budget->verifies - b->effort.verifies);
+	metrics_add(q->engine->metrics, M_NSEC3_BLOCKS, q->budget->blocks - b->effort.blocks);
+	q->budget->verifies = b->effort.verifies;
+	q->budget->blocks = b->effort.blocks;
+}
+
+static struct path start(const struct ways_env *env, struct name target)
+{
+	struct path p;
+	struct query *q = env->query;
+	struct anchorage *anchorage = q->chain->conf.anchorage;
+	struct known_env known = { .cache = env->link->live, .arena = &q->arena, .now = ways_now(env->link->self, q),
+		                   .anchors = anchorage_hold(anchorage, q->engine->worker) };
+	known_start(&known, target, &p);
+	anchorage_release(anchorage, q->engine->worker);
+	return p;
+}
+
+/* ---- asking ---- */
+
+static struct asked *find(const struct ways *w, const struct question *qn, unsigned doubts)
+{
+	struct asked *a = w->asked;
+	while (a != NULL && (a->doubts != doubts || !question_eq(&a->question, qn)))
+		a = a->next;
+	return a;
+}
+
+static enum err ask(struct ways *w, struct query *q, const struct asked *like)
+{
+	struct asked *a = ARENA_NEW(&q->arena, struct asked);
+	if (a == NULL)
+		return ERR_LIMIT;
+	*a = *like;
+	TRY(query_ask_again(q, DOOR_BELOW, &a->question, a->doubts));
+	a->next = w->asked;
+	w->asked = a;
+	return OK;
+}
+
+/* What was seen of the target's ancestors; where parents have led to zones a moment ago, those zones too. */
+static void notes_of(const struct ways_env *env, const struct path *p, bool forwarded,
+                     struct ahead_note notes[AHEAD_NOTES])
+{
+	const struct validating *s = env->link->self;
+	known_notes(env->link->live, p->target, p->at, notes);
+	if (forwarded || s->resolver == NULL)
+		return;
+	unsigned end = MIN(p->target.labels, p->at + WAYS_HINTS);
+	for (unsigned i = p->at + 1; i <= end; i++) {
+		struct name name = name_up(p->target, p->target.labels - i);
+		notes[i].cut |= resolving_proofs(s->resolver, env->query, name) != NULL;
+	}
+}
+
+/* Of what the way to p's target may need, ask for what nobody has asked for, at most `most` questions. What cannot be
+ * asked now is asked for when it is wanted. Of zones' own servers only what is there is asked.
+ * returns how many went out */
+static unsigned ask_ahead(struct ways *w, const struct ways_env *env, const struct path *p, bool claimed, unsigned most)
+{
+	struct question list[AHEAD_CLAIMED];
+	struct ahead_note notes[AHEAD_NOTES];
+	const struct validating *s = env->link->self;
+	struct query *q = env->query;
+	struct ahead a = { .target = p->target, .at = p->at, .keys = p->step == PATH_KEYS, .claimed = claimed,
+		           .notes = notes };
+	bool forwarded = forwarding_is_forwarded(q);
+	unsigned sent = 0;
+	if (p->step == PATH_DONE || most == 0 || s->ahead == 0 || (!claimed && !forwarded))
+		return 0;
+	notes_of(env, p, forwarded, notes);
+	unsigned n = ahead_plan(&a, list, MIN(most, AHEAD_CLAIMED));
+	for (unsigned i = 0; i < n && q->budget->packets >= BUDGET_PACKETS / 2; i++) {
+		unsigned labels = list[i].name.labels;
+		bool there = forwarded || notes[labels].cut || labels == p->at || labels == p->target.labels;
+		if (!there || find(w, &list[i], 0) != NULL)
+			continue;
+		if (s->ahead < 100 && rng_below(&q->engine->rng, 100) >= s->ahead)
+			continue;
+		if (ask(w, q, &(struct asked){ .question = list[i], .ahead = true }) != OK)
+			break;
+		sent++;
+	}
+	metrics_add(q->engine->metrics, M_ASKED_AHEAD, sent);
+	return sent;
+}
+
+void ways_guess(struct ways *w, const struct ways_env *env, struct name name)
+{
+	/* Zones' own servers are found on the way down; what to ask them is known then. */
+	if (!forwarding_is_forwarded(env->query))
+		return;
+	struct path p = start(env, name);
+	w->guesses += ask_ahead(w, env, &p, false, AHEAD_GUESSES - w->guesses);
+}
+
+void ways_add(struct ways *w, const struct ways_env *env, struct name target, bool claimed)
+{
+	struct way *way = &w->list[w->n++];
+	*way = (struct way){ .path = start(env, target) };
+	if (claimed)
+		w->claims += ask_ahead(w, env, &way->path, true, AHEAD_CLAIMED - w->claims);
+	else
+		w->guesses += ask_ahead(w, env, &way->path, false, AHEAD_GUESSES - w->guesses);
+}
+
+/* ---- going ---- */
+
+bool ways_may_doubt(const struct query *q, unsigned doubts)
+{
+	return doubts < DOUBTS_MAX && q->budget->packets > 0 && q->budget->verifies > 0;
+}
+
+static enum err unpack(struct asked *a, struct query *q)
+{
+	struct msg *m = ARENA_NEW(&q->arena, struct msg);
+	if (m == NULL)
+		return ERR_LIMIT;
+	TRY(packed_parse(&q->arena, a->answer, &a->question, m));
+	a->msg = m;
+	return OK;
+}
+
+/* Another way has been here: what it found is known, and need not be proved again. */
+static bool leap(const struct ways_env *env, struct way *way)
+{
+	struct path fresh = start(env, way->path.target);
+	const struct path *p = &way->path;
+	bool further = fresh.step == PATH_DONE ||
+	               (fresh.keys.zone.len > 0 && (p->keys.zone.len == 0 || fresh.at > p->at));
+	if (further)
+		*way = (struct way){ .path = fresh };
+	return further;
+}
+
+/* Take one reply; when it cannot be proved, stand where we stood, for another server's. */
+static enum err step(const struct ways_env *env, struct way *way, const struct asked *a, struct bench *b)
+{
+	struct query *q = env->query;
+	struct path was = way->path;
+	path_answer(&way->path, &b->v, a->msg);
+	bool bogus = way->path.step == PATH_DONE && way->path.ruling.security == SECURITY_BOGUS;
+	if (bogus && b->effort.verifies > 0 && ways_may_doubt(q, way->doubts)) {
+		if (way->failed == NULL)
+			way->failed = arena_dup(&q->arena, &way->path, sizeof(way->path));
+		way->path = was;
+		way->doubts++;
+		return way->failed == NULL ? ERR_LIMIT : OK;
+	}
+	way->doubts = 0;
+	way->failed = NULL;
+	known_keep(env->link->live, &way->path, was.step, q->engine->now.ms);
+	return OK;
+}
+
+/* What parents said of delegations further down (the next one's own is its answer) may show that no zone is between. Of
+ * the names from there on down the first that the zone reached can prove counts. */
+static bool take_hint(const struct ways_env *env, struct path *p, struct bench *b)
+{
+	const struct validating *s = env->link->self;
+	if (s->resolver == NULL || p->step != PATH_DS)
+		return false;
+	unsigned most = MIN(p->target.labels, p->at + WAYS_HINTS);
+	for (unsigned labels = p->at + 2; labels <= most; labels++) {
+		struct name name = name_up(p->target, p->target.labels - labels);
+		const struct msg *m = resolving_proofs(s->resolver, env->query, name);
+		if (m == NULL || !path_hint(p, &b->v, name, m))
+			continue;
+		known_keep(env->link->live, p, PATH_DS, env->query->engine->now.ms);
+		return true;
+	}
+	return false;
+}
+
+/* Take what replies there are. */
+static enum err walk(struct ways *w, const struct ways_env *env, struct way *way, struct bench *b)
+{
+	while (way->path.step != PATH_DONE) {
+		struct question qn = path_question(&way->path);
+		struct asked *a = find(w, &qn, way->doubts);
+		if (w->steps++ >= WAYS_STEPS_MAX)
+			return ERR_LIMIT;
+		if (a == NULL && take_hint(env, &way->path, b))
+			continue;
+		if (a == NULL || a->answer == NULL)
+			return OK;
+		if (a->msg != NULL && leap(env, way))
+			continue;
+		if (a->msg == NULL)
+			TRY(unpack(a, env->query));
+		TRY(step(env, way, a, b));
+	}
+	return OK;
+}
+
+/* What is under way already is only waited for. */
+static enum err await(struct ways *w, struct query *q, const struct way *way)
+{
+	struct question qn = path_question(&way->path);
+	struct asked *a = find(w, &qn, way->doubts);
+	if (a != NULL && a->awaited)
+		return OK;
+	if (w->steps++ >= WAYS_STEPS_MAX)
+		return ERR_LIMIT;
+	if (a == NULL)
+		return ask(w, q, &(struct asked){ .question = qn, .doubts = way->doubts, .awaited = true });
+	a->awaited = true;
+	return query_ask_again(q, DOOR_BELOW, &qn, way->doubts);
+}
+
+enum err ways_go(struct ways *w, const struct ways_env *env, unsigned *ret_open)
+{
+	struct bench b;
+	enum err err = OK;
+	bench_open(&b, env->link->self, env->query);
+	for (unsigned i = 0; i < w->n && err == OK; i++)
+		err = walk(w, env, &w->list[i], &b);
+	bench_close(&b, env->query);
+	unsigned open = 0;
+	for (unsigned i = 0; i < w->n && err == OK; i++) {
+		if (w->list[i].path.step == PATH_DONE)
+			continue;
+		open++;
+		err = await(w, env->query, &w->list[i]);
+	}
+	*ret_open = open;
+	return err;
+}
+
+/* ---- hearing ---- */
+
+/* It is as if it had not been asked. */
+static void forget(struct ways *w, const struct asked *a)
+{
+	struct asked **at = &w->asked;
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+}
+
+/* Nobody else has an answer: what the first one proved or not is the last word. returns whether there was one */
+static bool settle_doubts(struct ways *w, const struct ways_env *env, const struct asked *a)
+{
+	bool any = false;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct way *way = &w->list[i];
+		if (way->path.step == PATH_DONE || way->failed == NULL || way->doubts != a->doubts)
+			continue;
+		struct question wanted = path_question(&way->path);
+		if (!question_eq(&wanted, &a->question))
+			continue;
+		enum path_step answered = way->path.step;
+		*way = (struct way){ .path = *way->failed };
+		known_keep(env->link->live, &way->path, answered, env->query->engine->now.ms);
+		any = true;
+	}
+	return any;
+}
+
+enum err ways_hear(struct ways *w, const struct ways_env *env, const struct query *child)
+{
+	const struct packed *p = child->answer;
+	struct asked *a = find(w, &child->question, child->ask.doubts);
+	if (a == NULL || a->answer != NULL)
+		return OK;   /* heard of by its first asking already */
+	if (p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN)) {
+		forget(w, a);
+		return a->ahead || settle_doubts(w, env, a) ? OK : ERR_UPSTREAM;
+	}
+	a->answer = packed_dup(&env->query->arena, p);
+	if (a->answer != NULL)
+		return OK;
+	forget(w, a);
+	return ERR_LIMIT;
+}
