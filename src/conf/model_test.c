@@ -307,8 +307,10 @@ static void every_row_counts(void **state)
 			other_value(row, value);
 			if (value[0] == 0 || m->instances[i].clause_nr != 0)
 				continue;
-			snprintf(text, sizeof(text), "server: tls-service-key: k\ntls-service-pem: p %s: %s\n",
-			         row->unbound.name, value);
+			const char *name = row->unbound.name, *slash = strchr(name, '/');
+			int clause = slash != NULL ? (int)(slash - name) : 0;   /* "signet/x" stands in a clause "signet" */
+			snprintf(text, sizeof(text), "server: tls-service-key: k\ntls-service-pem: p\n%.*s%s %s: %s\n",
+			         clause, name, clause > 0 ? ":" : "", slash != NULL ? slash + 1 : name, value);
 			dump_of("server: tls-service-key: k\ntls-service-pem: p\n", before);
 			dump_of(text, after);
 			if (after[0] == 0 || strcmp(before, after) == 0)
