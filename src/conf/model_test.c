@@ -308,7 +308,8 @@ static void every_row_counts(void **state)
 			if (value[0] == 0 || m->instances[i].clause_nr != 0)
 				continue;
 			const char *name = row->unbound.name, *slash = strchr(name, '/');
-			int clause = slash != NULL ? (int)(slash - name) : 0;   /* "signet/x" stands in a clause "signet" */
+			/* "signet/x" stands in a clause "signet". */
+			int clause = slash != NULL ? (int)(slash - name) : 0;
 			snprintf(text, sizeof(text), "server: tls-service-key: k\ntls-service-pem: p\n%.*s%s %s: %s\n",
 			         clause, name, clause > 0 ? ":" : "", slash != NULL ? slash + 1 : name, value);
 			dump_of("server: tls-service-key: k\ntls-service-pem: p\n", before);
