@@ -366,8 +366,24 @@ static bool is_below_ds(const struct exchange *x, const struct scrubbed *kept)
 	       name_eq(kept->cut, x->question.name);
 }
 
+/* Does it come from the zone asked, and without any signature, although the zone is signed? Data of a zone below that
+ * the same server has may well be unsigned. */
+static bool is_stripped(const struct exchange *x, const struct msg *m)
+{
+	bool own = false;
+	for (size_t i = 0; x->ask.is_signed && i < m->nrrs; i++) {
+		const struct rr *rr = &m->rrs[i];
+		if (rr->type == RR_RRSIG)
+			return false;
+		own |= rr->section == SEC_AUTHORITY && (rr->type == RR_NS || rr->type == RR_SOA) &&
+		       name_eq(rr->owner, x->ask.zone);
+	}
+	return own;
+}
+
 /* Why the answer is of no use; NULL when it is. */
-static const char *useless(struct exchange *x, const struct attempt *a, const struct scrubbed *kept)
+static const char *useless(struct exchange *x, const struct attempt *a, const struct msg *m,
+                           const struct scrubbed *kept)
 {
 	const uint16_t flags = kept->msg.flags;
 	bool referral = kept->kind == SCRUB_REFERRAL;
@@ -379,14 +395,15 @@ static const char *useless(struct exchange *x, const struct attempt *a, const st
 		return "nothing that answers the question";
 	}
 	bool empty = kept->kind == SCRUB_NODATA && kept->msg.nrrs == 0;   /* no SOA: NODATA, or knows nothing */
-	bool resolver = !(flags & FLAG_AA) && flags & FLAG_RA;
-	if (!x->ask.referrals || referral || (!resolver && !empty))
+	bool resolver = !(flags & FLAG_AA) && flags & FLAG_RA, stripped = is_stripped(x, m);
+	if (!x->ask.referrals || referral || (!resolver && !empty && !stripped))
 		return NULL;
 	if (resolver)
 		note_lame(x, a);
 	if (x->spare == NULL)
 		x->spare = kept;
-	return resolver ? "as a resolver, not as the zone's server" : "nothing, and not whose word that is";
+	return resolver ? "as a resolver, not as the zone's server"
+		: empty ? "nothing, and not whose word that is" : "without signatures for a signed zone";
 }
 
 static void learn(struct exchange *x, const struct attempt *a, const struct msg *m)
@@ -437,7 +454,7 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	enum err err = scrub_msg(&q->arena, &x->question, x->ask.zone, m, kept);
 	if (err == OK && !q->chain->conf.drop_ns)
 		err = scrub_keep_ns(&q->arena, x->ask.zone, m, kept);
-	const char *why = err != OK ? "nothing that answers the question" : useless(x, a, kept);
+	const char *why = err != OK ? "nothing that answers the question" : useless(x, a, m, kept);
 	if (x->spare == kept || (why == NULL && kept->kind != SCRUB_REFERRAL))
 		note_answerer(x, a);
 	if (why != NULL) {

@@ -30,6 +30,7 @@ struct exchange_ask {
 	struct infra *led;                 /* where others wait for this question to be over; NULL nowhere */
 	msec life;                         /* 0: EXCHANGE_LIFE_MS */
 	bool referrals;                    /* a delegation is an answer */
+	bool is_signed;                    /* the zone is: who has no signatures of it is no good server */
 	bool vary_case;                    /* of the question's name over UDP (draft-vixie-dnsext-dns0x20) */
 };
 

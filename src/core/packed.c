@@ -63,7 +63,7 @@ static bool is_wanted(const struct pack *p, const struct rr *rr)
 	if (!p->conf->minimal || !p->positive || rr->section == SEC_ANSWER)
 		return true;
 	if (rr->section == SEC_ADDITIONAL)
-		return p->q->type == RR_ANY;   /* who asks for all gets all */
+		return p->q->type == RR_ANY || p->q->type == RR_NS;   /* all was asked for; servers must be found */
 	uint16_t type = rr->type == RR_RRSIG ? covers(rr) : rr->type;
 	return type == RR_NSEC || type == RR_NSEC3;
 }

@@ -1,5 +1,8 @@
 #include "core/resolve.h"
 
+#include "core/anchor.h"
+#include "core/anchorage.h"
+
 enum next { GO, PARK };
 
 /* In the order of the story. */
@@ -114,7 +117,8 @@ static bool is_proved(struct resolve *r)
 {
 	const struct query *q = r->q;
 	struct rrcache c = rrsets(r);
-	if (q->question.type != RR_DS || q->ask.depth == 0 || q->ask.doubts > 0 || q->top != q->chain->proofs)
+	bool behind = q->top == q->chain->proofs || q->top == q->chain->sources;
+	if (q->question.type != RR_DS || q->ask.depth == 0 || q->ask.doubts > 0 || !behind || q->checking_disabled)
 		return false;
 	r->answer = delegation_proofs(&c, q->question.name, &r->q->arena);
 	return r->answer != NULL;
@@ -242,12 +246,30 @@ static void gather_party(struct resolve *r, struct party *p)
 
 static bool more_names(const struct resolve *r);
 
+/* Is the zone signed, as its parent or the configuration has it? */
+static bool is_signed(const struct resolve *r)
+{
+	const struct query *q = r->q;
+	struct anchorage *anchorage = q->chain->conf.anchorage;
+	struct rrcache c = rrsets(r);
+	if (anchorage == NULL || q->checking_disabled || q->chain->conf.no_dnssec_ok || !is_whole(r))
+		return false;
+	const struct anchors *anchors = anchorage_hold(anchorage, q->engine->worker);
+	const struct anchor *an = anchors_find(anchors, r->at.zone, q->engine->now.wall.sec);
+	bool top = an != NULL && !anchor_is_negative(an) && name_eq(an->trust.zone, r->at.zone);
+	anchorage_release(anchorage, q->engine->worker);
+	if (top)
+		return true;
+	const struct scrubbed *ds = delegation_proofs(&c, r->at.zone, &r->q->arena);
+	return ds != NULL && ds->kind == SCRUB_POSITIVE;
+}
+
 static enum next begin_exchange(struct resolve *r, const struct party *party)
 {
 	struct exchange_ask ask = { .pool = infra_pool(r->world->infra),
 		                    .group = group_of(&r->q->chain->conf), .zone = r->at.zone,
 		                    .question = &r->asked, .party = party, .infra = r->world->infra,
-		                    .referrals = true, .vary_case = r->conf->vary_case };
+		                    .referrals = true, .is_signed = is_signed(r), .vary_case = r->conf->vary_case };
 	if (r->at_fixed) {
 		ask.pool = r->fixed->pool;
 		ask.group = r->fixed->group;
@@ -392,20 +414,29 @@ static bool is_own_ancestor(const struct query *q, const struct question *questi
 	return false;
 }
 
-/* The type to look up next for a server's name, 0 none: A before AAAA, which is asked for when there was no A. */
+/* The type to look up next for a server's name, 0 none: A before AAAA, which is asked for when there was no A, or when
+ * what answers at the A is doubted. */
 static uint16_t type_wanted(const struct resolve *r, const struct ns *ns)
 {
 	const struct chain_conf *c = &r->q->chain->conf;
 	bool done4 = c->no_ip4 || ns->known[0] || ns->asked[0], done6 = c->no_ip6 || ns->known[1] || ns->asked[1];
 	if (!done4)
 		return RR_A;
-	return !done6 && ns->naddrs == 0 ? RR_AAAA : 0;
+	return !done6 && (ns->naddrs == 0 || r->q->ask.doubts > 0) ? RR_AAAA : 0;
 }
 
-/* A server named inside its zone can be found only through the zone: its glue is all there is. */
+/* A server named inside its zone is found through the zone alone. Where the zone has no address at all its parent may
+ * still have glue that it did not send along; where one of its servers is doubted it may name others. */
+static bool may_ask_inside(const struct resolve *r)
+{
+	const struct ask *ask = &r->q->ask;
+	return ask->depth <= INSIDE_DEPTH_MAX && (ask->doubts > 0 || (ask->depth < INSIDE_DEPTH_MAX && r->at.naddrs == 0));
+}
+
 static bool can_look_up(const struct resolve *r, const struct ns *ns)
 {
-	if (name_below(ns->name, r->at.zone) || r->targets >= TARGETS_MAX || r->lookups >= TARGETS_DELEGATION_MAX)
+	if (r->targets >= TARGETS_MAX || r->lookups >= TARGETS_DELEGATION_MAX ||
+	    (name_below(ns->name, r->at.zone) && !may_ask_inside(r)))
 		return false;
 	uint16_t type = type_wanted(r, ns);
 	struct question question = { ns->name, type, CLASS_IN };
@@ -489,8 +520,11 @@ static void take_addresses(struct resolve *r, const struct query *child)
 	struct msg m;
 	bool good = child->err == OK && p != NULL && (p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN) &&
 		packed_parse(a, p, asked, &m) == OK;
+	struct rrset glue;
+	bool known = !good && rrcache_get(&c, asked, a, &glue) && glue.n > 0;   /* from its parent, as a last resort */
 	uint32_t none = good ? MAX(MIN(p->ttl, TARGET_NONE_TTL_MAX), TARGET_FAILED_TTL) : TARGET_FAILED_TTL;
-	delegation_learn(&c, asked->name, asked->type, good ? &m : NULL, none);
+	if (!known)
+		delegation_learn(&c, asked->name, asked->type, good ? &m : NULL, none);
 	for (unsigned i = 0; i < r->at.n; i++) {
 		if (name_eq(r->at.ns[i].name, asked->name))
 			delegation_fill(&r->at, i, asked->type, &c, a);

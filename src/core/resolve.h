@@ -16,6 +16,7 @@
 #define TARGETS_AT_ONCE 2u           /* so many names at once, */
 #define TARGETS_DEEP_AT_ONCE 1u      /* and below a question that is such a look-up itself */
 #define TARGETS_DELEGATION_MAX 6u    /* and for one delegation */
+#define INSIDE_DEPTH_MAX 2u          /* keys and DS that are doubted; one less where glue is missing */
 #define TARGET_QUESTIONS 4u          /* what each takes of the budget besides itself */
 #define TARGETS_DEPTH_MAX 7u         /* sub-questions of sub-questions that may still look up servers (attacks E1) */
 #define TARGET_FAILED_TTL 5u         /* seconds a server's name without an address is left alone (RFC9520) */

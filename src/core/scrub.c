@@ -357,6 +357,14 @@ static enum scrub_kind ds_of_delegation(struct scrub *s)
 	return nds > 0 ? SCRUB_POSITIVE : proofs > 0 ? SCRUB_NODATA : SCRUB_LAME;
 }
 
+/* Beside a denial of the third kind by a server that is the zone's: the zone's own name servers, and what it may not
+ * speak of at all. */
+static bool is_harmless(const struct scrub *s, const struct rr *rr)
+{
+	bool own = rr->type == RR_NS && rr->section == SEC_AUTHORITY && name_eq(rr->owner, s->zone);
+	return s->m->flags & FLAG_AA && s->zone.labels > 0 && (own || !name_below(rr->owner, s->zone));
+}
+
 static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 {
 	bool alias = s->nnames > 1;
@@ -401,7 +409,8 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 	unsigned proofs = keep_proofs(s);
 	for (size_t i = 0; i < s->m->nrrs; i++) {
 		const struct rr *rr = &s->m->rrs[i];
-		if (rr->section != SEC_ADDITIONAL && s->keep[i] == 0 && (rr->type != RR_RRSIG || proofs == 0))
+		if (rr->section != SEC_ADDITIONAL && s->keep[i] == 0 && (rr->type != RR_RRSIG || proofs == 0) &&
+		    !is_harmless(s, rr))
 			return SCRUB_LAME;
 	}
 	return SCRUB_NODATA;
@@ -529,7 +538,8 @@ enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, s
 	struct scrub s;
 	unsigned n = 0;
 	TRY(begin(&s, a, &m->question, zone, m));
-	for (size_t i = 0; i < m->nrrs && kept->kind == SCRUB_POSITIVE && n < SCRUB_NS_MAX; i++) {
+	bool fits = kept->kind == SCRUB_POSITIVE || (kept->kind == SCRUB_NODATA && kept->msg.nrrs == 0);
+	for (size_t i = 0; i < m->nrrs && fits && n < SCRUB_NS_MAX; i++) {
 		const struct rr *rr = &m->rrs[i];
 		if (rr->section != SEC_AUTHORITY || rr->type != RR_NS || rr->class != m->question.class ||
 		    !name_below(rr->owner, zone) || !name_below(kept->final, rr->owner) ||

@@ -41,9 +41,9 @@ struct scrubbed {
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret) MUST_CHECK;
 
-/* Name servers that a positive answer brought along unasked, with their addresses: those of one zone, which holds the
- * answer's last name. m is the message that kept is from. For those who want to see them; nothing is to be learnt
- * from them (attacks B3). returns OK | ERR_LIMIT */
+/* Name servers that a positive answer, or one without any record, brought along unasked, with their addresses: those
+ * of one zone, which holds the answer's last name. m is the message that kept is from. For those who want to see them;
+ * nothing is to be learnt from them (attacks B3). returns OK | ERR_LIMIT */
 enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept) MUST_CHECK;
 
 #endif

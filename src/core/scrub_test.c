@@ -14,6 +14,7 @@ struct row {
 	enum err err;
 	enum scrub_kind kind;
 	const char *kept, *final;
+	uint16_t flags;
 };
 
 static const struct row rows[] = {
@@ -84,6 +85,13 @@ static const struct row rows[] = {
 	  OK, SCRUB_NODATA, "", "a.example" },
 	{ "an upward referral", "example", "a.example", RR_A, 0, { "", ". 300 IN NS a.root.\n", "" },
 	  OK, SCRUB_LAME, "", "a.example" },
+	{ "nothing but its own name servers", "example", "a.example", RR_A, 0,
+	  { "", "example. 300 IN NS ns.example.\n", "" }, OK, SCRUB_LAME, "", "a.example" },
+	{ "the same of the zone's server", "example", "a.example", RR_A, 0,
+	  { "test. 300 IN DNAME evil.\n", "example. 300 IN NS ns.example.\n", "" },
+	  OK, SCRUB_NODATA, "", "a.example", .flags = FLAG_AA },
+	{ "a sideways referral of the zone's server", "example", "a.example", RR_A, 0,
+	  { "", "b.example. 300 IN NS ns.example.\n", "" }, OK, SCRUB_LAME, "", "a.example", .flags = FLAG_AA },
 	{ "a sideways referral", "example", "a.example", RR_A, 0, { "", "b.example. 300 IN NS ns.example.\n", "" },
 	  OK, SCRUB_LAME, "", "a.example" },
 	{ "a signed delegation", "example", "www.a.example", RR_A, 0,
@@ -170,6 +178,7 @@ static void what_belongs_stays(void **state)
 		struct msg m = text_msg(&arena, &q, row->sections[0], row->sections[1]);
 		text_add(&arena, &m, SEC_ADDITIONAL, row->sections[2]);
 		m.rcode = row->rcode;
+		m.flags |= row->flags;
 		struct scrubbed s;
 		enum err e = scrub_msg(&arena, &q, text_name(&arena, row->zone), &m, &s);
 		if (e != row->err)
