@@ -430,7 +430,8 @@ static uint16_t type_wanted(const struct resolve *r, const struct ns *ns)
 static bool may_ask_inside(const struct resolve *r)
 {
 	const struct ask *ask = &r->q->ask;
-	return ask->depth <= INSIDE_DEPTH_MAX && (ask->doubts > 0 || (ask->depth < INSIDE_DEPTH_MAX && r->at.naddrs == 0));
+	bool bare = r->at.naddrs == 0 && ask->depth < INSIDE_DEPTH_MAX;
+	return bare || (ask->doubts > 0 && ask->depth <= INSIDE_DEPTH_MAX);
 }
 
 static bool can_look_up(const struct resolve *r, const struct ns *ns)
