@@ -9,6 +9,7 @@
 #include "conf/tables.h"
 #include "plugin/chaos.h"
 #include "plugin/resolving.h"
+#include "plugin/validate.h"
 
 #define PATH_BYTES_MAX 4096u
 #define HOST_MAX 256u                     /* of a host's name (POSIX), NUL included */
@@ -165,6 +166,27 @@ static void tables_take(struct model *m, const struct lowered *l)
 	c->edns_size = m->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
 }
 
+static bool is_given(const struct instance *in, const char *option)
+{
+	for (size_t i = 0; i < in->settings->nopts; i++) {
+		const char *name = in->settings->opts[i].unbound.name;
+		if (name != NULL && strcmp(name, option) == 0)
+			return in->given[i] != NULL;
+	}
+	return false;
+}
+
+/* Why something failed is told unless the file says `ede: no` (doc/decisions/0005). A file that believes broken
+ * signatures is there to be compared with Unbound, and gets its default. */
+static void reasons_choose(struct model *m, const struct lowered *l)
+{
+	const struct validating *v = validate_settings(&m->chain);
+	bool given = false;
+	for (unsigned i = 0; i < l->n; i++)
+		given |= l->instances[i].settings == &reply_settings && is_given(&l->instances[i], "ede");
+	m->reply.quiet = !m->reply.ede && (given || (v != NULL && v->conf.legacy));
+}
+
 /* A file's name in full: what is relative is below directory:, and all is below chroot:, unless it says so itself. */
 static const char *path_full(struct model *m, const char *name)
 {
@@ -245,6 +267,7 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	host_tell(m, &lowered);
 	hints_tell(&r.source, &lowered, diag);
 	chain_make(m, &lowered, diag);
+	reasons_choose(m, &lowered);
 	return OK;
 }
 

@@ -157,6 +157,24 @@ static void defaults(void **state)
 	drop(&l);
 }
 
+/* Reasons are told unless the file says no, or is there to be compared with Unbound (doc/decisions/0005). */
+static void reasons_are_told(void **state)
+{
+	static const struct { const char *text; bool ede, quiet; } rows[] = {
+		{ "", false, false }, { "server: ede: yes", true, false }, { "server: ede: no", false, true },
+		{ "server: fake-sha1: yes trust-anchor: \". DS 1 8 2 AA\"", false, true },
+		{ "server: fake-sha1: yes ede: yes trust-anchor: \". DS 1 8 2 AA\"", true, false },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct loaded l;
+		struct model *m = load(&l, rows[i].text);
+		assert_non_null(m);
+		if (m->reply.ede != rows[i].ede || m->reply.quiet != rows[i].quiet)
+			fail_msg("'%s': ede %d, quiet %d", rows[i].text, m->reply.ede, m->reply.quiet);
+		drop(&l);
+	}
+}
+
 /* Scalars: the last statement counts, whatever its clause's number; logfile and use-syslog share that rule. */
 static void last_wins(void **state)
 {
@@ -405,7 +423,7 @@ static void nothing_is_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),        cmocka_unit_test(defaults),
+		cmocka_unit_test(verdicts),        cmocka_unit_test(defaults), cmocka_unit_test(reasons_are_told),
 		cmocka_unit_test(last_wins),       cmocka_unit_test(listens),
 		cmocka_unit_test(zones_in_order),  cmocka_unit_test(zones_are_bounded),
 		cmocka_unit_test(dump_reads_back), cmocka_unit_test(every_row_counts),

@@ -166,7 +166,10 @@ struct ruling denial_wildcard(struct validator *v, const struct denial *d, struc
 	struct ruling r = nsec_wildcard(d, name, labels);
 	if (r.security == SECURITY_BOGUS && d->nnsec3 > 0)
 		r = nsec3_wildcard(v, d, name, labels);
-	return told(d, r);
+	enum why why = r.why;
+	r = told(d, r);
+	r.why = why;   /* nothing is denied: that proofs are missing is not what a client has to know */
+	return r;
 }
 
 struct ruling denial_ds(struct validator *v, const struct denial *d, struct name name)

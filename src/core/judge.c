@@ -81,16 +81,18 @@ static struct msg_rrset *soa_of(const struct judge *j)
 	return NULL;
 }
 
-/* Whose word a denial is: the SOA's signer, or that of the proofs when some server has left the SOA out. */
-static struct name proof_signer(const struct judge *j, const struct msg_rrset *soa)
+/* Whose word on `final` a denial is: the SOA's signer, or that of the proofs when some server has left the SOA out.
+ * .len 0: nobody's who could speak of it */
+static struct name proof_signer(const struct judge *j, struct name final)
 {
+	const struct msg_rrset *soa = soa_of(j);
 	struct name signer = soa != NULL ? rrset_signer(soa) : (struct name){ 0 };
-	for (unsigned i = 0; i < j->sets.n && signer.len == 0; i++) {
+	for (unsigned i = 0; i < j->sets.n && (signer.len == 0 || !name_below(final, signer)); i++) {
 		const struct msg_rrset *set = &j->sets.list[i];
 		if (set->section == SEC_AUTHORITY && (set->type == RR_NSEC || set->type == RR_NSEC3))
 			signer = rrset_signer(set);
 	}
-	return signer;
+	return signer.len > 0 && name_below(final, signer) ? signer : (struct name){ 0 };
 }
 
 /* The zone that denies: the one that signed, when the name is in it and no anchor is in between. One above the nearest
@@ -100,9 +102,9 @@ static bool need_denier(struct judge *j, const struct anchors *anchors)
 {
 	uint8_t which;
 	struct name final = judge_speaker(j->answer->final, j->question->type);
-	struct name signer = proof_signer(j, soa_of(j));
+	struct name signer = proof_signer(j, final);
 	const struct anchor *an = anchors_find(anchors, final, 0);
-	if (signer.len == 0 || !name_below(final, signer))
+	if (signer.len == 0)
 		return may_need(j, final, &which);
 	if (an == NULL || name_below(signer, an->trust.zone))
 		return may_need(j, signer, &which);
@@ -216,6 +218,27 @@ static uint32_t negative_ttl(const struct msg_rrset *soa, struct ruling r)
 	return rdata.n < 4 ? 0 : MIN(r.ttl, get_u32(rdata.p + rdata.n - 4));
 }
 
+/* What the proofs collected say of q. Some servers say NXDOMAIN of an empty non-terminal, and some that serve a zone
+ * and an unsigned one below it deny for the latter with the former's records: these show that nothing is provable there.
+ * source  RFC4035 5.2 */
+static struct ruling rule_proofs(struct bench *b, const struct question *q)
+{
+	bool nxdomain = b->j->answer->kind == SCRUB_NXDOMAIN;
+	struct ruling nodata, delegation, r = nxdomain ? denial_nxdomain(b->v, &b->denial, q->name)
+		: denial_nodata(b->v, &b->denial, q);
+	if (r.security != SECURITY_BOGUS)
+		return r;
+	nodata = nxdomain ? denial_nodata(b->v, &b->denial, q) : r;
+	if (nodata.security == SECURITY_SECURE) {
+		b->to.rcode = RCODE_NOERROR;
+		return nodata;
+	}
+	if (q->type == RR_DS || nodata.security != SECURITY_BOGUS)
+		return r;
+	delegation = denial_ds(b->v, &b->denial, q->name);
+	return delegation.why == WHY_UNSIGNED ? delegation : r;
+}
+
 static void rule_denial(struct bench *b)
 {
 	/* judge_needs asked for the deniers first: the second, if any, stands above the first one's anchor */
@@ -238,19 +261,7 @@ static void rule_denial(struct bench *b)
 		count(b, r, soa != NULL && soa->security == SECURITY_BOGUS ? soa : NULL);
 		return;
 	}
-	if (b->j->answer->kind == SCRUB_NXDOMAIN) {
-		r = denial_nxdomain(b->v, &b->denial, q.name);
-		if (r.security == SECURITY_BOGUS) {
-			struct ruling nodata = denial_nodata(b->v, &b->denial, &q);
-			if (nodata.security == SECURITY_SECURE) {
-				r = nodata;   /* some servers say NXDOMAIN of an empty non-terminal */
-				b->to.rcode = RCODE_NOERROR;
-			}
-		}
-	} else {
-		r = denial_nodata(b->v, &b->denial, &q);
-	}
-	count(b, r, NULL);
+	count(b, rule_proofs(b, &q), NULL);
 }
 
 /* What stands beside a secure answer, of the same zones: judged for itself, with what is left of the effort, and what

@@ -85,6 +85,10 @@ static struct msg answer_of(const struct question *q)
 		deny(&m, ROOT_SOA, "other. 300 IN NSEC z. NS RRSIG NSEC\n", root);
 	} else if (name_eq(q->name, text_name(&arena, "alias.example"))) {
 		add_signed(&arena, &m, SEC_ANSWER, "alias.example. 300 IN CNAME www.example.\n", example);
+	} else if (name_eq(q->name, text_name(&arena, "made.example"))) {
+		text_add(&arena, &m, SEC_ANSWER, "made.example. 300 IN CNAME www.example.\n");
+		sign_last(&arena, &m, example, (struct twist){ .labels = -1 });
+		add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 300 IN NSEC zz.example. A\n", example);
 	} else if (name_eq(q->name, text_name(&arena, "stolen.example"))) {
 		text_add(&arena, &m, SEC_ANSWER, "stolen.example. 300 IN CNAME evil.other.\n");
 	} else if (name_below(q->name, island->zone)) {
@@ -137,6 +141,8 @@ static void the_path_leads_down(void **state)
 	assert_true(name_eq(p.keys.zone, island->zone));
 	p = walk(text_name(&arena, "alias.example"));
 	expect("an alias is no delegation", p.ruling, GOOD);
+	p = walk(text_name(&arena, "made.example"));
+	expect("C8: an alias out of a wildcard", p.ruling, BAD(EXPANDED));
 	asked = 0;
 	p = walk(text_name(&arena, "stolen.example"));
 	expect("C9: a DS answered by somebody's alias", p.ruling, BAD(NO_SIGNATURES));
@@ -269,9 +275,11 @@ static void wildcards_need_their_proof(void **state)
 	struct msg m = ask("a.b.example", RR_A);
 	text_add(&arena, &m, SEC_ANSWER, "a.b.example. 300 IN A 192.0.2.1\n");
 	sign_last(&arena, &m, example, (struct twist){ .labels = -2 });
-	expect("C7: replayed", rule(&m, &s).ruling, BAD(NO_PROOF_SIGNATURES));
-	add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 40 IN NSEC c.example. A\n", example);
 	struct judgement r = rule(&m, &s);
+	expect("C7: replayed", r.ruling, BAD(NO_WILDCARD));
+	assert_int_equal(why_ede(r.ruling.why), 6);
+	add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 40 IN NSEC c.example. A\n", example);
+	r = rule(&m, &s);
 	expect("with proof", r.ruling, GOOD);
 	assert_int_equal(r.ttl, 40);
 	assert_int_equal(s.msg.nrrs, 4);
@@ -360,6 +368,35 @@ static void rfc6840_c2_a_proved_parent_may_deny_an_anchor(void **state)
 	m = ask("www.gone.example", RR_A);
 	add_signed(&arena, &m, SEC_ANSWER, "www.gone.example. 300 IN A 6.6.6.6\n", example);
 	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);   /* data is the anchored zone's own */
+}
+
+/* Whoever serves a zone and an unsigned one below it may deny for the latter with the former's records (RFC4035 3.1.4.1
+ * is about DS alone): what they show is that nothing is provable there. Never where there is a DS. */
+static void rfc4035_5_2_unsigned_delegation_in_a_denial(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("un.example", RR_AAAA);
+	deny(&m, EXAMPLE_SOA, "un.example. 300 IN NSEC zz.example. NS RRSIG NSEC\n", example);
+	expect("of an unsigned zone's apex", rule(&m, &s).ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	m = ask("un.example", RR_AAAA);
+	deny(&m, EXAMPLE_SOA, "un.example. 300 IN NSEC zz.example. NS DS RRSIG NSEC\n", example);
+	expect("C8: of a signed one's", rule(&m, &s).ruling, BAD(NO_NODATA));
+	m = ask("un.example", RR_DS);
+	deny(&m, EXAMPLE_SOA, "un.example. 300 IN NSEC zz.example. NS RRSIG NSEC\n", example);
+	expect("its DS", rule(&m, &s).ruling, GOOD);
+}
+
+/* The first hop's proofs come first; those of the last name's zone count. */
+static void proofs_of_the_last_name_count(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("www.island.other", RR_A);
+	m.rcode = RCODE_NXDOMAIN;
+	add_signed(&arena, &m, SEC_ANSWER, "www.island.other. 300 IN CNAME nx.example.\n", island);
+	add_signed(&arena, &m, SEC_AUTHORITY, "v.island.other. 300 IN NSEC x.island.other. A\n", island);
+	add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 30 IN NSEC zz.example. A\n", example);
+	add_signed(&arena, &m, SEC_AUTHORITY, "example. 300 IN NSEC a.example. NS SOA\n", example);
+	expect("two zones' proofs", rule(&m, &s).ruling, GOOD);
 }
 
 /* A server that leaves the SOA out of a denial: the proofs say whose word it is. */
@@ -480,8 +517,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(the_path_leads_down), T(hints_save_questions), T(an_empty_name_is_no_end),
 		T(known_keys_shorten_it), T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
-		T(anchors_decide_where_it_starts),
-		    T(answers_are_proved),
+		T(proofs_of_the_last_name_count), T(rfc4035_5_2_unsigned_delegation_in_a_denial),
+		T(anchors_decide_where_it_starts), T(answers_are_proved),
 		T(wildcards_need_their_proof), T(dnames_make_their_aliases), T(denials_are_proved),
 		T(nobody_above_an_anchor_speaks_below_it), T(a_ds_is_the_parents), T(the_effort_is_one),
 		T(what_stands_beside_is_judged_for_itself), T(nothing_signs_signatures), T(no_answer_is_no_proof),

@@ -241,6 +241,8 @@ static void own_errors_tell_why(void **state)
 	struct reply_conf telling = replying;
 	telling.ede = true;
 	assert_int_equal(reply(&telling, &c, p, 0, 0).edns.ede[0].code, 9);
+	telling.quiet = true;
+	assert_int_equal(reply(&telling, &c, two, 0, 0).edns.nede, 0);
 }
 
 static void ad_is_for_those_who_ask(void **state)

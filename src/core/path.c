@@ -93,17 +93,14 @@ static void follow_ds(struct path *p, struct validator *v, struct msg_rrset *set
 		p->step = PATH_KEYS;
 }
 
-/* An alias is no delegation. Rejected at once when it is not the zone's own (attacks C9). */
-static void pass_alias(struct path *p, struct validator *v, struct msg_rrsets *sets, struct msg_rrset *set)
+/* An alias is no delegation, and nothing is below it. Rejected at once when it is not the zone's own, or made out of a
+ * wildcard: then it says nothing of this name (attacks C8, C9). */
+static void pass_alias(struct path *p, struct validator *v, struct msg_rrset *set)
 {
 	struct ruling r = validate_rrset(v, set, &p->keys);
-	struct denial d;
-	if (r.security == SECURITY_SECURE && r.labels < owner_labels(set->owner)) {
-		unsigned labels = r.labels;
-		r = denial_collect(v, sets, &p->keys, &d);
-		if (r.security == SECURITY_SECURE)
-			r = denial_wildcard(v, &d, set->owner, labels);
-	}
+	if (r.security == SECURITY_SECURE && r.labels < owner_labels(set->owner))
+		r = ruling_of(SECURITY_BOGUS, WHY_EXPANDED);
+	r.zone = p->keys.zone;
 	if (r.security != SECURITY_SECURE)
 		done(p, r);
 	else
@@ -185,7 +182,7 @@ void path_answer(struct path *p, struct validator *v, const struct msg *m)
 	if (ds != NULL)
 		follow_ds(p, v, ds);
 	else if (alias != NULL)
-		pass_alias(p, v, &sets, alias);
+		pass_alias(p, v, alias);
 	else
 		judge_denial(p, v, &sets, m->rcode == RCODE_NXDOMAIN);
 }

@@ -155,7 +155,7 @@ enum err reply_write(const struct reply_conf *conf, const struct client *c, cons
 	ASSERT(p->qname_len == c->question.name.len);
 	struct ede edes[PACKED_EDE_MAX];
 	struct form f = { .p = p, .dnssec = client_wants_dnssec(c), .edes = edes };
-	if (c->edns.present && (conf->ede || p->flags & PACKED_OWN))
+	if (c->edns.present && !conf->quiet && (conf->ede || p->flags & PACKED_OWN))
 		for (; f.nedes < p->nede; f.nedes++)
 			edes[f.nedes] = packed_ede(p, f.nedes);
 	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
@@ -185,7 +185,7 @@ enum err reply_error(const struct reply_conf *conf, const struct client *c, unsi
 	struct ede ede = { .code = (uint16_t)why.ede };
 	if (why.text != NULL)
 		ede.text = span_of(why.text, MIN(strlen(why.text), EDE_TEXT_MAX));
-	struct form f = { .edes = &ede, .nedes = why.ede >= 0 };
+	struct form f = { .edes = &ede, .nedes = why.ede >= 0 && !conf->quiet };
 	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
 	bool asked = c->question.name.len > 0;
 	size_t question = asked ? c->question.name.len + 4u : 0;

@@ -10,6 +10,7 @@
 struct reply_conf {
 	uint16_t edns_size;        /* advertised in our OPT (1232) */
 	bool ede;                  /* tell EDE that came from elsewhere too; the reasons of our own errors always are */
+	bool quiet;                /* not even these */
 	bool keepalive;            /* RFC7828 on TCP and TLS */
 	uint16_t keepalive_100ms;
 	bool pad;                  /* RFC8467 responses, when asked with padding over TLS */

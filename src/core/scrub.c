@@ -357,11 +357,12 @@ static enum scrub_kind ds_of_delegation(struct scrub *s)
 	return nds > 0 ? SCRUB_POSITIVE : proofs > 0 ? SCRUB_NODATA : SCRUB_LAME;
 }
 
-/* Beside a denial of the third kind by a server that is the zone's: the zone's own name servers, and what it may not
- * speak of at all. */
+/* Beside a denial of the third kind by a server that is the zone's: the zone's own name servers with their signatures,
+ * and what it may not speak of at all. */
 static bool is_harmless(const struct scrub *s, const struct rr *rr)
 {
-	bool own = rr->type == RR_NS && rr->section == SEC_AUTHORITY && name_eq(rr->owner, s->zone);
+	uint16_t type = rr->type == RR_RRSIG && rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : rr->type;
+	bool own = type == RR_NS && rr->section == SEC_AUTHORITY && name_eq(rr->owner, s->zone);
 	return s->m->flags & FLAG_AA && s->zone.labels > 0 && (own || !name_below(rr->owner, s->zone));
 }
 

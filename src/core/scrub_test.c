@@ -222,6 +222,22 @@ static void name_servers_beside_an_answer(void **state)
 	}
 }
 
+/* The zone's own name servers without an SOA: a server of the zone that has nothing, unless it says it is none. */
+static void rfc2308_2_2_own_name_servers_alone(void **state)
+{
+	for (unsigned authoritative = 0; authoritative < 2; authoritative++) {
+		arena_init(&arena, 1u << 20);
+		struct question q = text_question(&arena, "www.example", RR_A);
+		struct msg m = text_msg(&arena, &q, "", "example. 300 IN NS ns.example.\n" SIG("example.", "NS"));
+		struct scrubbed s;
+		m.flags = (uint16_t)(FLAG_QR | (authoritative ? FLAG_AA : 0));
+		assert_int_equal(scrub_msg(&arena, &q, text_name(&arena, "example"), &m, &s), OK);
+		assert_int_equal(s.kind, authoritative ? SCRUB_NODATA : SCRUB_LAME);
+		assert_int_equal(s.msg.nrrs, 0);
+		arena_free(&arena);
+	}
+}
+
 static void long_chains_are_clipped(void **state)
 {
 	arena_init(&arena, 1u << 20);
@@ -272,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_belongs_stays),
 		cmocka_unit_test(name_servers_beside_an_answer),
+		cmocka_unit_test(rfc2308_2_2_own_name_servers_alone),
 		cmocka_unit_test(long_chains_are_clipped),
 		cmocka_unit_test(signatures_are_bounded),
 		cmocka_unit_test(types_of_any_are_bounded),
