@@ -219,7 +219,7 @@ static uint32_t negative_ttl(const struct msg_rrset *soa, struct ruling r)
 }
 
 /* What the proofs collected say of q. Some servers say NXDOMAIN of an empty non-terminal, and some that serve a zone
- * and an unsigned one below it deny for the latter with the former's records: these show that nothing is provable there.
+ * and an unsigned one below it deny for the latter with the former's records: there nothing is provable.
  * source  RFC4035 5.2 */
 static struct ruling rule_proofs(struct bench *b, const struct question *q)
 {
