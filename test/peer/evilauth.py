@@ -57,6 +57,7 @@ class Evil:
     def __init__(self, world):
         self.tree, self.twists, self.world = Tree(), [], world
         self.asked = collections.Counter()     # (name, type), as text
+        self.edns = True                       # False: FORMERR to who uses it; "silent": answers as if there were none
         self.loop, self.site, self.failed = None, None, None
         self.up = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -86,6 +87,8 @@ class Evil:
             return None
 
     def make(self, q):
+        if q.edns and self.edns is False:
+            return hosts.head(q, 1)
         qname, _ = dns.name.from_wire(q.raw, 0)
         self.asked[str(qname).lower(), dns.rdatatype.to_text(q.qtype)] += 1
         if q.flags & 0x0100:
@@ -100,7 +103,7 @@ class Evil:
         if isinstance(message, dns.message.Message):
             if not q.do:
                 without_proofs(message)
-            if q.edns:
+            if q.edns and self.edns is True:
                 message.use_edns(0, dns.flags.DO if q.do else 0, 1232)
             wire = message.to_wire(max_size=65535, want_shuffle=False)
             message = wire[:12] + q.raw + wire[12 + len(q.raw):]

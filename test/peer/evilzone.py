@@ -7,6 +7,7 @@ tree.serve(zones, name, type) what an authoritative one of those zones says. Lie
   message in, message out       in evilauth.py, once the honest answer is there; see twist.py
 """
 import base64
+import functools
 import hashlib
 import struct
 import time
@@ -155,6 +156,7 @@ def signature(of: dns.rrset.RRset, key: Key, signer, **f):
     return rdata("RRSIG", head({**f, **f.get("after", {})}) + made)
 
 
+@functools.lru_cache(maxsize=4096)
 def nsec3_hash(name, salt: bytes, iterations: int) -> bytes:
     digest = hashlib.sha1(name.canonicalize().to_wire() + salt).digest()
     for _ in range(iterations):
@@ -182,17 +184,18 @@ def nsec(owner, following, *types, ttl=60):
 
 
 class Nsec3:
-    """How a zone denies by hash."""
+    """How a zone denies by hash. said: the iterations its records speak of, where those are not the truth."""
 
-    def __init__(self, salt=b"", iterations=0, opt_out=False, algorithm=1, flags=0):
+    def __init__(self, salt=b"", iterations=0, opt_out=False, algorithm=1, flags=0, said=None):
         self.salt, self.iterations, self.opt_out = salt, iterations, opt_out
+        self.said = iterations if said is None else said
         self.algorithm, self.flags = algorithm, flags | opt_out
 
     def hash(self, name) -> bytes:
         return nsec3_hash(name, self.salt, self.iterations)
 
     def record(self, zone, owner: bytes, following: bytes, *types, ttl=60):
-        body = struct.pack("!BBHB", self.algorithm, self.flags, self.iterations, len(self.salt)) + self.salt
+        body = struct.pack("!BBHB", self.algorithm, self.flags, self.said, len(self.salt)) + self.salt
         body += bytes([len(following)]) + following + bitmap(map(type_of, types))
         return rrset(dns.name.from_text(base32(owner), name_of(zone)), "NSEC3", ttl, rdata("NSEC3", body))
 
