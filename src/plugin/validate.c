@@ -52,6 +52,15 @@ static enum verdict refuse(const struct validating *s, struct query *q, const st
 	return query_fail(q, RCODE_SERVFAIL, why_ede(r->why), text);
 }
 
+/* That a zone cannot be proved by design is told too: unknown algorithms, too many iterations (RFC8914 4.2). */
+static enum err tell_why(struct query *q, const struct ruling *r)
+{
+	char text[TEXT_MAX];
+	struct buf b = buf_on(text, sizeof(text));
+	ruling_text(r, &b);
+	return packed_with_ede(&q->arena, q->answer, why_ede(r->why), buf_cstr(&b), &q->answer);
+}
+
 /* The answer as judged: without what was not proved, for no longer than its proofs last. */
 static enum verdict pass_judged(struct query *q, struct work *w, enum security security, const struct judgement *j)
 {
@@ -65,6 +74,8 @@ static enum verdict pass_judged(struct query *q, struct work *w, enum security s
 	conf.no_store = q->answer->ttl == 0;
 	metrics_add(q->engine->metrics, security == SECURITY_SECURE ? M_SECURE : M_INSECURE, 1);
 	enum err err = packed_make(&q->arena, &q->question, &w->answer.msg, &conf, &q->answer);
+	if (err == OK && why_ede(j->ruling.why) >= 0)
+		err = tell_why(q, &j->ruling);
 	return err == OK ? PASS : query_fail_err(q, err);
 }
 
@@ -95,7 +106,7 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 		return pass_judged(q, w, SECURITY_INSECURE, &j);
 	if (!w->doubted)
 		w->first = j.ruling;
-	if (!is_answers_fault(w, &j.ruling) || !ways_may_doubt(q, q->ask.doubts))
+	if (s->permissive || !is_answers_fault(w, &j.ruling) || !ways_may_doubt(q, q->ask.doubts))
 		return refuse(s, q, &w->first);
 	w->doubted = true;
 	q->ask.doubts++;
