@@ -90,6 +90,8 @@ static enum why add_nsec3(struct denial *d, const struct validate_conf *conf, co
 		return WHY_NSEC3_MIXED;
 	if (d->nnsec3 == PROOF_RRS_MAX)
 		return WHY_TOO_MANY;
+	if (iterations > NSEC3_ITERATIONS_LEGAL)
+		return WHY_NSEC3_ITERATIONS;
 	memcpy(n.next, behind.p + 1, NSEC3_HASH_BYTES);
 	n.opt_out = (rdata.p[1] & NSEC3_OPT_OUT) != 0;
 	n.types = span_from(behind, 1 + NSEC3_HASH_BYTES);

@@ -8,6 +8,7 @@
 #include "core/validate.h"
 
 #define PROOF_RRS_MAX 8u         /* of each kind in one proof (attacks K); an honest one needs at most four */
+#define NSEC3_ITERATIONS_LEGAL 2500u   /* no zone may have more (RFC5155 10.3): bogus, where a mere many is insecure */
 #define NSEC3_SALT_MAX 64u       /* bytes; longer is beyond what we hash: insecure, as too many iterations are */
 #define RR_NXNAME 128u           /* the bit of a name that does not exist (RFC9824 3) */
 

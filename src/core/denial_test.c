@@ -231,6 +231,9 @@ static void too_many_iterations_are_insecure(void **state)
 	assert_int_equal(effort.blocks, EFFORT_BLOCKS);
 	r = denial_ds(&v, &d, text_name(&arena, "a.example"));
 	assert_int_equal(r.security, SECURITY_INSECURE);
+	static const char absurd[] = "b4um86eghhds6nea196smvmlo4ors995.example. 1 IN NSEC3 1 0 2501 - "
+	                             "gjeqe526plbf1g8mklp59enfd789njgi MX\n";
+	assert_int_equal(collect("example", absurd, &d), WHY_NSEC3_ITERATIONS);
 }
 
 /* A long name below a zone with all iterations allowed (CVE-2023-50868): the effort ends it. */
