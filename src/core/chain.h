@@ -18,6 +18,7 @@ enum verdict {
 	WAIT,       /* something is under way; .wake is called when it ends or at q->wake_at */
 	AGAIN,      /* descend once more, from this plugin on */
 	DROP,       /* no answer at all */
+	LATER,      /* fast path only: SLOW, unless a step behind this one has the answer at hand */
 	SLOW,       /* fast path only: this question needs a query object; the chain is entered at this plugin */
 };
 

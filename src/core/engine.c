@@ -573,12 +573,18 @@ void engine_fini(struct engine *e)
 
 enum verdict engine_fast(struct fast *f)
 {
+	unsigned enter = CHAIN_MAX;   /* where the first stood that said LATER */
 	for (; f->place < f->chain->n; f->place++) {
 		const struct link *l = &f->chain->links[f->place];
 		enum verdict v = l->steps->fast == NULL ? SLOW : l->steps->fast(l, f);
-		if (v != PASS)
+		if (v == SLOW)
+			break;
+		if (v == LATER)
+			enter = MIN(enter, f->place);
+		else if (v != PASS)
 			return v;
 	}
+	f->place = MIN(enter, f->place);
 	return SLOW;
 }
 

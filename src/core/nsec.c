@@ -51,8 +51,7 @@ bool nsec_empty(const struct denial *d, struct name name)
 	return false;
 }
 
-/* "*." before the closest encloser of a name that n denies: what n shows to exist nearest above it. */
-static struct name wildcard_of(const struct nsec *n, struct name name, uint8_t store[NAME_MAX_BYTES])
+struct name nsec_source(const struct nsec *n, struct name name, uint8_t store[NAME_MAX_BYTES])
 {
 	static const struct name star = { (const uint8_t *)"\001*", 3, 1 };
 	unsigned labels = MAX(name_common(name, n->owner), name_common(name, n->next));
@@ -70,7 +69,7 @@ struct ruling nsec_nxdomain(const struct denial *d, struct name name)
 		return proved();   /* compact denial (RFC9824) */
 	if (there != NULL || n == NULL)
 		return ruling_of(SECURITY_BOGUS, WHY_NO_NXDOMAIN);
-	if (denying(d, wildcard_of(n, name, store)) == NULL)
+	if (denying(d, nsec_source(n, name, store)) == NULL)
 		return ruling_of(SECURITY_BOGUS, WHY_NO_WILDCARD);
 	return proved();
 }
@@ -86,7 +85,7 @@ struct ruling nsec_nodata(const struct denial *d, const struct question *q)
 		return proved();
 	if (n == NULL)
 		return no;
-	const struct nsec *wildcard = matching(d, wildcard_of(n, q->name, store));
+	const struct nsec *wildcard = matching(d, nsec_source(n, q->name, store));
 	return wildcard != NULL && types_deny(wildcard->types, q) ? proved() : no;
 }
 

@@ -12,4 +12,8 @@ struct ruling nsec_ds(const struct denial *d, struct name name);
 /* Is name an empty non-terminal: no owner, but something is below it? */
 bool nsec_empty(const struct denial *d, struct name name);
 
+/* The wildcard that would have answered for `name`, which n denies: below what n shows to exist nearest above it
+ * (RFC4592 3.3.1, its source of synthesis). */
+struct name nsec_source(const struct nsec *n, struct name name, uint8_t store[NAME_MAX_BYTES]);
+
 #endif

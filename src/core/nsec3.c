@@ -24,19 +24,23 @@ uint32_t nsec3_blocks(struct name name, struct span salt, unsigned iterations)
 	return first + iterations * each;
 }
 
-/* False when the effort does not suffice. */
-static bool hash(struct search *s, struct name name, uint8_t ret[NSEC3_HASH_BYTES])
+bool nsec3_hash(struct validator *v, struct name name, struct span salt, unsigned iterations,
+                uint8_t ret[NSEC3_HASH_BYTES])
 {
 	uint8_t store[NAME_MAX_BYTES];
-	uint32_t price = nsec3_blocks(name, s->d->salt, s->d->iterations);
-	if (s->v->effort->blocks < price) {
-		s->spent = true;
+	uint32_t price = nsec3_blocks(name, salt, iterations);
+	if (v->effort->blocks < price)
 		return false;
-	}
-	s->v->effort->blocks -= price;
+	v->effort->blocks -= price;
 	struct name folded = name_fold(name, store);
-	verifier_nsec3(s->v->crypto, span_of(folded.wire, folded.len), s->d->salt, s->d->iterations, ret);
+	verifier_nsec3(v->crypto, span_of(folded.wire, folded.len), salt, iterations, ret);
 	return true;
+}
+
+static bool hash(struct search *s, struct name name, uint8_t ret[NSEC3_HASH_BYTES])
+{
+	s->spent |= !nsec3_hash(s->v, name, s->d->salt, s->d->iterations, ret);
+	return !s->spent;
 }
 
 static const struct nsec3 *matching(const struct denial *d, const uint8_t hash[NSEC3_HASH_BYTES])

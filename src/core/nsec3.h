@@ -11,6 +11,9 @@ struct ruling nsec3_nodata(struct validator *v, const struct denial *d, const st
 struct ruling nsec3_wildcard(struct validator *v, const struct denial *d, struct name name, unsigned labels);
 struct ruling nsec3_ds(struct validator *v, const struct denial *d, struct name name);
 
+/* The hash of a name, paid from the effort first. False: that does not suffice. */
+bool nsec3_hash(struct validator *v, struct name name, struct span salt, unsigned iterations,
+                uint8_t ret[NSEC3_HASH_BYTES]) MUST_CHECK;
 /* SHA-1 blocks that one hash takes. */
 uint32_t nsec3_blocks(struct name name, struct span salt, unsigned iterations);
 

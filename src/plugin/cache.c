@@ -132,7 +132,9 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	key_make(&found, l->live, f->chain, &c->question, (c->flags & FLAG_CD) != 0);
 	find(&found, l->live);
 	enum state state = judge(s, &found, now);
-	if (state == ABSENT || (state == STALE && !at_once(s, &found, now)))
+	if (state == ABSENT)
+		return LATER;
+	if (state == STALE && !at_once(s, &found, now))
 		return SLOW;
 	if (state == STALE)
 		make_stale(&found);

@@ -36,6 +36,20 @@ bool forwarding_is_forwarded(const struct query *q)
 	return false;
 }
 
+struct name forwarding_zone(const struct chain *chain, struct name name)
+{
+	struct name deepest = name_root;
+	for (unsigned i = 0; i < chain->n; i++) {
+		const struct link *l = &chain->links[i];
+		if (l->steps != &plugin_forward.steps && l->steps != &plugin_stub.steps)
+			continue;
+		const struct forwarding *f = l->self;
+		if (name_below(name, f->zone) && f->zone.labels > deepest.labels)
+			deepest = f->zone;
+	}
+	return deepest;
+}
+
 struct pool *forwarding_pool(const struct link *l, const struct query *q)
 {
 	const struct live *live = l->live;

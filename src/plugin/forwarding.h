@@ -25,6 +25,9 @@ bool forwarding_is_forwarded(const struct query *q);
 /* This worker's pool of the zone's servers. */
 struct pool *forwarding_pool(const struct link *l, const struct query *q);
 
+/* The deepest forward-zone or stub-zone of the chain that name is in; the root otherwise. */
+struct name forwarding_zone(const struct chain *chain, struct name name);
+
 /* The steps and lives of both plugins. */
 enum verdict forwarding_request(const struct link *l, struct query *q);
 enum verdict forwarding_wake(const struct link *l, struct query *q, const struct query *child);

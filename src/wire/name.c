@@ -246,6 +246,22 @@ int name_cmp(struct name a, struct name b)
 	return diff;
 }
 
+struct span name_ordered(struct name n, uint8_t store[NAME_ORDERED_MAX])
+{
+	size_t at = 0;
+	for (unsigned up = n.labels; up-- > 0;) {
+		const uint8_t *label = name_up(n, up).wire;
+		for (unsigned i = 1; i <= label[0]; i++) {
+			uint8_t byte = fold(label[i]);
+			if (byte <= 1)
+				store[at++] = 1;
+			store[at++] = byte <= 1 ? byte + 1 : byte;
+		}
+		store[at++] = 0;
+	}
+	return span_of(store, at);
+}
+
 bool name_is_wildcard(struct name n)
 {
 	return n.labels > 0 && n.wire[0] == 1 && n.wire[1] == '*';

@@ -46,6 +46,10 @@ struct name name_up(struct name n, unsigned labels);
 unsigned name_common(struct name a, struct name b);
 /* Canonical order (RFC4034 6.1): <0, 0, >0. */
 int name_cmp(struct name a, struct name b);
+/* The name as bytes whose order is the canonical one, and of which an ancestor's are a prefix: labels from the root
+ * down, lower case, each closed by a byte below all others; 0 and 1 inside a label take two. For base/store. */
+#define NAME_ORDERED_MAX (2u * NAME_MAX_BYTES)
+struct span name_ordered(struct name n, uint8_t store[NAME_ORDERED_MAX]) MUST_CHECK;
 bool name_is_wildcard(struct name n);
 /* prefix (made of labels, without its root) put before suffix; ERR_NAME when longer than 255. */
 enum err name_join(struct name prefix, unsigned labels, struct name suffix, uint8_t store[NAME_MAX_BYTES],

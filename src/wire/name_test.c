@@ -196,13 +196,22 @@ static void rfc4034_6_1_order(void **state)
 {
 	(void)state;
 	static const char *const order[] = { ".", "example.", "a.example.", "yljkjljk.a.example.", "Z.a.example.",
-	                                     "zABC.a.EXAMPLE.", "z.example.", "\\001.z.example.", "*.z.example.",
-	                                     "\\200.z.example." };
+	                                     "zABC.a.EXAMPLE.", "z.example.", "\\000.z.example.",
+	                                     "\\000\\000.z.example.", "\\001.z.example.", "\\002.z.example.",
+	                                     "*.z.example.", "*.*.z.example.", "\\200.z.example." };
 	for (size_t i = 0; i < COUNT(order); i++)
 		for (size_t k = 0; k < COUNT(order); k++) {
 			uint8_t s[2][NAME_MAX_BYTES];
 			int d = name_cmp(of(order[i], s[0]), of(order[k], s[1]));
 			assert_int_equal((d > 0) - (d < 0), (i > k) - (i < k));
+			uint8_t o[2][NAME_ORDERED_MAX];
+			struct span a = name_ordered(of(order[i], s[0]), o[0]);
+			struct span b = name_ordered(of(order[k], s[1]), o[1]);
+			int m = memcmp(a.p, b.p, MIN(a.n, b.n));
+			d = m != 0 ? m : (int)a.n - (int)b.n;
+			assert_int_equal((d > 0) - (d < 0), (i > k) - (i < k));
+			bool prefix = a.n <= b.n && m == 0;
+			assert_int_equal(prefix, name_below(of(order[k], s[1]), of(order[i], s[0])));
 		}
 }
 

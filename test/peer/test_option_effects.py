@@ -82,6 +82,13 @@ def links_asked_ahead(s):
     return 0
 
 
+def asked_after(s, first, second):
+    """How often upstreams are asked for the second name when the first was proved not to be there."""
+    for name in (first, second):
+        assert rcode(ask(s.world, f"{name}.secure", port=s.port, want_dnssec=True)) == "NXDOMAIN"
+    return s.world.counts()["questions"].get(f"{second}.secure./A", 0)
+
+
 def failure_line(s):
     forged(s)
     end = time.monotonic() + 2
@@ -539,6 +546,12 @@ CASES = {
                              ready=wait_answer),
     "server/fake-sha1": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
     "server/fake-dsa": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
+    "server/aggressive-nsec": Case("aggressive-nsec: no", lambda s: asked_after(s, f"a{s.nr}", f"b{s.nr}"), 1,
+                                   ANCHORED),
+    "server/harden-below-nxdomain": Case("harden-below-nxdomain: no",
+                                         lambda s: asked_after(s, f"g{s.nr}", f"x.g{s.nr}"), 1,
+                                         ANCHORED + "aggressive-nsec: no\n"),
+    "server/neg-cache-size": Unit("src/core/proofs_test.c", "memory_bounds_what_is_kept"),
     # who answers
     "server/hide-identity": Case("hide-identity: yes", lambda s: said(s, "id.server."), "REFUSED"),
     "server/hide-version": Case("hide-version: yes", lambda s: said(s, "version.bind."), "REFUSED"),

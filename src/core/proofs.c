@@ -1,0 +1,476 @@
+#include "core/proofs.h"
+
+#include <stdatomic.h>
+
+#include "base/heap.h"
+#include "base/store.h"
+#include "core/nsec.h"
+#include "core/nsec3.h"
+
+#define BYTES_MIN (1u << 20)      /* the store keeps 128 kB for taking out */
+#define SIGS_MAX 2u               /* kept of one record: two while keys or algorithms roll */
+#define SWEEP_MAX 16u             /* taken out at once when there is no room, expired or not, */
+#define SWEEPS_MAX 16u            /* and so many times for one that comes in: nodes are of many sizes */
+#define TTL_MAX DAY               /* a denial is not believed for longer (attacks K) */
+#define PREFIX 13u                /* instance, zone, kind */
+#define KEY_MAX (PREFIX + NAME_ORDERED_MAX)
+#define RECORD_MAX 4096u          /* bytes of one record with its signatures; larger ones are not kept */
+
+/* What stands under a zone's prefix. */
+enum kind {
+	KIND_SOA,       /* one: the zone's */
+	KIND_HASHING,   /* one: how its NSEC3 hash, when it has any: iterations, salt */
+	KIND_CUT,       /* a name that was denied itself */
+	KIND_NSEC,      /* owner in canonical order */
+	KIND_NSEC3,     /* hash */
+};
+
+/* A row's head; owner, rdata and signatures follow, in this order. */
+struct kept {
+	msec expires;
+	uint16_t type, nrdata, nsigs, sigs[SIGS_MAX];
+	uint8_t owner;      /* bytes */
+};
+
+struct proofs {
+	struct store store;
+	struct hash_key key;
+	_Atomic bool writing;
+	uint8_t hand[KEY_MAX];       /* the key behind which the next sweep begins */
+	size_t nhand;
+};
+
+struct proofs *proofs_new(size_t bytes, unsigned workers, const struct hash_key *key)
+{
+	struct proofs *p = heap_new(sizeof(*p));
+	p->key = *key;
+	store_init(&p->store, MAX(bytes, BYTES_MIN), workers);
+	return p;
+}
+
+void proofs_free(struct proofs *p)
+{
+	store_fini(&p->store);
+	heap_free(p);
+}
+
+/* ---- keys ---- */
+
+struct key {
+	uint8_t bytes[KEY_MAX];
+	size_t n;
+};
+
+static struct span key_span(const struct key *k)
+{
+	return span_of(k->bytes, k->n);
+}
+
+static void key_begin(const struct proofs *p, uint32_t instance, struct name zone, struct key *ret)
+{
+	uint8_t store[NAME_MAX_BYTES];
+	struct name folded = name_fold(zone, store);
+	uint64_t hash = hash_bytes(&p->key, span_of(folded.wire, folded.len));
+	put_u32(ret->bytes, instance);
+	memcpy(ret->bytes + 4, &hash, sizeof(hash));
+	ret->n = PREFIX;
+}
+
+static void key_at(struct key *k, enum kind kind, struct span rest)
+{
+	k->bytes[PREFIX - 1] = (uint8_t)kind;
+	if (rest.n > 0)
+		memcpy(k->bytes + PREFIX, rest.p, rest.n);
+	k->n = PREFIX + rest.n;
+}
+
+static void key_at_name(struct key *k, enum kind kind, struct name name)
+{
+	k->bytes[PREFIX - 1] = (uint8_t)kind;
+	k->n = PREFIX + name_ordered(name, k->bytes + PREFIX).n;
+}
+
+/* ---- coming in ---- */
+
+/* Room for one more: the hand takes out what comes next. False: nothing left to take out. */
+static bool sweep(struct proofs *p)
+{
+	struct store_row row;
+	for (unsigned i = 0; i < SWEEP_MAX; i++) {
+		struct store_view all = store_pending(&p->store);
+		if (!store_after(all, span_of(p->hand, p->nhand), &row) && !store_first(all, &row))
+			return false;
+		p->nhand = row.key.n;
+		memcpy(p->hand, row.key.p, row.key.n);
+		if (store_remove(&p->store, span_of(p->hand, p->nhand)) != OK)
+			return false;
+	}
+	store_commit(&p->store);
+	return true;
+}
+
+/* False: no room, and it will be asked for again. */
+static bool put(struct proofs *p, const struct key *k, struct span value)
+{
+	for (unsigned i = 0; i < SWEEPS_MAX; i++) {
+		if (store_put(&p->store, key_span(k), value) == OK)
+			return true;
+		if (!sweep(p))
+			return false;
+	}
+	return false;
+}
+
+/* A set of one record, as a row. n 0: it is none that can be kept. */
+static struct span kept_make(const struct msg_rrset *set, msec now, uint8_t store[RECORD_MAX])
+{
+	struct kept head = { .expires = now + MIN(set->ttl, (uint32_t)TTL_MAX) * SECOND, .type = set->type,
+		             .owner = set->owner.len };
+	struct span rdata = set->rrs[0]->rdata;
+	struct buf b = buf_on(store, RECORD_MAX);
+	head.nrdata = (uint16_t)rdata.n;
+	for (unsigned i = 0; i < set->nsigs && head.nsigs < SIGS_MAX; i++)
+		head.sigs[head.nsigs++] = (uint16_t)(set->sigs[i].head.n + set->sigs[i].signature.n);
+	buf_span_put(&b, span_of(&head, sizeof(head)));
+	buf_span_put(&b, span_of(set->owner.wire, set->owner.len));
+	buf_span_put(&b, rdata);
+	for (unsigned i = 0; i < head.nsigs; i++) {
+		buf_span_put(&b, set->sigs[i].head);
+		buf_span_put(&b, set->sigs[i].signature);
+	}
+	return buf_ok(&b) ? buf_span(&b) : span_of(NULL, 0);
+}
+
+/* The zone whose word it is; .len 0: nobody's, or out of a wildcard, which says nothing of its owner's neighbours
+ * (CVE-2017-15105). */
+static struct name zone_of(const struct msg_rrset *set)
+{
+	struct name none = { 0 };
+	if (set->nsigs == 0 || set->nrrs != 1 || set->class != CLASS_IN)
+		return none;
+	for (unsigned i = 0; i < set->nsigs; i++)
+		if (rrsig_expanded(set, &set->sigs[i]))
+			return none;
+	return rrset_signer(set);
+}
+
+/* Does denial.h take it, of this zone? */
+static bool is_proof(const struct validate_conf *conf, struct msg_rrset *set, struct name zone, struct denial *d)
+{
+	*d = (struct denial){ .zone = zone };
+	set->ncanonical = set->nrrs;
+	return denial_add(d, conf, set) == WHY_NONE && d->nnsec + d->nnsec3 > 0 && !d->costly;
+}
+
+/* nsec and nsec3 of one zone share its SOA and, the latter, one way to hash. */
+static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_rrset *set)
+{
+	uint8_t store[RECORD_MAX];
+	struct denial d;
+	struct key k;
+	struct name zone = zone_of(set);
+	if (zone.len == 0 || set->ttl == 0)
+		return;
+	bool soa = set->type == RR_SOA && name_eq(set->owner, zone);
+	bool proof = !soa && set->type != RR_SOA && is_proof(ask->v->conf, set, zone, &d);
+	struct span value = kept_make(set, ask->now, store);
+	if ((!soa && !proof) || value.n == 0)
+		return;
+	key_begin(p, ask->instance, zone, &k);
+	if (soa) {
+		key_at(&k, KIND_SOA, span_of(NULL, 0));
+	} else if (set->type == RR_NSEC) {
+		key_at_name(&k, KIND_NSEC, set->owner);
+	} else {
+		uint8_t hashing[2 + NSEC3_SALT_MAX];
+		put_u16(hashing, d.iterations);
+		memcpy(hashing + 2, d.salt.p, d.salt.n);
+		key_at(&k, KIND_HASHING, span_of(NULL, 0));
+		put(p, &k, span_of(hashing, 2 + d.salt.n));
+		key_at(&k, KIND_NSEC3, span_of(d.nsec3[0].owner, NSEC3_HASH_BYTES));
+	}
+	put(p, &k, value);
+}
+
+/* The name itself is gone, and so is all below it (RFC8020). */
+static void put_cut(struct proofs *p, const struct proofs_ask *ask, const struct msg_rrset *soa, struct name denied)
+{
+	struct key k;
+	msec expires = ask->now + MIN(soa->ttl, (uint32_t)TTL_MAX) * SECOND;
+	key_begin(p, ask->instance, soa->owner, &k);
+	key_at_name(&k, KIND_CUT, denied);
+	put(p, &k, span_of(&expires, sizeof(expires)));
+}
+
+static bool enter(struct proofs *p)
+{
+	bool no = false;
+	return atomic_compare_exchange_strong_explicit(&p->writing, &no, true, memory_order_acquire,
+	                                               memory_order_relaxed);
+}
+
+static void leave(struct proofs *p)
+{
+	store_commit(&p->store);
+	atomic_store_explicit(&p->writing, false, memory_order_release);
+}
+
+void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg *m, struct name denied)
+{
+	struct msg_rrsets sets;
+	if (rrsets_of(ask->v->arena, m, 2, &sets) != OK || !enter(p))
+		return;
+	for (unsigned i = 0; i < sets.n; i++) {
+		struct msg_rrset *set = &sets.list[i];
+		bool proof = set->type == RR_NSEC || set->type == RR_NSEC3 || set->type == RR_SOA;
+		if (!proof || set->section != SEC_AUTHORITY)
+			continue;
+		put_set(p, ask, set);
+		if (set->type == RR_SOA && denied.len > 0 && name_below(denied, set->owner))
+			put_cut(p, ask, set, denied);
+	}
+	leave(p);
+}
+
+void proofs_clear(struct proofs *p)
+{
+	struct store_row row;
+	while (!enter(p))
+		;   /* whoever writes is done in microseconds */
+	uint8_t key[KEY_MAX];
+	while (store_first(store_pending(&p->store), &row)) {
+		size_t n = row.key.n;
+		memcpy(key, row.key.p, n);
+		if (store_remove(&p->store, span_of(key, n)) != OK)
+			store_commit(&p->store);
+	}
+	leave(p);
+}
+
+/* ---- looking up ---- */
+
+/* One look-up: what was found, copied out, and the proof it is to make. */
+struct look {
+	struct proofs *p;
+	const struct proofs_ask *ask;
+	struct store_view view;
+	struct key key;
+	struct denial denial;
+	struct msg *m;
+	size_t cap;
+};
+
+#define FOUND_MAX (4u * (1 + SIGS_MAX))   /* SOA, and at most three records, with signatures */
+
+/* Records of a row into the message, TTLs as they are now. False: it has ended. */
+static bool take(struct look *l, struct span row, struct msg_rrset *ret)
+{
+	struct arena *a = l->ask->v->arena;
+	struct kept head;
+	memcpy(&head, row.p, sizeof(head));
+	if (head.expires <= l->ask->now + SECOND || l->m->nrrs + 1 + head.nsigs > l->cap)
+		return false;
+	const uint8_t *at = arena_dup(a, row.p + sizeof(head), row.n - sizeof(head));
+	struct name owner;
+	if (at == NULL || name_from_wire(span_of(at, head.owner), &owner) != OK)
+		return false;
+	struct rr rr = { .owner = owner, .type = head.type, .class = CLASS_IN, .section = SEC_AUTHORITY,
+		         .ttl = (uint32_t)((head.expires - l->ask->now) / SECOND) };
+	at += head.owner;
+	rr.rdata = span_of(at, head.nrdata);
+	struct rr *first = &l->m->rrs[l->m->nrrs];
+	l->m->rrs[l->m->nrrs++] = rr;
+	at += head.nrdata;
+	rr.type = RR_RRSIG;
+	for (unsigned i = 0; i < head.nsigs; i++) {
+		rr.rdata = span_of(at, head.sigs[i]);
+		l->m->rrs[l->m->nrrs++] = rr;
+		at += head.sigs[i];
+	}
+	struct rr **rrs = arena_dup(a, &first, sizeof(first));
+	*ret = (struct msg_rrset){ .owner = owner, .type = head.type, .class = CLASS_IN, .nrrs = 1, .ncanonical = 1,
+		                   .rrs = rrs };
+	return rrs != NULL;
+}
+
+/* Into the proof; a record that is in already is not taken twice. */
+static bool take_proof(struct look *l, struct span row)
+{
+	struct msg_rrset set;
+	size_t n = l->m->nrrs;
+	struct kept head;
+	memcpy(&head, row.p, sizeof(head));
+	struct span owner = span_of(row.p + sizeof(head), head.owner);
+	for (size_t i = 0; i < n; i++) {
+		const struct rr *rr = &l->m->rrs[i];
+		if (rr->type == head.type && span_eq(span_of(rr->owner.wire, rr->owner.len), owner))
+			return true;
+	}
+	return take(l, row, &set) && denial_add(&l->denial, l->ask->v->conf, &set) == WHY_NONE;
+}
+
+/* The row at the key, or the one before it of its kind: what it would cover. */
+static bool row_before(struct look *l, struct span *ret)
+{
+	struct store_row row;
+	if (store_get(l->view, key_span(&l->key), ret))
+		return true;
+	if (!store_before(l->view, key_span(&l->key), &row) || row.key.n < PREFIX ||
+	    memcmp(row.key.p, l->key.bytes, PREFIX) != 0)
+		return false;
+	*ret = row.value;
+	return true;
+}
+
+/* NSEC: what stands at the name or before it, and the same for the wildcard that might have answered. */
+static bool find_nsec(struct look *l, struct name name)
+{
+	uint8_t store[NAME_MAX_BYTES];
+	struct span row;
+	key_at_name(&l->key, KIND_NSEC, name);
+	if (!row_before(l, &row) || !take_proof(l, row))
+		return false;
+	const struct nsec *n = &l->denial.nsec[0];
+	if (name_eq(n->owner, name) || name_below(n->next, name))
+		return true;   /* there, or only passed over: no wildcard answers for it */
+	key_at_name(&l->key, KIND_NSEC, nsec_source(n, name, store));
+	return row_before(l, &row) && take_proof(l, row);
+}
+
+static bool hash_key(struct look *l, struct name name, struct span hashing)
+{
+	uint8_t hash[NSEC3_HASH_BYTES];
+	if (!nsec3_hash(l->ask->v, name, span_from(hashing, 2), get_u16(hashing.p), hash))
+		return false;
+	key_at(&l->key, KIND_NSEC3, span_of(hash, sizeof(hash)));
+	return true;
+}
+
+/* The last hash of a zone covers what comes before its first. */
+static bool row_covering(struct look *l, struct span *ret)
+{
+	if (row_before(l, ret))
+		return true;
+	uint8_t last[NSEC3_HASH_BYTES];
+	memset(last, 0xff, sizeof(last));
+	key_at(&l->key, KIND_NSEC3, span_of(last, sizeof(last)));
+	return row_before(l, ret);
+}
+
+/* NSEC3: the closest encloser, what covers the name below it, and what covers or is its wildcard. */
+static bool find_nsec3(struct look *l, struct name name, struct span hashing)
+{
+	static const struct name star = { (const uint8_t *)"\001*", 3, 1 };
+	uint8_t store[NAME_MAX_BYTES];
+	struct name at = name, wildcard;
+	struct key closer;
+	struct span row;
+	for (unsigned up = 0;; up++) {   /* at most LABELS_MAX, and what the effort allows */
+		at = name_up(name, up);
+		if (!hash_key(l, at, hashing))
+			return false;
+		if (store_get(l->view, key_span(&l->key), &row))
+			break;
+		if (name_eq(at, l->denial.zone))
+			return false;
+		closer = l->key;
+	}
+	if (!take_proof(l, row))
+		return false;
+	if (name_eq(at, name))
+		return true;
+	l->key = closer;
+	if (!row_covering(l, &row) || !take_proof(l, row))
+		return false;
+	return name_join(star, 1, at, store, &wildcard) == OK && hash_key(l, wildcard, hashing) &&
+	       row_covering(l, &row) && take_proof(l, row);
+}
+
+/* Of a DS the parent speaks (RFC4035 3.1.4.1). */
+static unsigned first_up(const struct question *q)
+{
+	return q->type == RR_DS && q->name.labels > 0 ? 1 : 0;
+}
+
+/* The deepest zone of the name's that something is kept of. */
+static bool find_zone(struct look *l)
+{
+	struct msg_rrset soa;
+	const struct proofs_ask *ask = l->ask;
+	const struct question *q = ask->question;
+	struct span row;
+	for (unsigned up = first_up(q); up + ask->top.labels <= q->name.labels; up++) {
+		struct name zone = name_up(q->name, up);
+		key_begin(l->p, ask->instance, zone, &l->key);
+		key_at(&l->key, KIND_SOA, span_of(NULL, 0));
+		if (!store_get(l->view, key_span(&l->key), &row))
+			continue;
+		l->denial = (struct denial){ .zone = zone };
+		return take(l, row, &soa) && name_eq(soa.owner, zone);
+	}
+	return false;
+}
+
+static bool is_cut(struct look *l, struct name name)
+{
+	struct span row;
+	for (unsigned up = 0; name.labels - up > l->denial.zone.labels; up++) {
+		msec expires;
+		key_at_name(&l->key, KIND_CUT, name_up(name, up));
+		if (!store_get(l->view, key_span(&l->key), &row) || row.n != sizeof(expires))
+			continue;
+		memcpy(&expires, row.p, sizeof(expires));
+		if (expires > l->ask->now)
+			return true;
+	}
+	return false;
+}
+
+/* What was found, judged by those who judge what comes from a server. */
+static bool rule(struct look *l)
+{
+	const struct question *q = l->ask->question;
+	struct ruling no_name = denial_nxdomain(l->ask->v, &l->denial, q->name);
+	if (no_name.security == SECURITY_SECURE) {
+		l->m->rcode = RCODE_NXDOMAIN;
+		return true;
+	}
+	if (l->ask->cut || no_name.security == SECURITY_INDETERMINATE)
+		return false;
+	l->m->rcode = RCODE_NOERROR;
+	return denial_nodata(l->ask->v, &l->denial, q).security == SECURITY_SECURE;
+}
+
+static bool deny(struct look *l)
+{
+	const struct proofs_ask *ask = l->ask;
+	struct name name = ask->question->name;
+	struct span hashing;
+	if (!find_zone(l) || (ask->cut && !is_cut(l, name)))
+		return false;
+	size_t nsoa = l->m->nrrs;
+	if (find_nsec(l, name))
+		return rule(l);
+	l->m->nrrs = nsoa;
+	l->denial = (struct denial){ .zone = l->denial.zone };
+	key_at(&l->key, KIND_HASHING, span_of(NULL, 0));
+	return store_get(l->view, key_span(&l->key), &hashing) && hashing.n >= 2 && find_nsec3(l, name, hashing) &&
+	       rule(l);
+}
+
+bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret)
+{
+	struct msg m = { .flags = FLAG_QR | FLAG_RA, .question = *ask->question, .counts = { 1 } };
+	struct look l = { .p = p, .ask = ask, .m = &m, .cap = FOUND_MAX };
+	m.rrs = ARENA_ARRAY(ask->v->arena, struct rr, FOUND_MAX);
+	if (m.rrs == NULL || rrtype_is_meta(ask->question->type) || ask->question->type == RR_RRSIG ||
+	    ask->question->type == RR_NSEC || ask->question->type == RR_NSEC3)
+		return false;
+	store_turn(&p->store, ask->worker);
+	l.view = store_view(&p->store);
+	bool denied = deny(&l);
+	store_park(&p->store, ask->worker);
+	if (denied)
+		*ret = m;
+	return denied;
+}

@@ -1,0 +1,159 @@
+/* aggressive: what the proofs of earlier answers deny is denied at once, without asking (RFC8198, RFC8020). On the way
+ * up it keeps the proofs of what validation called secure; on the way down, behind the cache, it answers from them, on
+ * the fast path too: so a flood of names that are not there costs their zone nothing. It never speaks for names that
+ * an anchor or a configured zone below the proofs' zone is responsible for (attacks B14, CVE-2026-44687). */
+#include "core/anchor.h"
+#include "core/anchorage.h"
+#include "core/proofs.h"
+#include "plugin/forwarding.h"
+#include "plugin/validate.h"
+
+#define FAST_BLOCKS 32u      /* SHA-1 blocks spent on a question still in its packet */
+
+struct aggressive {
+	size_t bytes;
+	bool everything, below;
+};
+
+struct asking {
+	struct effort effort;
+	struct validator v;
+	struct proofs_ask ask;
+};
+
+/* Labels of the anchor that is responsible for name; -1: none is, or one that says that nothing is proved. */
+static int anchor_labels(const struct chain *chain, const struct engine *e, struct name name)
+{
+	struct anchorage *g = chain->conf.anchorage;
+	if (g == NULL)
+		return -1;
+	const struct anchor *an = anchors_find(anchorage_hold(g, e->worker), name, e->now.wall.sec);
+	int labels = an == NULL || anchor_is_negative(an) ? -1 : (int)an->trust.zone.labels;
+	anchorage_release(g, e->worker);
+	return labels;
+}
+
+/* What is needed to ask; false: nobody may answer from proofs here. */
+static bool asking_begin(struct asking *s, const struct aggressive *conf, const struct chain *chain, struct engine *e,
+                         const struct question *q)
+{
+	const struct validating *v = validate_settings(chain);
+	if (v == NULL || e->crypto == NULL || q->class != CLASS_IN)
+		return false;
+	int anchor = anchor_labels(chain, e, q->name);
+	if (anchor < 0)
+		return false;
+	unsigned labels = MAX((unsigned)anchor, forwarding_zone(chain, q->name).labels);
+	s->v = (struct validator){ .crypto = e->crypto, .conf = &v->conf, .effort = &s->effort };
+	s->ask = (struct proofs_ask){ .instance = chain->instance, .worker = e->worker, .now = e->now.ms, .question = q,
+		                      .top = name_up(q->name, q->name.labels - labels),
+		                      .cut = !conf->everything, .v = &s->v };
+	return true;
+}
+
+static enum err pack(struct arena *a, const struct chain *chain, const struct question *q, const struct msg *m,
+                     const struct packed **ret)
+{
+	struct pack_conf conf = chain->conf.pack;
+	conf.security = SECURITY_SECURE;
+	conf.no_store = true;   /* it is made again as quickly; a flood must not fill the cache */
+	return packed_make(a, q, m, &conf, ret);
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	const struct question *q = &f->client->question;
+	struct asking s;
+	struct msg m;
+	const struct packed *p;
+	if (f->client->flags & FLAG_CD || !asking_begin(&s, l->self, f->chain, f->engine, q))
+		return PASS;
+	s.effort = (struct effort){ 0, FAST_BLOCKS };
+	s.v.arena = f->engine->fx->scratch;
+	if (!proofs_deny(l->live, &s.ask, &m) || pack(s.v.arena, f->chain, q, &m, &p) != OK)
+		return PASS;
+	struct reply_form form = { .ttl_cap = NO_TTL_CAP };
+	if (reply_write(f->reply, f->client, p, form, f->out) != OK)
+		return SLOW;
+	f->rcode = p->rcode;
+	f->cached = true;
+	metrics_add(f->engine->metrics, M_SYNTHESIZED, 1);
+	return ANSWERED;
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	struct asking s;
+	struct msg m;
+	if (q->checking_disabled || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
+		return PASS;
+	s.effort = (struct effort){ 0, q->budget->blocks };
+	s.v.arena = &q->arena;
+	bool denied = proofs_deny(l->live, &s.ask, &m);
+	q->budget->blocks = s.effort.blocks;
+	if (!denied)
+		return PASS;
+	enum err err = pack(&q->arena, q->chain, &q->question, &m, &q->answer);
+	if (err != OK)
+		return query_fail_err(q, err);
+	metrics_add(q->engine->metrics, M_SYNTHESIZED, 1);
+	return ANSWERED;
+}
+
+static enum verdict response(const struct link *l, struct query *q)
+{
+	const struct packed *p = q->answer;
+	struct asking s;
+	struct msg m;
+	if (p == NULL || p->security != SECURITY_SECURE || p->origin != ORIGIN_UPSTREAM || p->ttl == 0 ||
+	    p->counts[SEC_AUTHORITY] == 0)
+		return PASS;
+	if (!asking_begin(&s, l->self, q->chain, q->engine, &q->question))
+		return PASS;
+	s.effort = (struct effort){ 0, 0 };
+	s.v.arena = &q->arena;
+	if (packed_parse(&q->arena, p, &q->question, &m) == OK)
+		proofs_put(l->live, &s.ask, &m, p->rcode == RCODE_NXDOMAIN ? q->question.name : (struct name){ 0 });
+	return PASS;
+}
+
+/* ---- settings ---- */
+
+static bool wanted(const void *self)
+{
+	const struct aggressive *s = self;
+	return s->everything || s->below;
+}
+
+static void live_text(const void *self, struct buf *to)
+{
+	buf_printf(to, "proofs %zu", ((const struct aggressive *)self)->bytes);
+}
+
+static void *live_make(const void *self, const struct live_env *env)
+{
+	return proofs_new(((const struct aggressive *)self)->bytes, env->workers, &env->key);
+}
+
+static void live_free(void *live)
+{
+	proofs_free(live);
+}
+
+#define T struct aggressive
+
+static const struct opt opts[] = {
+	{ .unbound = { "aggressive-nsec", "yes" }, BOOL(T, everything),
+	  .doc = "Deny at once what the proofs of earlier answers deny (RFC8198)." },
+	{ .unbound = { "harden-below-nxdomain", "yes" }, BOOL(T, below),
+	  .doc = "Deny at once what is below a name that was proved not to exist (RFC8020)." },
+	{ .unbound = { "neg-cache-size", "1m" }, SIZE(T, bytes), .min = 0, .max = (int64_t)1 << 32,
+	  .doc = "Memory of the proofs kept; at least 1 MB is taken." },
+};
+
+const struct plugin plugin_aggressive = {
+	.settings = { .name = "aggressive", .doc = "denies out of proofs it has", .clause = "server", .size = sizeof(T),
+	              .opts = opts, .nopts = COUNT(opts) },
+	.steps = { .request = request, .response = response, .fast = fast },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted,
+};
