@@ -311,7 +311,7 @@ struct judgement judge_answer(struct judge *j, struct validator *v, const struct
 	return b.to;
 }
 
-void judge_clean(const struct judge *j, struct scrubbed *s)
+void judge_clean(const struct judge *j, struct scrubbed *s, bool unsigned_extras)
 {
 	struct msg *m = &s->msg;
 	size_t kept = 0;
@@ -320,7 +320,9 @@ void judge_clean(const struct judge *j, struct scrubbed *s)
 		struct rr *rr = &m->rrs[i];
 		uint16_t type = rr->type != RR_RRSIG ? rr->type : rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
 		const struct msg_rrset *set = rrsets_find(&j->sets, (enum section)rr->section, rr->owner, type);
-		if (set == NULL || set->security != SECURITY_SECURE)
+		bool extra = unsigned_extras && rr->section == SEC_ADDITIONAL && set != NULL &&
+		             set->security == SECURITY_UNCHECKED && set->nsigs == 0;
+		if (set == NULL || (set->security != SECURITY_SECURE && !extra))
 			continue;
 		m->counts[1 + rr->section]++;
 		m->rrs[kept] = *rr;

@@ -41,7 +41,7 @@ struct judgement {
 /* places: done paths, one for each of j->needs. */
 struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places);
 /* Leave out of the records of a secure answer what is not secure itself, and let none live longer than its signature.
- * s is the answer j was made for. */
-void judge_clean(const struct judge *j, struct scrubbed *s);
+ * s is the answer j was made for. unsigned_extras: what nobody signed may stay in the additional section. */
+void judge_clean(const struct judge *j, struct scrubbed *s, bool unsigned_extras);
 
 #endif

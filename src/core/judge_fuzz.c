@@ -124,7 +124,7 @@ static void judge(struct world *w)
 	ASSERT(r.ruling.security != SECURITY_UNCHECKED);
 	if (r.ruling.security != SECURITY_SECURE)
 		return;
-	judge_clean(&j, &s);
+	judge_clean(&j, &s, false);
 	for (unsigned i = 0; i < j.sets.n; i++) {   /* nothing in the answer of a secure judgement was passed over */
 		const struct msg_rrset *set = &j.sets.list[i];
 		ASSERT(set->section != SEC_ANSWER || set->nrrs == 0 || set->security == SECURITY_SECURE);

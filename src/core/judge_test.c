@@ -197,6 +197,32 @@ static void an_empty_name_is_no_end(void **state)
 	assert_true(p.step == PATH_DS && p.at == 2);
 }
 
+/* harden-dnssec-stripped: no */
+static void an_anchors_zone_may_show_no_keys_on_demand(void **state)
+{
+	struct validate_conf conf = validate_usual;
+	struct validator v = validator();
+	struct msg m = { .rcode = RCODE_NOERROR };
+	struct path p;
+	v.conf = &conf;
+	path_start(&p, &anchors, text_name(&arena, "www.island.other"), WALL);
+	path_answer(&p, &v, &m);
+	expect("refused", p.ruling, BAD(NO_DNSKEY));
+	conf.stripped = true;
+	path_start(&p, &anchors, text_name(&arena, "www.island.other"), WALL);
+	path_answer(&p, &v, &m);
+	assert_int_equal(p.ruling.security, SECURITY_INSECURE);
+	path_start(&p, &anchors, text_name(&arena, "www.example"), WALL);
+	struct question q = path_question(&p);
+	for (m = answer_of(&q); q.type != RR_DNSKEY || q.name.labels == 0; m = answer_of(&q)) {
+		path_answer(&p, &v, &m);
+		q = path_question(&p);
+	}
+	m.nrrs = 0;
+	path_answer(&p, &v, &m);
+	expect("what a DS vouches for is never believed without", p.ruling, BAD(NO_DNSKEY));
+}
+
 static void known_keys_shorten_it(void **state)
 {
 	struct zone_keys keys = test_keys(example);
@@ -233,7 +259,7 @@ static struct judgement rule(const struct msg *m, struct scrubbed *s)
 		places[i] = walk(j.needs[i]);
 	struct judgement r = judge_answer(&j, &v, places);
 	if (r.ruling.security == SECURITY_SECURE)
-		judge_clean(&j, s);
+		judge_clean(&j, s, false);
 	effort = (struct effort){ EFFORT_VERIFIES, EFFORT_BLOCKS };
 	return r;
 }
@@ -451,7 +477,9 @@ static void what_stands_beside_is_judged_for_itself(void **state)
 	assert_int_equal(j.nneeds, 1);
 	struct path place = walk(j.needs[0]);
 	expect("with all that", judge_answer(&j, &v, &place).ruling, GOOD);
-	judge_clean(&j, &s);
+	judge_clean(&j, &s, true);
+	assert_non_null(find(&s, "mail.example", RR_AAAA));
+	judge_clean(&j, &s, false);
 	assert_int_equal(find(&s, "example", RR_MX)->ttl, 300);   /* each for its own time */
 	assert_int_equal(find(&s, "example", RR_NS)->ttl, 200);
 	assert_int_equal(find(&s, "mail.example", RR_A)->ttl, 100);
@@ -519,6 +547,7 @@ int main(void)
 		T(known_keys_shorten_it), T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
 		T(proofs_of_the_last_name_count), T(rfc4035_5_2_unsigned_delegation_in_a_denial),
 		T(anchors_decide_where_it_starts), T(answers_are_proved),
+		T(an_anchors_zone_may_show_no_keys_on_demand),
 		T(wildcards_need_their_proof), T(dnames_make_their_aliases), T(denials_are_proved),
 		T(nobody_above_an_anchor_speaks_below_it), T(a_ds_is_the_parents), T(the_effort_is_one),
 		T(what_stands_beside_is_judged_for_itself), T(nothing_signs_signatures), T(no_answer_is_no_proof),

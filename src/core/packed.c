@@ -404,6 +404,16 @@ enum err packed_with_ede(struct arena *a, const struct packed *p, int ede_code, 
 	return OK;
 }
 
+enum err packed_for(struct arena *a, const struct packed *p, uint32_t ttl, const struct packed **ret)
+{
+	struct packed *to = copy(a, p, 0);
+	if (to == NULL)
+		return ERR_LIMIT;
+	to->ttl = ttl;
+	*ret = to;
+	return OK;
+}
+
 enum err packed_judge(struct arena *a, const struct packed *p, enum security security, const struct packed **ret)
 {
 	struct packed *to = copy(a, p, 0);

@@ -94,6 +94,8 @@ enum err packed_error(struct arena *a, const struct question *q, unsigned rcode,
 /* The same answer with one more EDE (the first PACKED_EDE_MAX stay): a new blob from a. */
 enum err packed_with_ede(struct arena *a, const struct packed *p, int ede_code, const char *ede_text,
                          const struct packed **ret) MUST_CHECK;
+/* The same answer, to be kept for ttl seconds: a new blob from a. */
+enum err packed_for(struct arena *a, const struct packed *p, uint32_t ttl, const struct packed **ret) MUST_CHECK;
 /* The same answer, judged: a new blob from a. */
 enum err packed_judge(struct arena *a, const struct packed *p, enum security security,
                       const struct packed **ret) MUST_CHECK;

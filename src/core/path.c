@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 
+#define STRIPPED_TTL 60u   /* seconds until an anchor's zone that showed no keys is asked again */
+
 static void done(struct path *p, struct ruling r)
 {
 	p->step = PATH_DONE;
@@ -63,6 +65,10 @@ static void judge_keys(struct path *p, struct validator *v, const struct msg_rrs
 	struct msg_rrset none = { .owner = p->trust.zone, .type = RR_DNSKEY };
 	struct msg_rrset *set = rrsets_find(sets, SEC_ANSWER, p->trust.zone, RR_DNSKEY);
 	struct ruling r = validate_keys(v, set != NULL ? set : &none, &p->trust, &p->keys);
+	if (r.why == WHY_NO_DNSKEY && v->conf->stripped && p->keys.zone.len == 0) {
+		r.security = SECURITY_INSECURE;   /* harden-dnssec-stripped: no */
+		p->ttl = STRIPPED_TTL;
+	}
 	if (r.security != SECURITY_SECURE) {
 		done(p, r);
 		return;

@@ -8,7 +8,6 @@ struct set {
 	struct name owner;
 	uint16_t type, rrsigs;
 	uint8_t section, hop;
-	bool strayed;                     /* its signatures stand in another section */
 };
 
 struct scrub {
@@ -306,18 +305,31 @@ static void keep_additional(struct scrub *s)
 	}
 }
 
-/* Does the signature belong to the set? Into its own section first; those that stand elsewhere are for sets without. */
+/* Does the signature belong to the set? First those of its own section, then those elsewhere. */
 static bool signs(const struct set *set, const struct rr *rr, bool elsewhere)
 {
 	return set->type == get_u16(rr->rdata.p) && set->rrsigs < SCRUB_RRSIGS_MAX &&
-	       (elsewhere ? set->rrsigs == 0 || set->strayed : set->section == rr->section) &&
+	       (elsewhere || set->section == rr->section) &&
 	       name_eq(set->owner, rr->owner);
+}
+
+/* A signature told twice is one. */
+static bool is_kept(const struct scrub *s, const struct rr *sig)
+{
+	for (size_t i = 0; i < s->m->nrrs; i++) {
+		const struct rr *rr = &s->m->rrs[i];
+		if (s->keep[i] != 0 && rr->type == RR_RRSIG && span_eq(rr->rdata, sig->rdata) &&
+		    name_eq(rr->owner, sig->owner))
+			return true;
+	}
+	return false;
 }
 
 /* Signatures over the sets kept. Some servers put them into another section than the set (RFC4035 3.1.1 has them
  * beside it); what they are worth shows when they are checked. */
 static void keep_rrsigs(struct scrub *s)
 {
+	unsigned strays = 0;
 	for (size_t i = 0; i < 2 * s->m->nrrs; i++) {
 		size_t at = i % s->m->nrrs;
 		const struct rr *rr = &s->m->rrs[at];
@@ -327,10 +339,9 @@ static void keep_rrsigs(struct scrub *s)
 		unsigned k = 0;
 		while (k < s->nsets && !signs(&s->sets[k], rr, elsewhere))
 			k++;
-		if (k == s->nsets)
+		if (k == s->nsets || (elsewhere && (strays++ >= SETS_MAX || is_kept(s, rr))))
 			continue;
 		s->sets[k].rrsigs++;
-		s->sets[k].strayed = elsewhere;
 		s->keep[at] = s->sets[k].hop;
 		s->section[at] = s->sets[k].section;
 	}

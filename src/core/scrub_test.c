@@ -101,7 +101,7 @@ static const struct row rows[] = {
 	{ "a signature goes to its set", ".", "www.example", RR_A, 0,
 	  { "www.example. 300 IN A 192.0.2.1\n" SIG("ns.example.", "A"), "", SIG("www.example.", "A") },
 	  OK, SCRUB_POSITIVE, "0 A www.example. 0 RRSIG www.example. ", "www.example" },
-	{ "and one more of those elsewhere is not wanted", ".", "www.example", RR_A, 0,
+	{ "and the same once more elsewhere is not wanted", ".", "www.example", RR_A, 0,
 	  { "www.example. 300 IN A 192.0.2.1\n" SIG("www.example.", "A"), "", SIG("www.example.", "A") },
 	  OK, SCRUB_POSITIVE, "0 A www.example. 0 RRSIG www.example. ", "www.example" },
 	{ "proofs without the SOA", ".", "a.example", RR_DS, 0,

@@ -395,6 +395,30 @@ static void match_key(struct vouching *w, struct span rdata)
 		w->ruling.why = WHY_NO_KEY_MATCHES;
 }
 
+/* By each algorithm that vouches for the zone, or by any. */
+static struct ruling validate_signed_keys(struct validator *v, struct msg_rrset *dnskeys, const struct trust *trust,
+                                          const struct zone_keys *good)
+{
+	struct ruling r = validate_rrset(v, dnskeys, good);
+	for (unsigned i = 0; i < trust->nds + trust->nkeys && v->conf->all_algorithms; i++) {
+		bool ds = i < trust->nds;
+		uint8_t algorithm = ds ? trust->ds[i].p[2] : trust->keys[i - trust->nds].p[3];
+		struct zone_keys some = { .zone = good->zone };
+		if (r.security != SECURITY_SECURE || !algorithm_supported(v->conf, algorithm) ||
+		    (ds && !ds_counts(v->conf, trust, trust->ds[i])))
+			continue;
+		for (unsigned k = 0; k < good->n; k++)
+			if (good->list[k].algorithm == algorithm)
+				some.list[some.n++] = good->list[k];
+		r = validate_rrset(v, dnskeys, &some);
+		if (r.security == SECURITY_BOGUS && r.why == WHY_UNKNOWN_KEYS)
+			r.why = WHY_ALGORITHM_MISSING;
+		if (r.why == WHY_ALGORITHM_MISSING)
+			r.algorithm = algorithm;
+	}
+	return r;
+}
+
 struct ruling validate_keys(struct validator *v, struct msg_rrset *dnskeys, const struct trust *trust,
                             struct zone_keys *ret_keys)
 {
@@ -421,7 +445,7 @@ struct ruling validate_keys(struct validator *v, struct msg_rrset *dnskeys, cons
 	}
 	if (good.n == 0)
 		return w.ruling;
-	r = validate_rrset(v, dnskeys, &good);
+	r = validate_signed_keys(v, dnskeys, trust, &good);
 	if (r.why == WHY_UNKNOWN_KEYS)
 		r.why = WHY_NO_KEY_MATCHES;
 	if (r.security == SECURITY_SECURE)

@@ -36,6 +36,8 @@ struct effort {
 struct validate_conf {
 	bool legacy;                     /* SHA-1, DSA and short RSA keys are verified, not insecure: for tests */
 	bool ignore_dates;               /* val-override-date: "-1" */
+	bool all_algorithms;             /* each algorithm of a zone's DS must sign its keys (against RFC6840 5.11) */
+	bool stripped;                   /* an anchor's zone that shows no keys is insecure, not bogus */
 	uint32_t skew_min, skew_max;     /* seconds; a tenth of a signature's life between these is tolerated */
 	uint32_t nsec3_iterations_max;   /* more is insecure (RFC9276 3.2) */
 };

@@ -396,6 +396,25 @@ static void legacy_is_believed_on_demand(void **state)
 		assert_true(algorithm_supported(&conf, old[i]));
 }
 
+/* harden-algo-downgrade */
+static void each_algorithm_signs_on_demand(void **state)
+{
+	struct signer *ksk = signer_new(&arena, "example", 10, 257), *zsk = signer_new(&arena, "example", 11, 256);
+	struct msg m = key_set(ksk, zsk);
+	struct msg_rrsets sets;
+	struct zone_keys keys;
+	struct validate_conf conf = validate_usual;
+	struct validator v = validator(&conf);
+	uint8_t rsa[36] = { 0, 1, 8, 2 };
+	struct trust t = { .zone = zone->zone, .nds = 2, .ds = { ds_of(ksk, 2, 0), span_of(rsa, sizeof(rsa)) } };
+	assert_int_equal(rrsets_of(&arena, &m, 3, &sets), OK);
+	expect("one is enough", validate_keys(&v, &sets.list[0], &t, &keys), GOOD);
+	conf.all_algorithms = true;
+	expect("all are wanted", validate_keys(&v, &sets.list[0], &t, &keys), BAD(ALGORITHM_MISSING));
+	rsa[2] = 99;
+	expect("all that are known", validate_keys(&v, &sets.list[0], &t, &keys), GOOD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,7 +425,7 @@ int main(void)
 		T(only_what_nobody_can_check_is_insecure), T(sizes_that_are_not_supported),
 		T(revoked_keys_sign_for_themselves_alone), T(keytrap_ends_early), T(the_last_unit_is_the_last),
 		T(expired_floods_cost_nothing), T(many_ds_are_hashed_a_few_times), T(large_sets_are_refused),
-		T(legacy_is_believed_on_demand),
+		T(legacy_is_believed_on_demand), T(each_algorithm_signs_on_demand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,9 @@
  *
  * good answers   for their TTL (RFC2308 5 for denials); refreshed before they end, when asked for then (prefetch)
  * stale ones     for a while longer, when nothing better comes in time (serve-expired, RFC8767), with EDE 3
- * failures       of upstreams: 1 to 5 seconds, with their EDE (RFC9520); never over a good answer that may still be
- *                served. Failures of our own making (limits, policy, a spent budget) are made anew each time */
+ * failures       of upstreams: 1 to 5 seconds, or as long as they say, with their EDE (RFC9520); never over a good
+ *                answer that may still be served. Failures of our own making (limits, policy, a spent budget) are made
+ *                anew each time */
 #include "core/cache.h"
 
 #include "plugin/plugin.h"
@@ -243,7 +244,7 @@ static void store_failure(const struct link *l, const struct query *q, struct fo
 			(void)hold(l->live, old, now);
 		return;
 	}
-	store(l->live, old, q->answer, now, life);
+	store(l->live, old, q->answer, now, MAX(life, q->answer->ttl * SECOND));
 }
 
 /* Is it the world that failed? */

@@ -19,7 +19,7 @@ static struct {
 	/* The server. */
 	msec delay;
 	unsigned asked, rcode;
-	uint32_t ttl;
+	uint32_t ttl, failure_ttl;
 	enum err err;
 	bool own, extra;
 	/* The client's last reply. */
@@ -46,7 +46,9 @@ static enum verdict server_wake(const struct link *l, struct query *q, const str
 	q->wake_at = NEVER;
 	if (w.own) {
 		q->err = w.err;
-		return query_fail(q, w.rcode, 22, "made here");
+		enum verdict v = query_fail(q, w.rcode, 22, "made here");
+		assert_int_equal(packed_for(&q->arena, q->answer, w.failure_ttl, &q->answer), OK);
+		return v;
 	}
 	struct rr rr = { .owner = q->question.name, .type = RR_A, .class = CLASS_IN, .ttl = w.ttl,
 		         .rdata = span_of((const uint8_t[]){ 192, 0, 2, (uint8_t)w.asked }, 4) };
@@ -355,6 +357,21 @@ static void rfc9520_failures_are_kept_for_a_while(void **state)
 	assert_true(ask("www.example", 0));
 }
 
+/* val-bogus-ttl */
+static void failures_are_kept_for_as_long_as_they_say(void **state)
+{
+	start();
+	w.rcode = RCODE_SERVFAIL;
+	w.own = true;
+	w.err = ERR_BOGUS;
+	w.failure_ttl = 60;
+	ask("www.example", 0);
+	pass(59000);
+	assert_true(ask("www.example", 0));
+	pass(2000);
+	assert_false(ask("www.example", 0));
+}
+
 static void own_failures_are_not_kept(void **state)
 {
 	static const enum err errs[] = { ERR_BUDGET, ERR_LIMIT, ERR_REFUSED, OK };
@@ -478,6 +495,7 @@ int main(void)
 		T(hits_age_and_end), T(equal_questions_are_one), T(zero_is_not_kept), T(denials_are_kept),
 		T(clamps_are_seen), T(minimal_responses), T(original_ttls), T(prefetch),
 		T(failed_prefetch), T(rfc9520_failures_are_kept_for_a_while),
+		T(failures_are_kept_for_as_long_as_they_say),
 		T(own_failures_are_not_kept), T(rfc8767_stale_after_the_timeout), T(stale_when_upstreams_fail),
 		T(a_failure_makes_stale_young_again), T(stale_at_once), T(ttl_reset),
 	};

@@ -9,6 +9,7 @@
 #include "plugin/ways.h"
 
 #define TEXT_MAX 400u
+#define EDE_DNSKEY_MISSING 9   /* RFC8914 4.10 */
 
 /* A question's validation while it goes on; in the query's arena. */
 struct work {
@@ -49,7 +50,10 @@ static enum verdict refuse(const struct validating *s, struct query *q, const st
 	if (s->permissive)
 		return PASS;
 	q->err = spent ? ERR_BUDGET : ERR_BOGUS;
-	return query_fail(q, RCODE_SERVFAIL, why_ede(r->why), text);
+	enum verdict v = query_fail(q, RCODE_SERVFAIL, why_ede(r->why), text);
+	if (q->answer != NULL && !spent && packed_for(&q->arena, q->answer, s->bogus_ttl, &q->answer) != OK)
+		return query_fail_err(q, ERR_LIMIT);
+	return v;
 }
 
 /* That a zone cannot be proved by design is told too: unknown algorithms, too many iterations (RFC8914 4.2). */
@@ -62,12 +66,13 @@ static enum err tell_why(struct query *q, const struct ruling *r)
 }
 
 /* The answer as judged: without what was not proved, for no longer than its proofs last. */
-static enum verdict pass_judged(struct query *q, struct work *w, enum security security, const struct judgement *j)
+static enum verdict pass_judged(const struct validating *s, struct query *q, struct work *w, enum security security,
+                                const struct judgement *j)
 {
 	struct pack_conf conf = q->chain->conf.pack;
 	conf.security = security;
 	if (security == SECURITY_SECURE) {
-		judge_clean(&w->judge, &w->answer);
+		judge_clean(&w->judge, &w->answer, !s->clean_additional);
 		w->answer.msg.rcode = j->rcode;
 		w->answer.msg.flags = (uint16_t)((w->answer.msg.flags & ~15u) | (j->rcode & 15u));
 	}
@@ -101,9 +106,9 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 	bench_close(&b, q);
 	bool nobody = j.ruling.security == SECURITY_INDETERMINATE && j.ruling.why == WHY_NO_ANCHOR;
 	if (j.ruling.security == SECURITY_SECURE)
-		return pass_judged(q, w, SECURITY_SECURE, &j);
+		return pass_judged(s, q, w, SECURITY_SECURE, &j);
 	if (j.ruling.security == SECURITY_INSECURE || nobody)
-		return pass_judged(q, w, SECURITY_INSECURE, &j);
+		return pass_judged(s, q, w, SECURITY_INSECURE, &j);
 	if (!w->doubted)
 		w->first = j.ruling;
 	if (s->permissive || !is_answers_fault(w, &j.ruling) || !ways_may_doubt(q, q->ask.doubts))
@@ -233,7 +238,11 @@ static enum verdict unreachable(struct query *q, const struct query *child)
 		buf_text(&b, "could not be fetched");
 	q->err = child->err != OK ? child->err : ERR_UPSTREAM;
 	metrics_add(q->engine->metrics, M_INDETERMINATE, 1);
-	return query_fail(q, RCODE_SERVFAIL, ede.code, buf_cstr(&b));
+	bool key = child->question.type == RR_DNSKEY;
+	enum verdict v = query_fail(q, RCODE_SERVFAIL, key ? EDE_DNSKEY_MISSING : ede.code, buf_cstr(&b));
+	if (key && q->answer != NULL && packed_with_ede(&q->arena, q->answer, ede.code, NULL, &q->answer) != OK)
+		return query_fail_err(q, ERR_LIMIT);
+	return v;
 }
 
 enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child)

@@ -110,6 +110,14 @@ static const struct opt opts[] = {
 	  .doc = "Validate whatever the client's CD flag says." },
 	{ .unbound = { "signet/ask-ahead", "100" }, U32(T, ahead), .max = 100,
 	  .doc = "Of 100 questions that a proof may need, how many go out before that is known; 0: none." },
+	{ .unbound = { "val-bogus-ttl", "60" }, U32(T, bogus_ttl), .max = 1000000,
+	  .doc = "Seconds for which an answer that is not proved is not asked for again." },
+	{ .unbound = { "val-clean-additional", "yes" }, BOOL(T, clean_additional),
+	  .doc = "Leave out of the additional section of secure answers what is not signed." },
+	{ .unbound = { "harden-dnssec-stripped", "yes" }, BOOL(T, harden_stripped),
+	  .doc = "A zone with an anchor that shows no keys is refused, not taken for unsigned." },
+	{ .unbound = { "harden-algo-downgrade", "no" }, BOOL(T, all_algorithms),
+	  .doc = "Each algorithm that the DS of a zone has must sign its keys; any one of them is enough else." },
 	{ .unbound = { "fake-sha1", "no" }, BOOL(T, fake_sha1), .doc = "Verify SHA-1 signatures; for tests alone." },
 	{ .unbound = { "fake-dsa", "no" }, BOOL(T, fake_dsa), .doc = "Take DSA keys for supported; for tests alone." },
 };
@@ -123,6 +131,8 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	s->autotrust = autotrust_usual;
 	s->conf.ignore_dates = dates;
 	s->conf.legacy = s->fake_sha1 || s->fake_dsa;
+	s->conf.all_algorithms = s->all_algorithms;
+	s->conf.stripped = !s->harden_stripped;
 	s->conf.skew_min = s->skew_min;
 	s->conf.skew_max = s->skew_max;
 	if (s->conf.legacy)
@@ -144,7 +154,8 @@ static bool wanted(const void *self)
 static void live_text(const void *self, struct buf *to)
 {
 	const struct validating *s = self;
-	buf_printf(to, "wall %lld legacy %d", (long long)s->wall, s->conf.legacy);
+	buf_printf(to, "wall %lld legacy %d all %d stripped %d", (long long)s->wall, s->conf.legacy,
+	           s->conf.all_algorithms, s->conf.stripped);
 	for (unsigned i = 0; i < s->nsources; i++)
 		buf_printf(to, " %d %s", (int)s->sources[i].kind, s->sources[i].text);
 }

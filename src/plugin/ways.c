@@ -280,6 +280,12 @@ static bool settle_doubts(struct ways *w, const struct ways_env *env, const stru
 	return any;
 }
 
+/* harden-dnssec-stripped: no. Keys that cannot be had are keys that are not there. */
+static enum err take_stripped(const struct ways_env *env, struct asked *a)
+{
+	return packed_error(&env->query->arena, &a->question, RCODE_NOERROR, (struct reason){ -1, NULL }, &a->answer);
+}
+
 enum err ways_hear(struct ways *w, const struct ways_env *env, const struct query *child)
 {
 	const struct packed *p = child->answer;
@@ -287,6 +293,9 @@ enum err ways_hear(struct ways *w, const struct ways_env *env, const struct quer
 	if (a == NULL || a->answer != NULL)
 		return OK;   /* heard of by its first asking already */
 	if (p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN)) {
+		const struct validating *s = env->link->self;
+		if (!a->ahead && s->conf.stripped && a->question.type == RR_DNSKEY)
+			return take_stripped(env, a);
 		forget(w, a);
 		return a->ahead || settle_doubts(w, env, a) ? OK : ERR_UPSTREAM;
 	}

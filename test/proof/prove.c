@@ -106,7 +106,7 @@ static void prove(const char *name, const char *type)
 		places[i] = walk(&v, j.needs[i]);
 	struct judgement r = judge_answer(&j, &v, places);
 	if (r.ruling.security == SECURITY_SECURE)
-		judge_clean(&j, &s);
+		judge_clean(&j, &s, false);
 	ruling_text(&r.ruling, &text);
 	printf("%s %d %u %" PRIu32 " %u %u %zu %s\n", words[r.ruling.security], why_ede(r.ruling.why), r.rcode, r.ttl,
 	       EFFORT_VERIFIES - effort.verifies, EFFORT_BLOCKS - effort.blocks, s.msg.nrrs, buf_cstr(&text));
