@@ -1,12 +1,13 @@
 /* load: asks one server as fast as it answers, with a fixed number of questions outstanding.
  *
- *   bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] [-W WARM] MODE ADDR PORT
+ *   bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] [-W WARM] [-s | -x] MODE ADDR PORT
  *
  * MODE is udp, tcp or dot. CONNS sockets keep WINDOW questions each in flight: whatever a read brings
  * is counted and replaced by as many new questions with one write (one sendmmsg, one TLS record).
  * Names are h<i>.d<i modulo 400>.bench for i from FIRST, NAMES of them, in order and over again for
  * MS milliseconds; with -o each is asked once and the run ends with the last. Before that, WARM
- * questions (default: each name once, with -o none) open the way.
+ * questions (default: each name once, with -o none) open the way. With -s names are below signed. and
+ * an answer must say that it was proved (AD); with -x they do not exist there, and it must say so.
  *
  * Talks with its parent so that only the load itself is timed: prints "ready" when all connections
  * stand and the warming is done, starts at a line on stdin, prints one line of counts, and holds the
@@ -71,7 +72,7 @@ struct counts {
 
 struct load {
 	enum mode mode;
-	unsigned nconns, window, together, ms, first, nnames, warm, once;
+	unsigned nconns, window, together, ms, first, nnames, warm, once, is_signed, absent;
 	struct sockaddr_in to;
 	SSL_CTX *tls;
 	int epoll_fd;
@@ -92,24 +93,25 @@ static uint64_t clock_us(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
 }
 
-static void query_make(struct query *q, unsigned i)
+static void query_make(struct query *q, const struct load *l, unsigned i)
 {
-	char labels[2][16];
+	char labels[3][16];
 	size_t at = 2;
 
-	snprintf(labels[0], sizeof(labels[0]), "h%06u", i);
+	snprintf(labels[0], sizeof(labels[0]), "%c%06u", l->absent ? 'x' : 'h', i);
 	snprintf(labels[1], sizeof(labels[1]), "d%03u", i % DOMAINS);
-	memcpy(q->frame + at, "\0\0\1\0\0\1\0\0\0\0\0\0", 12);
+	snprintf(labels[2], sizeof(labels[2]), "%s", l->is_signed ? "signed" : "bench");
+	memcpy(q->frame + at, l->is_signed ? "\0\0\1\40\0\1\0\0\0\0\0\0" : "\0\0\1\0\0\1\0\0\0\0\0\0", 12);
 	at += 12;
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 3; k++) {
 		size_t len = strlen(labels[k]);
 
 		q->frame[at++] = (uint8_t)len;
 		memcpy(q->frame + at, labels[k], len);
 		at += len;
 	}
-	memcpy(q->frame + at, "\5bench\0\0\1\0\1", 11);
-	at += 11;
+	memcpy(q->frame + at, "\0\0\1\0\1", 5);
+	at += 5;
 	q->len = (uint16_t)(at - 2);
 	q->frame[0] = 0;
 	q->frame[1] = (uint8_t)q->len;
@@ -222,7 +224,7 @@ static void answer_take(struct load *l, struct conn *c, const uint8_t *p, size_t
 	c->free[c->nfree++] = p[1];
 	l->counts.answered++;
 	l->counts.noerror += (p[3] & 15) == 0;
-	l->counts.records += p[7] != 0;
+	l->counts.records += (l->absent ? (p[3] & 15) == 3 : p[7] != 0) && (!l->is_signed || (p[3] & 0x20) != 0);
 }
 
 static void udp_turn(struct load *l, struct conn *c)
@@ -359,7 +361,7 @@ static void load_open(struct load *l)
 	if (l->epoll_fd < 0 || l->queries == NULL)
 		err(3, "no memory");
 	for (unsigned i = 0; i < l->nnames; i++)
-		query_make(&l->queries[i], l->first + i);
+		query_make(&l->queries[i], l, l->first + i);
 	for (unsigned i = 0; i < BATCH; i++) {
 		l->msgs[i].msg_hdr.msg_iov = &l->iov[i];
 		l->msgs[i].msg_hdr.msg_iovlen = 1;
@@ -393,7 +395,7 @@ static void load_options(struct load *l, int argc, char **argv)
 {
 	int opt, warm = -1;
 
-	while ((opt = getopt(argc, argv, "c:w:b:t:f:n:oW:")) != -1) {
+	while ((opt = getopt(argc, argv, "c:w:b:t:f:n:oW:sx")) != -1) {
 		if (opt == 'c')
 			l->nconns = number(optarg, 1, CONNS_MAX);
 		else if (opt == 'w')
@@ -408,6 +410,8 @@ static void load_options(struct load *l, int argc, char **argv)
 			l->nnames = number(optarg, 1, NAMES_MAX);
 		else if (opt == 'o')
 			l->once = 1;
+		else if (opt == 's' || opt == 'x')
+			l->is_signed = 1, l->absent |= opt == 'x';
 		else if (opt == 'W')
 			warm = (int)number(optarg, 0, NAMES_MAX);
 		else
@@ -416,7 +420,7 @@ static void load_options(struct load *l, int argc, char **argv)
 	l->warm = warm >= 0 ? (unsigned)warm : l->once ? 0 : l->nnames;
 	if (argc - optind != 3)
 		errx(2, "usage: bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] "
-		        "[-W WARM] udp|tcp|dot ADDR PORT");
+		        "[-W WARM] [-s | -x] udp|tcp|dot ADDR PORT");
 	l->mode = strcmp(argv[optind], "dot") == 0 ? DOT : strcmp(argv[optind], "tcp") == 0 ? TCP : UDP;
 	l->to.sin_family = AF_INET;
 	l->to.sin_port = htons((uint16_t)number(argv[optind + 2], 1, 65535));

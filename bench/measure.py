@@ -72,12 +72,14 @@ class Log:
         self.path = path
         self.at = 0
         self.lines = 0
+        self.bytes = 0
 
     def read(self):
         with open(self.path, "rb") as log:
             log.seek(self.at)
             data = log.read()
         self.at += len(data)
+        self.bytes += len(data)
         self.lines += data.count(b" query: ") + data.count(b" reply: ")
 
     def lost(self, answered):
@@ -91,7 +93,7 @@ class Log:
 
     def empty(self):
         os.truncate(self.path, 0)
-        self.at = self.lines = 0
+        self.at = self.lines = self.bytes = 0
 
 
 class Load:
@@ -146,6 +148,7 @@ def turn(server, tools, core, args):
         if not counts.get("answered"):
             return {"failed": "no answers"}
         counts["log_lost"] = log.lost(counts["total"]) if log else 0
+        counts["log_bytes"] = log.bytes / counts["total"] if log else 0
         spent = cpu_between(before, settle(server))
     finally:
         load.end()

@@ -67,6 +67,7 @@ class Server:
         self.log = None  # path of the query log, where two lines are owed for each answer
         self.is_echo = False
         self.process = None
+        self.users_text = None  # the judged file as this server reads it
         self.dir.mkdir()
         self.dir.chmod(0o777)  # servers give up root before they open their logs
 
@@ -108,6 +109,7 @@ def judged_server(name, binary, logs, work, index, users_file, version):
     conf_d = s.dir / "unbound.conf.d"
     conf_d.mkdir()
     (conf_d / "hardening.conf").write_text(text)
+    s.users_text = text
     (conf_d / "zz-bench.conf").write_text(s.fill(BESIDE))
     (s.dir / "unbound.conf").write_text(f'include-toplevel: "{conf_d}/*.conf"\n')
     (s.dir / "root.key").write_bytes((work / "root.key").read_bytes())

@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import latency
 import measure
 import peers
 
@@ -24,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 LOAD_CORE, SERVER_CORE = 0, 1
 DEADLINE_S = 330  # no new round is begun after this
-KILL_S = 450
+KILL_S = 600
 WARM_NAMES = 1000
 COLD_FIRST = 10000  # names below are the warm ones
 
@@ -34,7 +35,13 @@ WORKLOADS = {
     "tcp": ("tcp", "TCP, cached, 10 pipelined connections", ["-c", 10, "-w", 10]),
     "dot": ("dot", "DoT, cached, 10 pipelined connections", ["-c", 10, "-w", 10]),
     "cold": ("udp", "UDP, cold, each name fetched over DoT", ["-c", 4, "-w", 25, "-o", "-W", 40]),
+    "proof": ("udp", "UDP, cold, each name fetched over DoT and proved (P-256, one zone)",
+              ["-c", 4, "-w", 25, "-o", "-W", 40, "-s"]),
+    "flood": ("udp", "UDP, names that do not exist below a signed zone", ["-c", 4, "-w", 25, "-x"]),
 }
+COLD = ("cold", "proof")             # each name once: no floor to compare with
+APART = ("first", "memory")          # measured apart, one server at a time
+PROVING = ("signet", "unbound")      # with or without their log: servers that prove what they answer
 # workload, server, the one it is compared with, target ratio
 TARGETS = (
     ("udp", "signet log off", "echo udp", 1.35),
@@ -43,7 +50,12 @@ TARGETS = (
     ("tcp", "signet log off", "unbound log off", 0.60),
     ("dot", "signet", "unbound", 0.65),
     ("dot", "signet log off", "unbound log off", 0.65),
+    ("proof", "signet", "unbound", 0.75),
+    ("flood", "signet log off", "echo udp", 1.60),
 )
+FIRST_TARGETS = (("dot proved", 80), ("udp proved", 45))
+KEPT_TARGET_BYTES = 400
+FLOOD_WARM = 800  # two names in each domain: all denials are known
 IDLE_TARGET_MB = 8.0
 
 
@@ -61,16 +73,20 @@ def parse_args():
     p.add_argument("--signet", type=Path, help="the program (default BUILD/signet)")
     p.add_argument("--conf", type=Path, default=ROOT / "test/peer/data/hardening.conf",
                    help="the users' file to judge by")
-    p.add_argument("--only", help="workloads, separated by commas: udp,tcp,dot,cold")
+    p.add_argument("--only", help="rows, separated by commas: " + ",".join((*WORKLOADS, *APART)))
     p.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     args = p.parse_args()
     args.rounds = args.rounds or (3 if args.quick else 10)
     args.ms = args.ms or (200 if args.quick else 700)
     args.cold_names = 500 if args.quick else 1000
     args.signet = args.signet or args.build / "signet"
-    args.only = args.only.split(",") if args.only else list(WORKLOADS)
-    if not 1 <= args.rounds <= 50 or not 50 <= args.ms <= 5000 or set(args.only) - set(WORKLOADS):
-        p.error("1 to 50 rounds of 50 to 5000 ms of udp, tcp, dot and cold")
+    args.starts = 3 if args.quick else 7
+    args.kept_names = 30000
+    rows = args.only.split(",") if args.only else [*WORKLOADS, *APART]
+    if not 1 <= args.rounds <= 50 or not 50 <= args.ms <= 5000 or set(rows) - {*WORKLOADS, *APART}:
+        p.error("1 to 50 rounds of 50 to 5000 ms of " + ", ".join((*WORKLOADS, *APART)))
+    args.only = [w for w in WORKLOADS if w in rows]
+    args.apart = [w for w in APART if w in rows]
     return args
 
 
@@ -221,11 +237,19 @@ def start_all(servers, tools):
 
 def load_args(args, workload, server, number):
     mode, _, options = WORKLOADS[workload]
-    if workload == "cold":
+    if workload in COLD:
         names = ["-f", COLD_FIRST + number * args.cold_names, "-n", args.cold_names]
+    elif workload == "flood":
+        names = ["-f", number * 20000, "-n", 50000, "-W", FLOOD_WARM, "-t", args.ms]
     else:
         names = ["-f", 0, "-n", WARM_NAMES, "-t", args.ms]
     return [*options, *names, mode, "127.0.0.1", server.port_of(mode)]
+
+
+def is_able(s, workload):
+    if workload in COLD and s.is_echo or WORKLOADS[workload][0] not in s.modes:
+        return False
+    return s.is_echo or workload not in ("proof", "flood") or s.name.startswith(PROVING)
 
 
 def measure_all(args, servers):
@@ -237,8 +261,7 @@ def measure_all(args, servers):
             say(f"stopped after {number} rounds: {DEADLINE_S} s are over")
             break
         for workload in args.only:
-            able = [s for s in servers if WORKLOADS[workload][0] in s.modes and
-                    not (workload == "cold" and s.is_echo)]
+            able = [s for s in servers if is_able(s, workload)]
             k = number % len(able)
             for s in able[k:] + able[:k]:
                 done = measure.turn(s, args.build / "bench", LOAD_CORE,
@@ -299,7 +322,13 @@ def print_memory(idle, after):
         say(f"  {name:18}{cell(idle.get(name), '.1f'):>8}{mb:>9.1f}")
 
 
-def print_targets(turns, idle):
+def apart_verdicts(first, kept):
+    for key, limit in FIRST_TARGETS:
+        yield f"ms {key}, signet", first.get(key, {}).get("signet log off", {}).get("ms"), limit
+    yield "B per proved answer kept, signet", kept.get("signet log off", {}).get("bytes"), KEPT_TARGET_BYTES
+
+
+def print_targets(turns, idle, first, kept):
     """Each target with what was measured: met, missed, or not measured."""
     say("\nTargets")
     verdicts = []
@@ -309,47 +338,116 @@ def print_targets(turns, idle):
     logged = [t.get("log_lost", 0) for rows in turns.values() for t in rows.get("signet", ())]
     verdicts.append(("log lines lost, signet", float(sum(logged)) if logged else None, 0))
     verdicts.append(("idle MB signet", idle.get("signet"), IDLE_TARGET_MB))
+    verdicts += apart_verdicts(first, kept)
     for what, got, limit in verdicts:
         verdict = "not measured" if got is None else "met" if got <= limit else "missed"
         say(f"  {what:42}{cell(got, '.2f'):>7}  <= {limit:<5} {verdict}")
     return [{"what": w, "got": g, "limit": m} for w, g, m in verdicts]
 
 
-def run(args):
-    work, tools = args.inside, args.build / "bench"
-    conf = args.conf
-    make_world(work)
-    upstream = start_upstream(tools, work)
-    servers = peers.all_servers(args.signet, tools, work, conf.read_text(encoding="utf-8"), say)
-    say(f"users' file {conf}; {platform.machine()}, kernel {platform.release()}, "
-        f"{os.cpu_count()} cores: servers on core {SERVER_CORE}, load and upstream on {LOAD_CORE}")
-    for s in servers:
-        if not s.is_echo and not s.name.endswith("log off"):
-            say(f"  {s.name:18}{s.version}")
+def minus(a, b):
+    return None if a is None or b is None else a - b
+
+
+def print_trade_offs(summary, turns, first):
+    """What the guide's table says in words: what each protection costs."""
+    say("\nWhat protections cost")
+    say(f"  {'':46}{'signet':>12}{'unbound':>12}")
+    rows = {"validation, first answer, ms": [], "validation, each name's first answer, CPU us": [],
+            "DoT from nothing, first answer, ms": [], "query log, MB for 100,000 queries": []}
+    for name in PROVING:
+        def ms(key, server=name + " log off"):
+            return first.get(key, {}).get(server, {}).get("ms")
+
+        def us(workload, server=name):
+            return summary.get(workload, {}).get(server, {}).get("us_per_q")
+
+        logged = [t["log_bytes"] for t in turns.get("udp", {}).get(name, ()) if good(t)]
+        for row, got in zip(rows.values(), (
+                minus(ms("udp proved"), ms("udp not proved")), minus(us("proof"), us("cold")),
+                minus(ms("dot proved"), ms("udp proved")),
+                statistics.median(logged) / 10 if logged else None)):
+            row.append(got)
+    for title, (ours, theirs) in rows.items():
+        say(f"  {title:46}{cell(ours, '.1f'):>12}{cell(theirs, '.1f'):>12}")
+    return rows
+
+
+class Control:
+    """Starting and stopping, for what is measured one server at a time."""
+    start, stop, wait = staticmethod(server_start), staticmethod(server_stop), staticmethod(server_wait)
+
+
+def measure_apart(args, servers, upstream):
+    """First answers over a slow line, and the memory of what is proved."""
+    tools, first, kept = args.build / "bench", {}, {}
+    servers = [s for s in servers if s.name.startswith(PROVING) and s.name.endswith("log off")]
+    if "memory" in args.apart:
+        for s in servers:
+            latency.keep_conf(s)
+            server_start(s)
+            if server_wait(s) and answers(s, tools):
+                kept[s.name] = latency.bytes_per_answer(s, tools, LOAD_CORE, args.kept_names)
+            server_stop(s)
+        say("\nMemory of an answer that was proved, bytes")
+        for name, row in kept.items():
+            say(f"  {name:18}{cell(row.get('bytes'), '.0f'):>8}  {row.get('failed', '')}")
+    upstream.kill()
+    upstream.wait()
+    if "first" in args.apart:
+        line = None
+        try:
+            line = latency.Line(tools, args.inside, lambda argv: start(argv, LOAD_CORE, None))
+            first = latency.measure_first(servers, args.starts, Control)
+            latency.print_first(first, servers, say)
+        except OSError as e:
+            say(f"skipped: first answers over a slow line ({e})")
+        finally:
+            if line:
+                line.end()
+    return first, kept
+
+
+def measure_together(args, servers):
+    """The rows in turns, all servers up; what is left of them is printed."""
     idle = measure_idle(servers, args.quick)
-    servers = start_all(servers, tools)
+    servers = start_all(servers, args.build / "bench")
     turns = measure_all(args, servers)
     after = {s.name: measure.memory_kb(s) / 1024 for s in servers}
+    for s in servers:
+        server_stop(s)
     summary = {w: {n: summary_row(turns[w], n) for n in turns[w]} for w in turns}
     for w in summary:
         print_workload(w, turns[w], {s.name: summary[w][s.name] for s in servers
                                      if s.name in summary[w]})
     print_memory(idle, after)
-    verdicts = print_targets(turns, idle)
-    if args.json:
-        Path(args.json).write_text(json.dumps(
-            {"versions": {s.name: s.version for s in servers}, "summary": summary, "turns": turns,
-             "idle_mb": idle, "after_mb": after, "targets": verdicts}, indent=1), encoding="utf-8")
+    return {"turns": turns, "summary": summary, "idle_mb": idle, "after_mb": after}
+
+
+def run(args):
+    work, tools = args.inside, args.build / "bench"
+    make_world(work)
+    upstream = start_upstream(tools, work)
+    servers = peers.all_servers(args.signet, tools, work, args.conf.read_text(encoding="utf-8"), say)
+    say(f"users' file {args.conf}; {platform.machine()}, kernel {platform.release()}, "
+        f"{os.cpu_count()} cores: servers on core {SERVER_CORE}, load and upstream on {LOAD_CORE}")
     for s in servers:
-        server_stop(s)
-    upstream.kill()
-    upstream.wait()
+        if not s.is_echo and not s.name.endswith("log off"):
+            say(f"  {s.name:18}{s.version}")
+    got = {"versions": {s.name: s.version for s in servers}, "turns": {}, "summary": {}, "idle_mb": {}}
+    if args.only:
+        got |= measure_together(args, servers)
+    got["first"], got["kept"] = measure_apart(args, servers, upstream)
+    got["trade_offs"] = print_trade_offs(got["summary"], got["turns"], got["first"])
+    got["targets"] = print_targets(got["turns"], got["idle_mb"], got["first"], got["kept"])
+    if args.json:
+        Path(args.json).write_text(json.dumps(got, indent=1), encoding="utf-8")
     return 0
 
 
 def tools_build(build):
     """The benchmark's own programs are built on demand; true if all are there."""
-    tools = ["bench/bench_echo", "bench/bench_load", "bench/bench_upstream"]
+    tools = ["bench/bench_echo", "bench/bench_load", "bench/bench_upstream", "bench/bench_relay"]
     if (build / "build.ninja").exists():
         subprocess.run(["ninja", "-C", str(build), *tools], check=False, stdout=subprocess.DEVNULL)
     missing = [t for t in tools if not (build / t).exists()]
