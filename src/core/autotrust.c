@@ -5,6 +5,7 @@
 #define INTERVAL_MAX (15 * DAY)    /* RFC5011 2.3 */
 #define RETRY_MAX DAY
 #define INTERVAL_MIN HOUR
+#define KEY_BYTES_MAX 1100u        /* a key of 8192 bits takes 1,032 */
 #define COUNT_MAX 250u             /* more sightings say nothing more */
 
 const struct autotrust_conf autotrust_usual = {
@@ -83,10 +84,11 @@ static struct autokey *find(struct autotrust *t, struct span rdata)
 	return NULL;
 }
 
-/* Keys that may become anchors: zone keys with the SEP bit. */
-static bool is_candidate(const struct zone_key *key)
+/* Keys that may become anchors: zone keys with the SEP bit, of an algorithm that can be verified. */
+static bool is_candidate(const struct validator *v, const struct zone_key *key)
 {
-	return (key->flags & DNSKEY_ZONE) != 0 && (key->flags & DNSKEY_SEP) != 0 && key->rdata.p[2] == 3;
+	return (key->flags & DNSKEY_ZONE) != 0 && (key->flags & DNSKEY_SEP) != 0 && key->rdata.p[2] == 3 &&
+	       algorithm_supported(v->conf, key->algorithm);
 }
 
 static bool has_trusted(const struct autotrust *t)
@@ -97,50 +99,97 @@ static bool has_trusted(const struct autotrust *t)
 	return false;
 }
 
+/* The tag that a DS names: of the key as it was before its REVOKE bit. */
+static uint16_t first_tag(struct span rdata)
+{
+	uint8_t copy[KEY_BYTES_MAX];
+	size_t n = MIN(rdata.n, sizeof(copy));
+	memcpy(copy, rdata.p, n);
+	put_u16(copy, flags_of(rdata) & (uint16_t)~DNSKEY_REVOKED);
+	return dnskey_tag(span_of(copy, n));
+}
+
+bool autotrust_has_revoked(const struct autotrust *t, uint16_t type, struct span rdata)
+{
+	for (unsigned i = 0; i < t->nkeys; i++) {
+		const struct autokey *k = &t->keys[i];
+		if (k->state != AUTO_REVOKED || rdata.n <= 4)
+			continue;
+		if (type == RR_DNSKEY && same_key(k->rdata, rdata))
+			return true;
+		if (type == RR_DS && rdata.p[2] == k->rdata.p[3] && get_u16(rdata.p) == first_tag(k->rdata))
+			return true;
+	}
+	return false;
+}
+
+enum err autotrust_vouch(struct autotrust *t, const struct trust *with)
+{
+	for (unsigned i = 0; i < with->nds; i++) {
+		bool known = autotrust_has_revoked(t, RR_DS, with->ds[i]);
+		for (unsigned k = 0; k < t->nds; k++)
+			known |= span_eq(t->ds[k], with->ds[i]);
+		if (known || t->nds == TRUST_DS_MAX)
+			continue;
+		t->ds[t->nds] = arena_span(t->arena, with->ds[i]);
+		if (t->ds[t->nds].p == NULL)
+			return ERR_LIMIT;
+		t->nds++;
+	}
+	return OK;
+}
+
 /* --- a probe --- */
 
 /* A revoked key that signs its own revocation is out at once, whoever else signed (RFC5011 2.1). */
-static void take_revocations(struct autotrust *t, struct validator *v, struct msg_rrset *dnskeys,
+static void take_revocations(struct autotrust *t, int64_t now, struct validator *v, struct msg_rrset *dnskeys,
                              const struct zone_keys *all)
 {
 	for (unsigned i = 0; i < all->n; i++) {
 		const struct zone_key *key = &all->list[i];
 		struct autokey *k = find(t, key->rdata);
-		if ((key->flags & DNSKEY_REVOKED) == 0 || k == NULL || !is_candidate(key))
+		if ((key->flags & DNSKEY_REVOKED) == 0 || k == NULL || !is_candidate(v, key))
 			continue;
 		if (k->state != AUTO_REVOKED && validate_self_signed(v, dnskeys, key).security == SECURITY_SECURE) {
 			struct span rdata = arena_span(t->arena, key->rdata);
 			if (rdata.p != NULL)
 				k->rdata = rdata;
-			change(k, is_trusted(k) ? AUTO_REVOKED : AUTO_REMOVED, v->wall);
+			change(k, is_trusted(k) ? AUTO_REVOKED : AUTO_REMOVED, now);
 		}
 	}
 }
 
-/* Which keys are there; new ones join. Those that a seed's DS vouches for are valid from the start. */
-static void take_sightings(struct autotrust *t, struct validator *v, const struct msg_rrset *dnskeys,
+/* A key not heard of before. */
+static struct autokey *add_key(struct autotrust *t, const struct zone_key *key, uint32_t ttl)
+{
+	struct span rdata = t->nkeys == AUTOKEYS_MAX ? (struct span){ 0 } : arena_span(t->arena, key->rdata);
+	if (rdata.p == NULL)
+		return NULL;
+	struct autokey *k = &t->keys[t->nkeys++];
+	*k = (struct autokey){ .rdata = rdata, .ttl = ttl };
+	return k;
+}
+
+/* Which keys are there; new ones join. Those that a DS vouches for are valid from the start. */
+static void take_sightings(struct autotrust *t, int64_t now, struct validator *v, const struct msg_rrset *dnskeys,
                            const struct zone_keys *all)
 {
 	for (unsigned i = 0; i < t->nkeys; i++)
 		t->keys[i].seen = false;
 	for (unsigned i = 0; i < all->n; i++) {
 		const struct zone_key *key = &all->list[i];
+		bool revoked = (key->flags & DNSKEY_REVOKED) != 0;
 		struct autokey *k = find(t, key->rdata);
-		if (!is_candidate(key))
+		if (!is_candidate(v, key))
 			continue;
-		if (k == NULL && (key->flags & DNSKEY_REVOKED) == 0 && t->nkeys < AUTOKEYS_MAX) {
-			struct span rdata = arena_span(t->arena, key->rdata);
-			if (rdata.p == NULL)
-				continue;
-			k = &t->keys[t->nkeys++];
-			*k = (struct autokey){ .rdata = rdata };
-			if (validate_vouched(v, t->zone, t->ds, t->nds, key))
-				change(k, AUTO_VALID, v->wall);
+		if (k == NULL && !revoked) {
+			k = add_key(t, key, dnskeys->ttl);
+			if (k != NULL && validate_vouched(v, t->zone, t->ds, t->nds, key))
+				change(k, AUTO_VALID, now);
 		}
 		if (k == NULL)
 			continue;
-		k->seen = (key->flags & DNSKEY_REVOKED) == 0 || k->state == AUTO_REVOKED;
-		k->ttl = dnskeys->ttl;
+		k->seen = !revoked || k->state == AUTO_REVOKED;
 		k->count = MIN(k->count + (k->seen && k->state != AUTO_VALID), COUNT_MAX);
 	}
 }
@@ -150,32 +199,48 @@ static bool elapsed(const struct autokey *k, uint32_t holddown, int64_t now)
 	return now - k->changed > (int64_t)holddown;
 }
 
+/* A key that has been seen often enough is valid once its hold-down is over, though the old keys have gone meanwhile. */
+static void grow_up(struct autotrust *t, const struct autotrust_turn *turn)
+{
+	for (unsigned i = 0; i < t->nkeys; i++) {
+		struct autokey *k = &t->keys[i];
+		if (k->state != AUTO_ADDPEND || k->count < AUTOTRUST_SEEN_MIN ||
+		    !elapsed(k, turn->conf->add_holddown, turn->now))
+			continue;
+		change(k, AUTO_VALID, turn->now);
+		k->count = 0;
+		t->unsaved = true;
+	}
+}
+
 /* The state table of RFC5011 4.1, for one key. */
-static void turn_key(struct autokey *k, const struct autotrust_conf *conf, int64_t now)
+static void turn_key(struct autokey *k, const struct autotrust_turn *turn)
 {
 	switch (k->state) {
 	case AUTO_START:
-		change(k, k->seen ? AUTO_ADDPEND : AUTO_REMOVED, now);
+		change(k, k->seen ? AUTO_ADDPEND : AUTO_REMOVED, turn->now);
 		break;
 	case AUTO_ADDPEND:
 		if (!k->seen)
-			change(k, AUTO_REMOVED, now);   /* back to the start: its hold-down begins anew */
-		else if (k->count >= AUTOTRUST_SEEN_MIN && elapsed(k, conf->add_holddown, now))
-			change(k, AUTO_VALID, now);
+			change(k, AUTO_REMOVED, turn->now);   /* back to the start: its hold-down begins anew */
+		else if (k->count >= AUTOTRUST_SEEN_MIN && elapsed(k, turn->conf->add_holddown, turn->now))
+			change(k, AUTO_VALID, turn->now);
+		k->count = k->state == AUTO_VALID ? 0 : k->count;
 		break;
 	case AUTO_VALID:
 		k->count = 0;
 		if (!k->seen)
-			change(k, AUTO_MISSING, now);
+			change(k, AUTO_MISSING, turn->now);
 		break;
 	case AUTO_MISSING:
 		k->count = 0;
 		if (k->seen)
-			change(k, AUTO_VALID, now);
+			change(k, AUTO_VALID, turn->now);
 		break;
 	case AUTO_REVOKED:
-		if (elapsed(k, conf->del_holddown, now))
-			change(k, AUTO_REMOVED, now);
+		k->count = 0;
+		if (elapsed(k, turn->conf->del_holddown, turn->now))
+			change(k, AUTO_REMOVED, turn->now);
 		break;
 	case AUTO_REMOVED:
 		break;
@@ -183,7 +248,7 @@ static void turn_key(struct autokey *k, const struct autotrust_conf *conf, int64
 }
 
 /* Removed keys go; a missing one goes when it is old and another is valid. */
-static void clean(struct autotrust *t, const struct autotrust_conf *conf, int64_t now)
+static void clean(struct autotrust *t, const struct autotrust_turn *turn)
 {
 	unsigned kept = 0;
 	bool valid = false;
@@ -191,12 +256,37 @@ static void clean(struct autotrust *t, const struct autotrust_conf *conf, int64_
 		valid |= t->keys[i].state == AUTO_VALID;
 	for (unsigned i = 0; i < t->nkeys; i++) {
 		struct autokey *k = &t->keys[i];
-		bool old = k->state == AUTO_MISSING && valid && conf->keep_missing != 0 &&
-		           elapsed(k, conf->keep_missing, now);
+		bool old = k->state == AUTO_MISSING && valid && turn->conf->keep_missing != 0 &&
+		           elapsed(k, turn->conf->keep_missing, turn->now);
 		if (k->state != AUTO_REMOVED && !old)
 			t->keys[kept++] = *k;
 	}
 	t->nkeys = kept;
+}
+
+/* The first success: what the seeds have vouched for is known from now on. A seed without the SEP bit (somebody put the
+ * zone's signing key there) has done its work when the keys that signed beside it are known. */
+static void sprout(struct autotrust *t, const struct autotrust_turn *turn, struct validator *v,
+                   struct msg_rrset *dnskeys, const struct zone_keys *all)
+{
+	unsigned kept = 0;
+	bool valid = false;
+	for (unsigned i = 0; i < t->nkeys; i++) {
+		struct autokey *k = &t->keys[i];
+		if (k->state == AUTO_VALID && (flags_of(k->rdata) & DNSKEY_SEP) == 0)
+			continue;
+		if (k->state == AUTO_VALID && k->seen)
+			change(k, AUTO_VALID, turn->now);
+		valid |= k->state == AUTO_VALID && k->seen;
+		t->keys[kept++] = *k;
+	}
+	t->nkeys = kept;
+	for (unsigned i = 0; i < all->n && !valid; i++) {
+		struct autokey *k = find(t, all->list[i].rdata);
+		if (k != NULL && k->state == AUTO_START &&
+		    validate_self_signed(v, dnskeys, &all->list[i]).security == SECURITY_SECURE)
+			change(k, AUTO_VALID, turn->now);
+	}
 }
 
 static uint32_t clamp(uint32_t x, const struct autotrust_conf *conf)
@@ -218,54 +308,70 @@ static void set_times(struct autotrust *t, const struct autotrust_conf *conf, co
 }
 
 /* Between nine tenths of the time and all of it, so that resolvers do not come at once. */
-static void plan(struct autotrust *t, const struct autotrust_conf *conf, uint32_t wait, struct rng *rng)
+static void plan(struct autotrust *t, const struct autotrust_turn *turn, uint32_t wait)
 {
-	wait = clamp(wait, conf);
+	wait = clamp(wait, turn->conf);
 	uint32_t tenth = wait / 10;
-	t->next_probe = t->queried + wait - tenth + (tenth > 0 ? rng_below(rng, tenth) : 0);
+	t->next_probe = turn->now + wait - tenth + (tenth > 0 ? rng_below(turn->rng, tenth) : 0);
 }
 
-static void lose(struct autotrust *t, const struct autotrust_conf *conf, struct rng *rng)
+void autotrust_begin(struct autotrust *t, const struct autotrust_turn *turn)
 {
-	t->failed++;
-	plan(t, conf, t->retry, rng);
+	plan(t, turn, t->retry);
 }
 
-struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_conf *conf, struct validator *v,
-                              struct msg_rrset *dnskeys, struct rng *rng)
+int64_t autotrust_due(const struct autotrust *t, int64_t now)
+{
+	if (t->revoked)
+		return 0;
+	/* A clock that was wrong when it was written must not put it off for years. */
+	return t->next_probe > now + INTERVAL_MAX ? now : MAX(t->next_probe, 1);
+}
+
+/* There is nothing left to believe in (RFC5011 5). */
+static struct ruling give_up(struct autotrust *t)
+{
+	t->revoked = t->unsaved = true;
+	t->succeeded = t->queried;
+	t->next_probe = 0;
+	return ruling_of(SECURITY_INSECURE, WHY_KEY_REVOKED);
+}
+
+struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_turn *turn, struct validator *v,
+                              struct msg_rrset *dnskeys)
 {
 	struct trust trust;
 	struct zone_keys all, good;
-	struct ruling r = ruling_of(SECURITY_BOGUS, WHY_NO_DNSKEY);
-	t->queried = v->wall;
-	if (dnskeys == NULL || dnskeys->nrrs == 0 || t->revoked) {
-		lose(t, conf, rng);
-		return r;
-	}
+	if (t->revoked)
+		return ruling_of(SECURITY_INSECURE, WHY_KEY_REVOKED);
+	t->queried = turn->now;
+	grow_up(t, turn);
+	if (dnskeys == NULL || dnskeys->nrrs == 0)
+		return ruling_of(SECURITY_BOGUS, WHY_NO_DNSKEY);
 	bool had = has_trusted(t);
 	zone_keys_of(dnskeys, &all);
-	take_revocations(t, v, dnskeys, &all);
-	if (had && !has_trusted(t)) {   /* all of them: there is nothing left to believe in */
-		t->revoked = true;
-		t->succeeded = t->queried;
-		plan(t, conf, t->interval, rng);
-		return ruling_of(SECURITY_INSECURE, WHY_KEY_REVOKED);
-	}
+	take_revocations(t, turn->now, v, dnskeys, &all);
+	if (had && !has_trusted(t) && t->nds == 0)
+		return give_up(t);
 	autotrust_trust(t, &trust);
-	r = validate_keys(v, dnskeys, &trust, &good);
+	struct ruling r = validate_keys(v, dnskeys, &trust, &good);
+	/* A file of seeds stays as its writer made it until a probe has succeeded. */
+	t->unsaved |= r.security == SECURITY_SECURE || t->succeeded != 0;
 	if (r.security != SECURITY_SECURE) {
-		lose(t, conf, rng);
+		t->failed += t->succeeded != 0;
 		return r;
 	}
+	take_sightings(t, turn->now, v, dnskeys, &all);
+	if (t->succeeded == 0)
+		sprout(t, turn, v, dnskeys, &all);
+	for (unsigned i = 0; i < t->nkeys; i++)
+		turn_key(&t->keys[i], turn);
+	clean(t, turn);
 	t->succeeded = t->queried;
 	t->failed = 0;
-	take_sightings(t, v, dnskeys, &all);
-	for (unsigned i = 0; i < t->nkeys; i++)
-		turn_key(&t->keys[i], conf, v->wall);
-	clean(t, conf, v->wall);
 	if (has_trusted(t))
 		t->nds = 0;   /* the seeds have grown into keys */
-	set_times(t, conf, dnskeys, v->wall);
-	plan(t, conf, t->interval, rng);
+	set_times(t, turn->conf, dnskeys, v->wall);
+	plan(t, turn, t->interval);
 	return r;
 }

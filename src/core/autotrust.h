@@ -2,7 +2,7 @@
  * auto-trust-anchor-file. Pure: answers and the wall clock go in, states change, text comes out; asking, reading and
  * writing are the caller's. Nothing here can stop a resolver: an answer that proves nothing changes nothing.
  *
- *   START --seen--> ADDPEND --30 days, seen twice--> VALID <--seen, not seen--> MISSING --366 days--> REMOVED
+ *   START --seen--> ADDPEND --seen twice, 30 days--> VALID <--seen, not seen--> MISSING --366 days--> REMOVED
  *                      |                               |                          |
  *                      +--not seen: START              +--revoked, self-signed--> REVOKED --30 days--> REMOVED
  *
@@ -38,8 +38,9 @@ struct autotrust {
 	uint32_t failed;                          /* probes in a row */
 	uint32_t interval, retry;                 /* seconds between probes, and after a failed one */
 	bool revoked;            /* every key was: no anchor until somebody writes a new file */
+	bool unsaved;            /* differs from what the file says */
 	unsigned nds, nkeys;
-	struct span ds[TRUST_DS_MAX];             /* seeds, until the first probe that succeeds */
+	struct span ds[TRUST_DS_MAX];             /* what vouches for keys not seen yet, till a probe succeeds */
 	struct autokey keys[AUTOKEYS_MAX];
 };
 
@@ -48,6 +49,13 @@ struct autotrust_conf {
 	bool permit_small;       /* intervals below an hour, for tests */
 };
 extern const struct autotrust_conf autotrust_usual;
+
+/* One occasion: by which rules, when (wall seconds; signatures may be judged as of another date), and by what chance. */
+struct autotrust_turn {
+	const struct autotrust_conf *conf;
+	int64_t now;
+	struct rng *rng;
+};
 
 /* A state file, or DS and DNSKEY records to begin with, all of one owner. Errors go to diag.
  * returns OK | ERR_SYNTAX something is wrong, nothing is to be trusted | ERR_NOTFOUND no record at all | ERR_LIMIT */
@@ -60,10 +68,18 @@ enum err autotrust_copy(struct arena *a, const struct autotrust *t, struct autot
 
 /* What may vouch for the zone's keys now: valid and missing keys, and seeds. Nothing when revoked. */
 void autotrust_trust(const struct autotrust *t, struct trust *ret);
-/* A probe has ended: dnskeys is the zone's key set as received, NULL when none came. It is verified here. The file is
- * to be written after every probe. returns what the set was: SECURE and its reason otherwise */
-struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_conf *conf, struct validator *v,
-                              struct msg_rrset *dnskeys, struct rng *rng);
+/* A probe begins: if nothing comes of it the next one is due after the retry time. */
+void autotrust_begin(struct autotrust *t, const struct autotrust_turn *turn);
+/* Somebody has asked for the zone's keys, be it a probe: dnskeys is the set as received, NULL when none came. It is
+ * verified here. returns what the set was: SECURE and its reason otherwise */
+struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_turn *turn, struct validator *v,
+                              struct msg_rrset *dnskeys);
+/* Is a probe due, or when? 0: never again. */
+int64_t autotrust_due(const struct autotrust *t, int64_t now);
+/* More that vouches for keys: DS records that come with the program. */
+enum err autotrust_vouch(struct autotrust *t, const struct trust *with) MUST_CHECK;
+/* Does it say of the key of this DS or DNSKEY that its owner has revoked it? */
+bool autotrust_has_revoked(const struct autotrust *t, uint16_t type, struct span rdata);
 /* The keys in autotrust_trust changed since `before`. */
 bool autotrust_differs(const struct autotrust *t, const struct autotrust *before);
 

@@ -60,13 +60,13 @@ static void key_line(const struct autotrust *t, const struct autokey *k, struct 
 void autotrust_write(const struct autotrust *t, struct buf *to)
 {
 	buf_text(to, "; autotrust trust anchor file\n");
-	if (t->revoked)
+	if (t->revoked)   /* as Unbound has it, to the letter: scripts look for it */
 		buf_text(to, ";;REVOKED\n"
-		             "; Every key of this zone has been revoked by its owner.\n"
-		             "; Until somebody acts, nothing vouches for the zone:\n"
-		             "; it is treated as if it had no trust anchor at all.\n"
-		             "; What follows is what the last probe has seen.\n"
-		             "; Put DNSKEY or DS records that you trust in its place.\n");
+		             "; The zone has all keys revoked, and is\n"
+		             "; considered as if it has no trust anchors.\n"
+		             "; the remainder of the file is the last probe.\n"
+		             "; to restart the trust anchor, overwrite this file.\n"
+		             "; with one containing valid DNSKEYs or DSes.\n");
 	buf_text(to, ZONE_HEADER " ");
 	name_text(t->zone, to);
 	buf_text(to, " 1\n");
@@ -75,7 +75,7 @@ void autotrust_write(const struct autotrust *t, struct buf *to)
 	time_line("next_probe_time", t->next_probe, to);
 	buf_printf(to, ";;query_failed: %u\n;;query_interval: %u\n;;retry_time: %u\n", t->failed, t->interval,
 	           t->retry);
-	for (unsigned i = 0; i < t->nkeys; i++)
+	for (unsigned i = t->nkeys; i-- > 0;)   /* the newest first */
 		if (t->keys[i].state != AUTO_START && t->keys[i].state != AUTO_REMOVED)
 			key_line(t, &t->keys[i], to);
 }
@@ -160,6 +160,8 @@ static const char *take_key(struct autotrust *t, const struct rr *rr, struct spa
 	int64_t state, count = 0, changed = 0;
 	if (rr->type != RR_DNSKEY || rr->class != CLASS_IN || rr->rdata.n <= 4)
 		return "a record that is no DNSKEY; a state file holds nothing else";
+	if (t->zone.len == 0)
+		t->zone = rr->owner;
 	if (!name_eq(rr->owner, t->zone))
 		return "a record of another zone; a file holds one zone's keys";
 	if (!mark(marks, ";;state=", AUTO_REMOVED, &state))
@@ -242,15 +244,18 @@ static void read_seeds(struct reading *r, struct span text)
 		t->keys[t->nkeys++] = (struct autokey){ .rdata = seed->keys[i], .state = AUTO_VALID, .ttl = 3600 };
 }
 
-/* Does the file have a state file's header, on a line of its own? */
-static bool has_header(struct span text)
+/* Does the file have a state file's header, on a line of its own, or a key with a state (files of old have no more)? */
+static bool has_state(struct span text)
 {
 	struct span rest;
+	int64_t state;
 	while (text.n > 0) {
 		const uint8_t *end = memchr(text.p, '\n', text.n);
-		if (begins(text, ZONE_HEADER, &rest))
+		size_t n = end == NULL ? text.n : (size_t)(end - text.p);
+		if (begins(text, ZONE_HEADER, &rest) ||
+		    (n > 0 && *text.p != ';' && mark(span_of(text.p, n), ";;state=", AUTO_REMOVED, &state)))
 			return true;
-		text = span_from(text, end == NULL ? text.n : (size_t)(end - text.p) + 1);
+		text = span_from(text, n + 1);
 	}
 	return false;
 }
@@ -265,10 +270,9 @@ enum err autotrust_read(struct arena *a, struct span text, const char *file, str
 		diag_error(diag, file, 0, 0, "too long; at most %u bytes", AUTOTRUST_FILE_MAX);
 		return ERR_LIMIT;
 	}
-	if (has_header(text)) {
+	if (has_state(text)) {
 		read_lines(&r, text, true);
-		if (t.zone.len > 0)
-			read_lines(&r, text, false);
+		read_lines(&r, text, false);
 	} else {
 		read_seeds(&r, text);
 	}
