@@ -14,8 +14,10 @@ struct loading {
 	struct anchors *anchors;
 	struct anchorage_conf *conf;
 	struct diag *diag;
-	bool missing_auto;       /* a managed file is not there: the built-in root keys stand in */
-	bool revoked[2];         /* the state file says so of 20326 and 38696: they are not to come back */
+	const struct anchor_files *given;
+	const struct anchor_source *missing;   /* the first managed file that is not there */
+	bool broken;                           /* one is there and cannot be used */
+	const struct anchor_source *old;       /* the first that brings the root key of 2017 */
 };
 
 /* Nothing when it cannot be read, which has been told. */
@@ -24,49 +26,42 @@ static struct span source_text(struct loading *l, const struct anchor_source *s)
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
 	struct span bytes = { 0 };
-	if (file_read(s->text, ANCHOR_TEXT_MAX, l->arena, &bytes, &why) != OK) {
-		diag_warning(l->diag, s->file, s->line, s->column, "%s; expected a file of trust anchors",
-		             buf_cstr(&why));
-		l->missing_auto |= s->kind == ANCHOR_AUTO_FILE;
-		return (struct span){ 0 };
-	}
-	return bytes;
+	for (const struct anchor_files *f = l->given; f != NULL; f = f->next)
+		if (strcmp(f->name, s->text) == 0)
+			return f->text;
+	enum err err = file_read(s->text, ANCHOR_TEXT_MAX, l->arena, &bytes, &why);
+	bool managed = s->kind == ANCHOR_AUTO_FILE;
+	if (err == OK)
+		return bytes;
+	diag_warning(l->diag, s->file, s->line, s->column, "%s; expected a file of trust anchors%s", buf_cstr(&why),
+	             managed ? "; the root's keys that come with signet stand in" : "");
+	if (managed && err == ERR_NOTFOUND && l->missing == NULL)
+		l->missing = s;
+	l->broken |= managed && err != ERR_NOTFOUND;
+	return (struct span){ 0 };
 }
 
-/* FNV-1a: two texts of one file are told apart, against nobody who writes to it on purpose. */
-static uint64_t mark_of(struct span text)
+static void add_point(struct loading *l, const struct anchor_source *s, struct anchor_point point)
 {
-	uint64_t mark = UINT64_C(0xcbf29ce484222325);
-	for (size_t i = 0; i < text.n; i++)
-		mark = (mark ^ text.p[i]) * UINT64_C(0x100000001b3);
-	return mark;
-}
-
-static void note_revoked(struct loading *l, const struct autotrust *t)
-{
-	for (unsigned i = 0; i < AUTOKEYS_MAX && t->keys[i].rdata.n > 0; i++) {
-		uint16_t tag = dnskey_tag(t->keys[i].rdata);
-		bool gone = t->keys[i].state == AUTO_REVOKED || t->keys[i].state == AUTO_REMOVED;
-		l->revoked[0] |= gone && (tag == TAG_2017 || tag == TAG_2017 + DNSKEY_REVOKED);
-		l->revoked[1] |= gone && (tag == TAG_2024 || tag == TAG_2024 + DNSKEY_REVOKED);
-	}
+	if (l->conf->npoints == POINTS_MAX)
+		diag_error(l->diag, s->file, s->line, s->column, "more than %u state files", POINTS_MAX);
+	else
+		l->conf->points[l->conf->npoints++] = point;
 }
 
 static void load_auto(struct loading *l, const struct anchor_source *s)
 {
 	struct span text = source_text(l, s);
 	struct autotrust *t = ARENA_NEW(l->arena, struct autotrust);
-	if (text.n == 0 || t == NULL)
+	if (text.p == NULL || t == NULL)
 		return;
-	if (autotrust_read(l->arena, text, s->text, l->diag, t) != OK) {
-		l->missing_auto = true;
+	if (autotrust_read(l->arena, text, s->text, l->diag, t) == OK) {
+		add_point(l, s, (struct anchor_point){ s->text, anchor_mark(text), t });
 		return;
 	}
-	note_revoked(l, t);
-	if (l->conf->npoints == POINTS_MAX)
-		diag_error(l->diag, s->file, s->line, s->column, "more than %u state files", POINTS_MAX);
-	else
-		l->conf->points[l->conf->npoints++] = (struct anchor_point){ s->text, mark_of(text), t };
+	l->broken = true;
+	diag_warning(l->diag, s->file, s->line, s->column, "%s holds no trust anchor that can be used; "
+	             "the root's keys that come with signet stand in", s->text);
 }
 
 static void load_insecure(struct loading *l, const struct anchor_source *s)
@@ -100,32 +95,159 @@ static void load_source(struct loading *l, const struct anchor_source *s)
 	}
 }
 
-/* Where the root is an anchor its keys of today join, unless the state file has seen them revoked: a file that was
+/* ---- the root ---- */
+
+static bool trust_has(const struct trust *t, uint16_t tag)
+{
+	for (unsigned i = 0; i < t->nds; i++)
+		if (get_u16(t->ds[i].p) == tag)
+			return true;
+	for (unsigned i = 0; i < t->nkeys; i++)
+		if (dnskey_tag(t->keys[i]) == tag)
+			return true;
+	return false;
+}
+
+static const struct trust *fixed_root(const struct loading *l)
+{
+	const struct anchor *root = anchors_find(l->anchors, name_root, 0);
+	return root != NULL && !anchor_is_negative(root) ? &root->trust : NULL;
+}
+
+/* Does the configuration itself trust that root key? */
+static bool names_root_key(const struct loading *l, uint16_t tag)
+{
+	const struct trust *fixed = fixed_root(l);
+	struct trust trust;
+	bool found = fixed != NULL && trust_has(fixed, tag);
+	for (unsigned i = 0; i < l->conf->npoints && !found; i++) {
+		const struct autotrust *t = l->conf->points[i].state;
+		autotrust_trust(t, &trust);
+		found = t->zone.labels == 0 && trust_has(&trust, tag);
+	}
+	return found;
+}
+
+/* Has this state seen the last of the built-in key at `which`? It says so; or it has been kept up to date since, and
+ * knows the key that came after it but not this one. */
+static bool is_gone(const struct autotrust *t, const struct trust *builtin, unsigned which)
+{
+	struct trust trust;
+	autotrust_trust(t, &trust);
+	if (autotrust_has_revoked(t, RR_DS, builtin->ds[which]))
+		return true;
+	for (unsigned i = which + 1; i < builtin->nds && t->succeeded != 0; i++)
+		if (trust_has(&trust, get_u16(builtin->ds[i].p)) && !trust_has(&trust, get_u16(builtin->ds[which].p)))
+			return true;
+	return false;
+}
+
+/* The built-in keys that no state file has seen the end of. */
+static struct trust builtin_root(struct loading *l)
+{
+	struct anchors builtin = { 0 };
+	struct trust left = { .zone = name_root };
+	if (anchors_add_root(l->arena, &builtin) != OK)
+		return left;
+	const struct trust *all = &builtin.list[0]->trust;
+	for (unsigned i = 0; i < all->nds; i++) {
+		bool gone = false;
+		for (unsigned k = 0; k < l->conf->npoints && !gone; k++) {
+			const struct autotrust *t = l->conf->points[k].state;
+			gone = t->zone.labels == 0 && is_gone(t, all, i);
+		}
+		if (!gone)
+			left.ds[left.nds++] = all->ds[i];
+	}
+	return left;
+}
+
+static void join_fixed(struct loading *l, const struct trust *builtin)
+{
+	struct rr rr = { .owner = name_root, .type = RR_DS, .class = CLASS_IN };
+	for (unsigned i = 0; i < builtin->nds; i++) {
+		rr.rdata = builtin->ds[i];
+		if (anchors_add(l->arena, l->anchors, &rr) != OK)
+			diag_warning(l->diag, NULL, 0, 0, "a built-in root key is left out: no room");
+	}
+}
+
+/* To what a state file says of the root; what it knows already needs no more. */
+static void join_point(struct loading *l, const struct anchor_point *point, const struct trust *builtin)
+{
+	struct autotrust *t = (struct autotrust *)(uintptr_t)point->state;   /* made above, ours till it is taken */
+	struct trust trust, more = { .zone = name_root };
+	autotrust_trust(t, &trust);
+	for (unsigned i = 0; i < builtin->nds; i++)
+		if (!trust_has(&trust, get_u16(builtin->ds[i].p)))
+			more.ds[more.nds++] = builtin->ds[i];
+	if (!t->revoked && autotrust_vouch(t, &more) != OK)
+		diag_warning(l->diag, NULL, 0, 0, "a built-in root key is left out: no room");
+}
+
+/* A managed file that is not there begins with the root's keys, and is written once they are proved. */
+static void begin_missing(struct loading *l, const struct trust *builtin)
+{
+	struct autotrust *t = ARENA_NEW(l->arena, struct autotrust);
+	if (t == NULL)
+		return;
+	*t = (struct autotrust){ .zone = name_root, .arena = l->arena };
+	if (autotrust_vouch(t, builtin) == OK)
+		add_point(l, l->missing, (struct anchor_point){ l->missing->text, 0, t });
+}
+
+/* Where the root is an anchor its keys of today join, but for those whose end the state file has seen: a file that was
  * written years ago must not end service when the key changes. */
 static void join_root(struct loading *l)
 {
-	const struct anchor *root = anchors_find(l->anchors, name_root, 0);
-	bool has_root = root != NULL && !anchor_is_negative(root);
-	if ((!has_root && !l->missing_auto) || l->revoked[0] || l->revoked[1])
-		return;
-	if (anchors_add_root(l->arena, l->anchors) != OK)
-		diag_warning(l->diag, NULL, 0, 0, "the built-in root keys are left out: no room");
+	struct trust builtin = builtin_root(l);
+	bool tracked = false;
+	for (unsigned i = 0; i < l->conf->npoints; i++) {
+		if (l->conf->points[i].state->zone.labels > 0)
+			continue;
+		tracked = true;
+		join_point(l, &l->conf->points[i], &builtin);
+	}
+	if (fixed_root(l) != NULL || (l->broken && !tracked))
+		join_fixed(l, &builtin);
+	if (l->missing != NULL && !tracked)
+		begin_missing(l, &builtin);
 }
 
-void anchors_load(struct model *m, struct diag *diag)
+static void note_old(struct loading *l, const struct anchor_source *s)
+{
+	if (l->old == NULL && names_root_key(l, TAG_2017))
+		l->old = s;
+}
+
+static void warn_old(struct loading *l)
+{
+	const struct anchor_source *s = l->old;
+	if (s == NULL || names_root_key(l, TAG_2024))
+		return;
+	diag_warning(l->diag, s->file, s->line, s->column, "%s: of the root's keys only %u, of 2017; the root is "
+	             "signed with %u since October 2026, which comes with signet and joins: replace the file",
+	             s->kind == ANCHOR_TEXT ? "trust-anchor" : s->text, TAG_2017, TAG_2024);
+}
+
+void anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag)
 {
 	const struct validating *s = validate_settings(&m->chain);
 	if (s == NULL)
 		return;
 	struct anchors *all = ARENA_NEW(&m->arena, struct anchors);
 	struct anchorage_conf *conf = ARENA_NEW(&m->arena, struct anchorage_conf);
-	struct loading l = { .arena = &m->arena, .anchors = all, .conf = conf, .diag = diag };
+	struct loading l = { .arena = &m->arena, .anchors = all, .conf = conf, .diag = diag,
+		             .given = given };
 	if (all == NULL || conf == NULL)
 		return;
 	conf->fixed = all;
 	conf->autotrust = &s->autotrust;
-	for (unsigned i = 0; i < s->nsources; i++)
+	for (unsigned i = 0; i < s->nsources; i++) {
 		load_source(&l, &s->sources[i]);
+		note_old(&l, &s->sources[i]);
+	}
+	warn_old(&l);
 	join_root(&l);
 	m->anchors = conf;
 }

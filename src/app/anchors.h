@@ -4,7 +4,14 @@
 
 #include "conf/model.h"
 
+/* Files that are not read from the disk, but given: for tests. */
+struct anchor_files {
+	const struct anchor_files *next;
+	const char *name;
+	struct span text;
+};
+
 /* Set m->anchors. What cannot be read is told in diag; a file that is missing takes nothing else away. */
-void anchors_load(struct model *m, struct diag *diag);
+void anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag);
 
 #endif

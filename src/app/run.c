@@ -10,6 +10,7 @@
 #include "app/anchors.h"
 #include "app/httpd.h"
 #include "app/logger.h"
+#include "app/saver.h"
 #include "app/trust.h"
 #include "base/heap.h"
 #include "core/anchorage.h"
@@ -34,6 +35,7 @@ struct server {
 	uint32_t nworkers;
 	struct trust trust;
 	struct anchorage *anchorage;         /* what all configurations validate from */
+	struct saver saver;
 	struct logger logger;
 	struct httpd *httpd;
 	struct process_user user;
@@ -59,7 +61,7 @@ static struct model *load(struct server *s, struct diag *d)
 {
 	struct model *m = model_load(s->flags->conf, d);
 	if (m != NULL)
-		anchors_load(m, d);
+		anchors_load(m, NULL, d);
 	print_diag(s, d);
 	return m;
 }
@@ -115,6 +117,19 @@ static void prepare_log(struct server *s, const struct model *m)
 	gid_t gid = s->drop ? s->user.gid : (gid_t)-1;
 	if (file_folder(l->path, uid, gid, &why) != OK)
 		logger_say(l, "warning", "%s", buf_cstr(&why));
+}
+
+/* The folders of state files likewise, where they are missing. */
+static void prepare_anchors(struct server *s, const struct model *m)
+{
+	char text[512];
+	uid_t uid = s->drop ? s->user.uid : (uid_t)-1;
+	gid_t gid = s->drop ? s->user.gid : (gid_t)-1;
+	for (unsigned i = 0; m->anchors != NULL && i < m->anchors->npoints; i++) {
+		struct buf why = buf_on(text, sizeof(text));
+		if (file_folder(m->anchors->points[i].file, uid, gid, &why) != OK)
+			logger_say(&s->logger, "warning", "auto-trust-anchor-file: %s", buf_cstr(&why));
+	}
 }
 
 static void open_log(struct server *s)
@@ -179,7 +194,8 @@ static void make_workers(struct server *s, uint32_t n)
 		worker_init(w, i, n, &key);
 		w->inboxes = s->inboxes;
 		w->peers = s->workers;
-		w->trust = &s->trust;
+		w->help.saver = &s->saver;
+		w->help.trust = &s->trust;
 		rng_seed(&w->tickets, tickets);
 	}
 	explicit_bzero(tickets, sizeof(tickets));
@@ -363,6 +379,7 @@ static void stop(struct server *s)
 	stop_workers(s, WORKER_ENDS);
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		pthread_join(s->workers[i].thread, NULL);
+	saver_stop(&s->saver);
 	trust_fini(&s->trust);
 	httpd_stop(s->httpd);
 	logger_say(&s->logger, "info", "service stopped (signet %s).", SIGNET_VERSION);
@@ -409,6 +426,7 @@ static int start(struct server *s, struct model *m)
 	style_log(s, m);
 	s->logger.syslog = m->process.use_syslog && *m->process.logfile == 0 && s->flags->daemonize;
 	prepare_log(s, m);
+	prepare_anchors(s, m);
 	write_pid(s, m);
 	if (s->drop && process_drop(&s->user, &why) != OK) {
 		logger_say(&s->logger, "fatal error", "%s", buf_cstr(&why));
@@ -423,6 +441,7 @@ static int start(struct server *s, struct model *m)
 	start_http(s);
 	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
 	logger_start(&s->logger);
+	saver_start(&s->saver, s->anchorage, &s->logger);
 	return start_threads(s) ? 0 : STATUS_WORLD;
 }
 

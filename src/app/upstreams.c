@@ -511,9 +511,9 @@ static void forget_tickets(struct asking *a)
 
 void asking_trusted(struct asking *a)
 {
-	if (trust_version(a->w->trust) == a->trusted)
+	if (trust_version(a->w->help.trust) == a->trusted)
 		return;
-	a->trusted = trust_give(a->w->trust, a->tls);
+	a->trusted = trust_give(a->w->help.trust, a->tls);
 	forget_tickets(a);
 	for (uint32_t i = 0; i < a->nstreams; i++) {
 		struct up_stream *u = a->streams[i];

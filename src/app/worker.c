@@ -1,5 +1,6 @@
 #include "app/worker.h"
 
+#include "app/saver.h"
 #include "app/serve.h"
 #include "app/upstreams.h"
 #include "crypto/verify.h"
@@ -101,6 +102,9 @@ static void perform(struct worker *w, const struct effect *fx)
 	case FX_TELL:
 		tell(w, fx);
 		break;
+	case FX_SAVE:
+		saver_wake(w->help.saver);
+		break;
 	case FX_LOG:
 		log_text(w, fx->bytes);
 		break;
@@ -168,6 +172,8 @@ static void enter_next(struct worker *w)
 	/* The first has none before it to be left. */
 	w->entered = w->generation == NULL ? w->engine.now.ms - LEAVE_MS : w->engine.now.ms;
 	w->generation = g;
+	if (w->nr == 0)
+		engine_tend(&w->engine, g->chain);
 }
 
 /* ---- turns ---- */

@@ -23,6 +23,12 @@ enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KI
 /* Workers end together: one that has no client of its own may be asking for another's. */
 enum worker_stop { WORKER_SERVES, WORKER_DRAINS, WORKER_ENDS };
 
+/* Threads that do what a worker must not wait for. */
+struct helpers {
+	struct trust *trust;                 /* parses CA certificates */
+	struct saver *saver;                 /* writes trust anchors' files */
+};
+
 struct worker {
 	pthread_t thread;
 	uint32_t nr, count;
@@ -35,7 +41,7 @@ struct worker {
 	uint64_t woken;                      /* who has mail of this turn, bit set; we: more than one turn takes */
 	struct metrics metrics;
 	struct record_ring log;
-	struct trust *trust;
+	struct helpers help;
 	struct rng tickets;                  /* what the keys of TLS tickets are drawn from: alike in all workers */
 	struct serving *serving;             /* clients: app/serve.c */
 	struct asking *asking;               /* upstreams: app/upstreams.c */

@@ -30,6 +30,8 @@ struct point {
 	uint64_t mark;
 	struct autotrust state;
 	struct arena arena;          /* of the state */
+	unsigned tries;              /* left of the probe under way */
+	bool again;                  /* the last one did not verify: now */
 };
 
 struct nta {
@@ -40,6 +42,7 @@ struct nta {
 struct anchorage {
 	struct holder holders[ANCHORAGE_READERS];
 	_Atomic(struct table *) table;
+	_Atomic int64_t due;         /* of the next probe, or the end of a negative anchor */
 	struct table *replaced;      /* newest first: freed when nobody holds them */
 	pthread_mutex_t lock;        /* of all below */
 	uint64_t serial;
@@ -119,13 +122,26 @@ static void publish(struct anchorage *g, struct table *t)
 	sweep(g);
 }
 
-static enum err add_trust(struct table *t, const struct trust *trust)
+/* A file that was written years ago does not bring back what its owner has revoked since. */
+static bool is_revoked(const struct anchorage *g, struct name zone, const struct rr *rr)
+{
+	for (unsigned i = 0; i < g->npoints; i++) {
+		const struct autotrust *t = &g->points[i]->state;
+		if (name_eq(t->zone, zone) && autotrust_has_revoked(t, rr->type, rr->rdata))
+			return true;
+	}
+	return false;
+}
+
+static enum err add_trust(const struct anchorage *g, struct table *t, const struct trust *trust)
 {
 	struct rr rr = { .owner = trust->zone, .class = CLASS_IN };
 	for (unsigned i = 0; i < trust->nds + trust->nkeys; i++) {
 		bool ds = i < trust->nds;
 		rr.type = ds ? RR_DS : RR_DNSKEY;
 		rr.rdata = ds ? trust->ds[i] : trust->keys[i - trust->nds];
+		if (is_revoked(g, trust->zone, &rr))
+			continue;
 		/* More of one zone than a table holds: the first ones vouch for it. */
 		enum err err = anchors_add(&t->arena, &t->anchors, &rr);
 		if (err != OK && err != ERR_LIMIT)
@@ -134,25 +150,25 @@ static enum err add_trust(struct table *t, const struct trust *trust)
 	return OK;
 }
 
-static enum err add_fixed(struct table *t, const struct anchors *fixed)
+static enum err add_fixed(const struct anchorage *g, struct table *t, const struct anchors *fixed)
 {
 	for (unsigned i = 0; i < fixed->n; i++) {
 		const struct anchor *an = fixed->list[i];
 		if (anchor_is_negative(an))
 			TRY(anchors_add_insecure(&t->arena, &t->anchors, an->trust.zone, an->until));
 		else
-			TRY(add_trust(t, &an->trust));
+			TRY(add_trust(g, t, &an->trust));
 	}
 	return OK;
 }
 
-static enum err add_point(struct table *t, const struct point *p)
+static enum err add_point(const struct anchorage *g, struct table *t, const struct point *p)
 {
 	struct trust trust;
 	autotrust_trust(&p->state, &trust);
 	if (trust.nds + trust.nkeys == 0)
 		return OK;   /* all were revoked: as if it had never been named (RFC5011 5) */
-	TRY(add_trust(t, &trust));
+	TRY(add_trust(g, t, &trust));
 	struct anchor *an = anchors_at(&t->arena, &t->anchors, trust.zone);
 	if (an == NULL)
 		return ERR_LIMIT;
@@ -172,14 +188,26 @@ static enum err add_nta(struct table *t, const struct nta *nta)
 
 static enum err fill(const struct anchorage *g, struct table *t, int64_t wall)
 {
-	TRY(add_fixed(t, &g->fixed));
+	TRY(add_fixed(g, t, &g->fixed));
 	for (unsigned i = 0; i < g->npoints; i++)
-		TRY(add_point(t, g->points[i]));
+		TRY(add_point(g, t, g->points[i]));
 	for (unsigned i = 0; i < g->nntas; i++) {
 		if (g->ntas[i].until == 0 || wall < g->ntas[i].until)
 			TRY(add_nta(t, &g->ntas[i]));
 	}
 	return OK;
+}
+
+static void set_due(struct anchorage *g, int64_t wall)
+{
+	int64_t at = INT64_MAX;
+	for (unsigned i = 0; i < g->npoints; i++) {
+		int64_t due = g->points[i]->again ? wall : autotrust_due(&g->points[i]->state, wall);
+		at = due == 0 ? at : MIN(at, due);
+	}
+	for (unsigned i = 0; i < g->nntas; i++)
+		at = g->ntas[i].until == 0 ? at : MIN(at, g->ntas[i].until);
+	atomic_store(&g->due, at);
 }
 
 /* Publish what all parts come to now. */
@@ -191,6 +219,7 @@ static enum err renew(struct anchorage *g, int64_t wall)
 		publish(g, t);
 	else
 		table_free(t);
+	set_due(g, wall);
 	return err;
 }
 
@@ -208,7 +237,9 @@ static struct point *point_new(const struct anchor_point *from, const char *file
 	arena_init(&p->arena, POINT_BYTES_MAX);
 	p->file = file;
 	p->mark = from->mark;
-	if (autotrust_copy(&p->arena, from->state, &p->state) == OK)
+	enum err err = autotrust_copy(&p->arena, from->state, &p->state);
+	p->state.arena = &p->arena;
+	if (err == OK)
 		return p;
 	point_free(p);
 	return NULL;
@@ -226,9 +257,10 @@ static struct point *known_point(const struct anchorage *g, const struct anchor_
 
 static enum err copy_fixed(struct arena *a, const struct anchors *from, struct anchors *ret)
 {
+	static const struct anchorage nobody;
 	struct table t = { 0 };
 	arena_init(&t.arena, TABLE_BYTES_MAX);
-	enum err err = add_fixed(&t, from);
+	enum err err = add_fixed(&nobody, &t, from);
 	*a = t.arena;
 	*ret = t.anchors;
 	return err;
@@ -302,6 +334,7 @@ struct anchorage *anchorage_new(const uint8_t seed[32])
 	ASSERT(e == 0);
 	rng_seed(&g->rng, seed);
 	arena_init(&g->conf, TABLE_BYTES_MAX);
+	atomic_store(&g->due, INT64_MAX);
 	publish(g, table_new());
 	return g;
 }
@@ -338,12 +371,14 @@ static void nta_drop(struct anchorage *g, unsigned at)
 }
 
 /* Those that are over make room. */
-static void drop_ended(struct anchorage *g, int64_t wall)
+static bool drop_ended(struct anchorage *g, int64_t wall)
 {
+	unsigned before = g->nntas;
 	for (unsigned i = g->nntas; i-- > 0;) {
 		if (g->ntas[i].until != 0 && g->ntas[i].until <= wall)
 			nta_drop(g, i);
 	}
+	return g->nntas != before;
 }
 
 static void nta_put(struct anchorage *g, unsigned at, struct name zone)
@@ -396,6 +431,124 @@ enum err anchorage_nta_remove(struct anchorage *g, struct name zone, int64_t wal
 	enum err err = found ? renew(g, wall) : ERR_NOTFOUND;
 	pthread_mutex_unlock(&g->lock);
 	return err;
+}
+
+/* ---- upkeep ---- */
+
+int64_t anchorage_due(const struct anchorage *g)
+{
+	return atomic_load(&g->due);
+}
+
+static struct autotrust_turn turn_of(struct anchorage *g, int64_t wall)
+{
+	return (struct autotrust_turn){ &g->autotrust, wall, &g->rng };
+}
+
+bool anchorage_probe(struct anchorage *g, int64_t wall, uint8_t *store, struct name *ret)
+{
+	struct point *found = NULL;
+	pthread_mutex_lock(&g->lock);
+	struct autotrust_turn turn = turn_of(g, wall);
+	for (unsigned i = 0; i < g->npoints && found == NULL; i++) {
+		struct point *p = g->points[i];
+		int64_t due = autotrust_due(&p->state, wall);
+		if (!p->again && (due == 0 || due > wall))
+			continue;
+		p->tries = p->again ? p->tries - 1 : PROBE_TRIES - 1;
+		p->again = false;
+		autotrust_begin(&p->state, &turn);
+		*ret = name_fold(p->state.zone, store);
+		found = p;
+	}
+	if (drop_ended(g, wall))
+		(void)renew(g, wall);   /* without them there is room */
+	set_due(g, wall);
+	pthread_mutex_unlock(&g->lock);
+	return found != NULL;
+}
+
+/* What came for one point: in a fresh arena, so that years of keys that came and went leave nothing behind. returns
+ * whether the table changes */
+static bool point_hear(struct point *p, const struct autotrust_turn *turn, struct validator *v,
+                       struct msg_rrset *dnskeys)
+{
+	struct arena fresh;
+	struct autotrust next;
+	arena_init(&fresh, POINT_BYTES_MAX);
+	if (autotrust_copy(&fresh, &p->state, &next) != OK) {
+		arena_free(&fresh);
+		return false;
+	}
+	struct ruling r = autotrust_probe(&next, turn, v, dnskeys);
+	p->again = dnskeys != NULL && r.security == SECURITY_BOGUS && p->tries > 0;
+	bool differs = autotrust_differs(&next, &p->state);
+	arena_free(&p->arena);
+	p->arena = fresh;
+	p->state = next;
+	p->state.arena = &p->arena;
+	return differs;
+}
+
+bool anchorage_hear(struct anchorage *g, struct name zone, struct validator *v, struct msg_rrset *dnskeys,
+                    int64_t wall)
+{
+	bool differs = false, unsaved = false;
+	pthread_mutex_lock(&g->lock);
+	struct autotrust_turn turn = turn_of(g, wall);
+	for (unsigned i = 0; i < g->npoints; i++) {
+		struct point *p = g->points[i];
+		if (!name_eq(p->state.zone, zone))
+			continue;
+		differs |= point_hear(p, &turn, v, dnskeys);
+		unsaved |= p->state.unsaved;
+	}
+	if (differs)
+		(void)renew(g, wall);   /* no room: those of before stay, and each probe tries again */
+	set_due(g, wall);
+	pthread_mutex_unlock(&g->lock);
+	return unsaved;
+}
+
+/* FNV-1a: it tells two texts of one file apart, not somebody who writes to it on purpose. */
+uint64_t anchor_mark(struct span text)
+{
+	uint64_t mark = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < text.n; i++)
+		mark = (mark ^ text.p[i]) * UINT64_C(0x100000001b3);
+	return mark;
+}
+
+bool anchorage_unsaved(struct anchorage *g, struct arena *a, struct anchor_save *ret)
+{
+	bool found = false;
+	pthread_mutex_lock(&g->lock);
+	for (unsigned i = 0; i < g->npoints && !found; i++) {
+		struct point *p = g->points[i];
+		if (!p->state.unsaved)
+			continue;
+		p->state.unsaved = false;
+		struct buf b = buf_on(arena_alloc(a, AUTOTRUST_FILE_MAX), AUTOTRUST_FILE_MAX);
+		if (b.p == NULL)
+			break;
+		autotrust_write(&p->state, &b);
+		ret->file = arena_text(a, span_text(p->file));
+		ret->text = buf_span(&b);
+		ret->mark = anchor_mark(ret->text);
+		found = ret->file != NULL && buf_ok(&b);
+	}
+	pthread_mutex_unlock(&g->lock);
+	return found;
+}
+
+void anchorage_saved(struct anchorage *g, const struct anchor_save *save)
+{
+	pthread_mutex_lock(&g->lock);
+	for (unsigned i = 0; i < g->npoints; i++) {
+		if (strcmp(g->points[i]->file, save->file) == 0)
+			g->points[i]->mark = save->mark;
+	}
+	pthread_mutex_unlock(&g->lock);
 }
 
 /* ---- what there is ---- */

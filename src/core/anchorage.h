@@ -17,6 +17,8 @@
 struct anchors;
 struct autotrust;
 struct autotrust_conf;
+struct msg_rrset;
+struct validator;
 
 #define ANCHORAGE_READERS 64u    /* workers of a process */
 #define NTAS_MAX 1024u           /* negative trust anchors at once: each is somebody's deed */
@@ -50,6 +52,31 @@ enum err anchorage_configure(struct anchorage *g, const struct anchorage_conf *c
 /* The table as of now, good until the release by the same worker. One at a time. */
 const struct anchors *anchorage_hold(struct anchorage *g, uint32_t worker);
 void anchorage_release(struct anchorage *g, uint32_t worker);
+
+/* ---- upkeep (RFC5011) ---- */
+
+#define PROBE_TRIES 6u           /* of one probe, while what comes does not verify: another server may be better */
+
+/* When the next probe is due, in wall seconds; INT64_MAX: never. No lock. */
+int64_t anchorage_due(const struct anchorage *g);
+/* A zone whose keys are to be asked for now; its probe has begun. store: NAME_MAX_BYTES. false: none is due. */
+bool anchorage_probe(struct anchorage *g, int64_t wall, uint8_t *store, struct name *ret);
+/* The key set of a tracked anchor's zone has come, asked for by a probe or by somebody's question; dnskeys NULL: none
+ * came. It is verified here, at v's cost. returns whether a state file has to be written. Any thread. */
+bool anchorage_hear(struct anchorage *g, struct name zone, struct validator *v, struct msg_rrset *dnskeys,
+                    int64_t wall);
+
+/* A state file to be written. */
+struct anchor_save {
+	const char *file;
+	struct span text;
+	uint64_t mark;
+};
+/* The next one, in `a`; false: all are as they should be. Any thread. */
+bool anchorage_unsaved(struct anchorage *g, struct arena *a, struct anchor_save *ret);
+/* It has been written: its mark tells that text. */
+void anchorage_saved(struct anchorage *g, const struct anchor_save *save);
+uint64_t anchor_mark(struct span text);
 
 /* ---- negative trust anchors ---- */
 

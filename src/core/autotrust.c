@@ -190,6 +190,8 @@ static void take_sightings(struct autotrust *t, int64_t now, struct validator *v
 		if (k == NULL)
 			continue;
 		k->seen = !revoked || k->state == AUTO_REVOKED;
+		if (!revoked && k->state == AUTO_REVOKED)   /* somebody uses it still: not to be forgotten yet */
+			change(k, AUTO_REVOKED, now);
 		k->count = MIN(k->count + (k->seen && k->state != AUTO_VALID), COUNT_MAX);
 	}
 }
@@ -199,7 +201,7 @@ static bool elapsed(const struct autokey *k, uint32_t holddown, int64_t now)
 	return now - k->changed > (int64_t)holddown;
 }
 
-/* A key that has been seen often enough is valid once its hold-down is over, though the old keys have gone meanwhile. */
+/* A key that has been seen often enough is valid once its hold-down is over, though the old keys have gone by then. */
 static void grow_up(struct autotrust *t, const struct autotrust_turn *turn)
 {
 	for (unsigned i = 0; i < t->nkeys; i++) {
@@ -275,8 +277,10 @@ static void sprout(struct autotrust *t, const struct autotrust_turn *turn, struc
 		struct autokey *k = &t->keys[i];
 		if (k->state == AUTO_VALID && (flags_of(k->rdata) & DNSKEY_SEP) == 0)
 			continue;
-		if (k->state == AUTO_VALID && k->seen)
+		if (k->state == AUTO_VALID && k->seen && k->changed == 0) {
 			change(k, AUTO_VALID, turn->now);
+			k->ttl = dnskeys->ttl;
+		}
 		valid |= k->state == AUTO_VALID && k->seen;
 		t->keys[kept++] = *k;
 	}
@@ -337,11 +341,26 @@ static struct ruling give_up(struct autotrust *t)
 	return ruling_of(SECURITY_INSECURE, WHY_KEY_REVOKED);
 }
 
+/* By the zone's own keys, or by one that has left the set and signs it still. */
+static struct ruling judge(const struct autotrust *t, struct validator *v, struct msg_rrset *dnskeys)
+{
+	struct trust trust;
+	struct zone_keys good = { .zone = t->zone };
+	autotrust_trust(t, &trust);
+	struct ruling r = validate_keys(v, dnskeys, &trust, &good);
+	if (r.security != SECURITY_BOGUS || trust.nkeys == 0)
+		return r;
+	good = (struct zone_keys){ .zone = t->zone };
+	for (unsigned i = 0; i < trust.nkeys; i++)
+		zone_keys_add(&good, trust.keys[i]);
+	struct ruling left = validate_rrset(v, dnskeys, &good);
+	return left.security == SECURITY_SECURE ? left : r;
+}
+
 struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_turn *turn, struct validator *v,
                               struct msg_rrset *dnskeys)
 {
-	struct trust trust;
-	struct zone_keys all, good;
+	struct zone_keys all;
 	if (t->revoked)
 		return ruling_of(SECURITY_INSECURE, WHY_KEY_REVOKED);
 	t->queried = turn->now;
@@ -353,8 +372,7 @@ struct ruling autotrust_probe(struct autotrust *t, const struct autotrust_turn *
 	take_revocations(t, turn->now, v, dnskeys, &all);
 	if (had && !has_trusted(t) && t->nds == 0)
 		return give_up(t);
-	autotrust_trust(t, &trust);
-	struct ruling r = validate_keys(v, dnskeys, &trust, &good);
+	struct ruling r = judge(t, v, dnskeys);
 	/* A file of seeds stays as its writer made it until a probe has succeeded. */
 	t->unsaved |= r.security == SECURITY_SECURE || t->succeeded != 0;
 	if (r.security != SECURITY_SECURE) {

@@ -50,7 +50,7 @@ struct autotrust_conf {
 };
 extern const struct autotrust_conf autotrust_usual;
 
-/* One occasion: by which rules, when (wall seconds; signatures may be judged as of another date), and by what chance. */
+/* One occasion: by which rules, when (wall seconds; signatures may be judged as of another date), by what chance. */
 struct autotrust_turn {
 	const struct autotrust_conf *conf;
 	int64_t now;

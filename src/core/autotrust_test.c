@@ -149,12 +149,26 @@ static void revocation_is_at_once(void **state)
 	assert_int_equal(probe(LIST(gone, ksk[1]), LIST(gone, ksk[1])).security, SECURITY_SECURE);
 	assert_int_equal(state_of(ksk[0]), AUTO_REVOKED);
 	assert_false(vouches(ksk[0]));
-	/* it does not come back */
-	probe(LIST(ksk[0], ksk[1]), LIST(ksk[1]));
+	/* it does not come back, and being seen again it is not forgotten either */
+	wall += 20 * DAY;
+	probe(LIST(ksk[0], ksk[1]), LIST(ksk[0], ksk[1]));
 	assert_int_equal(state_of(ksk[0]), AUTO_REVOKED);
-	wall += 30 * DAY + 1;
+	wall += 20 * DAY;
+	probe(LIST(ksk[1]), LIST(ksk[1]));
+	assert_int_equal(state_of(ksk[0]), AUTO_REVOKED);
+	wall += 10 * DAY + 1;
 	probe(LIST(ksk[1]), LIST(ksk[1]));
 	assert_int_equal(state_of(ksk[0]), -1);
+}
+
+/* A key that has left the set may sign it still. */
+static void a_missing_key_vouches(void **state)
+{
+	trust.keys[trust.nkeys++] = (struct autokey){ .rdata = signer_key(ksk[1]), .state = AUTO_VALID };
+	assert_int_equal(probe(LIST(zsk), LIST(ksk[1])).security, SECURITY_SECURE);
+	assert_int_equal(state_of(ksk[0]), AUTO_MISSING);
+	assert_int_equal(state_of(ksk[1]), AUTO_MISSING);
+	assert_int_equal(probe(LIST(zsk, ksk[2]), LIST(zsk, ksk[2])).security, SECURITY_BOGUS);
 }
 
 static void a_pending_key_can_be_revoked(void **state)
@@ -414,7 +428,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(a_new_key_waits_for_its_time), T(a_key_seen_for_less_is_forgotten), T(one_sighting_is_not_enough),
-		T(a_new_key_must_be_vouched_for), T(revocation_is_at_once), T(a_pending_key_can_be_revoked),
+		T(a_new_key_must_be_vouched_for), T(revocation_is_at_once), T(a_missing_key_vouches),
+		T(a_pending_key_can_be_revoked),
 		T(all_keys_revoked_is_the_end), T(seeds_grow_into_keys), T(a_seed_without_the_sep_bit_hands_over),
 		T(a_key_grows_up_by_time_alone), T(what_cannot_verify_is_no_candidate),
 		T(what_is_revoked_is_known_by_its_ds_too), T(probes_are_planned), T(states_need_no_header),

@@ -21,6 +21,7 @@ enum effect_kind {
 	FX_CLOSE,       /* close stream */
 	FX_ASK,         /* a question for another worker: query is the asker, see ask */
 	FX_TELL,        /* an answer for another worker's asker: remote, answer, share */
+	FX_SAVE,        /* a trust anchor's state file is to be written: see anchorage_unsaved */
 	FX_LOG,         /* text for the operator: bytes; said once, where it is given up */
 };
 

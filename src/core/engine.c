@@ -508,10 +508,29 @@ static struct waiter *next_told(struct engine *e)
 	return w;
 }
 
+void engine_tend(struct engine *e, const struct chain *chain)
+{
+	e->tending = (struct tending){ chain, e->now.ms };
+}
+
+static void tend(struct engine *e)
+{
+	const struct chain *c = e->tending.chain;
+	if (c == NULL || e->tending.at > e->now.ms || !has_room(e))
+		return;
+	e->tending.at = NEVER;
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct link *l = &c->links[i];
+		if (l->steps->tend != NULL)
+			e->tending.at = MIN(e->tending.at, l->steps->tend(l, e));
+	}
+}
+
 bool engine_turn(struct engine *e)
 {
 	free_ended(e);
 	run_due(e);
+	tend(e);
 	for (struct pool *p = e->pools; p != NULL && has_room(e); p = pool_next(p)) {
 		if (pool_deadline(p) <= e->now.ms)
 			pool_turn(p);
@@ -533,6 +552,8 @@ msec engine_deadline(const struct engine *e)
 	if (e->ready != NULL || e->told != NULL)
 		return e->now.ms;
 	msec at = timers_next(&e->timers);
+	if (e->tending.chain != NULL)
+		at = MIN(at, e->tending.at);
 	for (struct pool *p = e->pools; p != NULL; p = pool_next(p))
 		at = MIN(at, pool_deadline(p));
 	return at;

@@ -17,6 +17,12 @@
 
 struct verifier;
 
+/* What this worker alone does between queries: its plugins' .tend. */
+struct tending {
+	const struct chain *chain;     /* NULL: another worker's care */
+	msec at;
+};
+
 struct engine {
 	struct now now;
 	struct rng rng;
@@ -36,6 +42,7 @@ struct engine {
 	uint32_t clients, clients_max; /* client questions under way at once, and the bound on them */
 	struct pool *pools;            /* those that want to be told of time */
 	struct answerers answerers;
+	struct tending tending;
 };
 
 #define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
@@ -89,6 +96,8 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts) MUST_CHECK;
 /* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */
 const struct query *query_asker(const struct query *q);
+/* This worker tends the chain from now on: its plugins' .tend is called when they want it. */
+void engine_tend(struct engine *e, const struct chain *chain);
 /* Does any query still stand in this chain? */
 bool engine_uses(const struct engine *e, const struct chain *chain);
 /* Nobody waits for it: a prefetch behind link `place` of `chain`. */

@@ -212,6 +212,7 @@ static enum err begin(const struct link *l, struct query *q, struct work *w)
 enum verdict validate_response(const struct link *l, struct query *q)
 {
 	struct work *was = q->state[q->place];
+	anchoring_hear(l, q);
 	if (!is_due(l->self, q))
 		return was != NULL && was->doubted ? refuse(l->self, q, &was->first) : PASS;
 	struct work *w = query_state(q, sizeof(*w));

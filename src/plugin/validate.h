@@ -34,6 +34,11 @@ struct validating {
 /* The settings of the chain's validation; NULL when it has none. */
 const struct validating *validate_settings(const struct chain *chain);
 
+/* The keys of an anchor's zone have come: they are news for the anchor itself (anchoring.c). */
+void anchoring_hear(const struct link *l, struct query *q);
+/* Ask for the keys of zones whose time has come. */
+msec anchoring_tend(const struct link *l, struct engine *e);
+
 enum verdict validate_request(const struct link *l, struct query *q);
 enum verdict validate_response(const struct link *l, struct query *q);
 enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child);

@@ -32,7 +32,7 @@ static struct path start(const struct ways_env *env, struct name target)
 	struct path p;
 	struct query *q = env->query;
 	struct anchorage *anchorage = q->chain->conf.anchorage;
-	struct known_env known = { .cache = env->link->live, .arena = &q->arena, .now = ways_now(env->link->self, q),
+	struct known_env known = { .cache = env->link->live, .arena = &q->arena, .now = q->engine->now,
 		                   .anchors = anchorage_hold(anchorage, q->engine->worker) };
 	known_start(&known, target, &p);
 	anchorage_release(anchorage, q->engine->worker);
@@ -156,6 +156,18 @@ static bool leap(const struct ways_env *env, struct way *way)
 	return further;
 }
 
+/* At its anchor: the reply may have been news for the anchor itself, and what it brought be known already. */
+static bool renew(const struct ways_env *env, struct way *way)
+{
+	if (way->path.step != PATH_KEYS || way->path.keys.zone.len > 0)
+		return false;
+	struct path fresh = start(env, way->path.target);
+	bool news = fresh.serial != way->path.serial || fresh.keys.zone.len > 0;
+	if (news)
+		*way = (struct way){ .path = fresh };
+	return news;
+}
+
 /* Take one reply; when it cannot be proved, stand where we stood, for another server's. */
 static enum err step(const struct ways_env *env, struct way *way, const struct asked *a, struct bench *b)
 {
@@ -211,6 +223,8 @@ static enum err walk(struct ways *w, const struct ways_env *env, struct way *way
 			continue;
 		if (a->msg == NULL)
 			TRY(unpack(a, env->query));
+		if (renew(env, way))
+			continue;
 		TRY(step(env, way, a, b));
 	}
 	return OK;

@@ -1,6 +1,7 @@
-#include "app/anchors.h"
 #include "crypto/verify.h"
 #include "sim/player.h"
+#include "sim/rpl_anchors.h"
+#include "sim/rpl_macro.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/heap.h"
 #include "conf/model.h"
+#include "core/anchorage.h"
 #include "core/cookie.h"
 #include "core/exchange.h"
 
@@ -88,6 +90,7 @@ struct player {
 	uint32_t ttl_slack;
 	struct buf *why;
 	enum played result;
+	struct rpl_macros macros;
 	bool trace;
 	unsigned timing_out;          /* a server's silence is being played: questions before it */
 };
@@ -466,6 +469,10 @@ static void perform(struct player *p, const struct effect *fx)
 	case FX_TELL:
 		fail(p, "a letter to another worker, and there is none");
 		break;
+	case FX_SAVE:
+		note(p, "trust anchors are saved");
+		rpl_anchors_save(&p->rpl, p->anchorage);
+		break;
 	case FX_LOG:
 		note(p, "log: %.*s", (int)fx->bytes.n, (const char *)fx->bytes.p);
 		break;
@@ -533,22 +540,31 @@ static bool advance(struct player *p, msec end)
 	return true;
 }
 
-static double seconds(struct span s)
+/* What ${time} and ${timeout} are now. */
+static void set_macros(struct player *p)
+{
+	int64_t due = p->anchorage == NULL ? INT64_MAX : anchorage_due(p->anchorage);
+	p->macros.time = p->engine.now.wall.sec;
+	p->macros.timeout = due == INT64_MAX ? 0 : due - p->macros.time;
+}
+
+/* "ELAPSE 30", "EVAL ${30*24*3600}"; below 0: neither. */
+static double seconds(struct player *p, struct span s)
 {
 	char text[64];
-	size_t n = MIN(s.n, sizeof(text) - 1);
-	memcpy(text, s.p, n);
-	text[n] = 0;
-	char *at = strpbrk(text, " \t");
-	return strncmp(text, "ELAPSE", 6) == 0 && at != NULL ? strtod(at, NULL) : -1;
+	struct buf b = buf_on(text, sizeof(text));
+	bool eval = s.n > 5 && memcmp(s.p, "EVAL ", 5) == 0;
+	if (!eval && (s.n < 7 || memcmp(s.p, "ELAPSE ", 7) != 0))
+		return -1;
+	set_macros(p);
+	return rpl_expand(&p->macros, span_from(s, eval ? 5 : 7), &b, p->why) ? strtod(buf_cstr(&b), NULL) : -1;
 }
 
 static void time_passes(struct player *p, const struct rpl_step *s)
 {
-	double sec = seconds(s->rest);
+	double sec = seconds(p, s->rest);
 	if (sec < 0) {
-		p->result = PLAYED_SKIP;
-		buf_printf(p->why, "time that is computed: %.*s", (int)s->rest.n, (const char *)s->rest.p);
+		fail(p, "no time: %.*s", (int)s->rest.n, (const char *)s->rest.p);
 		return;
 	}
 	clock_set(p, p->engine.now.ms + (msec)(sec * 1000 + 0.5));
@@ -750,6 +766,29 @@ static void step_timeout(struct player *p)
 		p->step = p->step->next;
 }
 
+static void check_file(struct player *p, const struct rpl_step *s)
+{
+	char room[RPL_WHY];
+	struct buf why = buf_on(room, sizeof(room));
+	const struct rpl_file *f = p->rpl.autotrust;
+	while (f != NULL && !span_is(s->rest, f->name))
+		f = f->next;
+	if (f == NULL || !rpl_file_is(&p->macros, s->file, f->text, &why))
+		fail(p, "%s", f == NULL ? "no such file" : buf_cstr(&why));
+}
+
+/* Those that look at nothing the network says. */
+static void step_aside(struct player *p, const struct rpl_step *s)
+{
+	char room[RPL_WHY];
+	struct buf why = buf_on(room, sizeof(room));
+	set_macros(p);
+	if (s->kind == STEP_CHECK_AUTOTRUST)
+		check_file(p, s);
+	else if (s->kind == STEP_ASSIGN && !rpl_assign(&p->macros, s->rest, &why))
+		fail(p, "%s", buf_cstr(&why));
+}
+
 static void play_step(struct player *p)
 {
 	struct rpl_step *s = p->step;
@@ -776,6 +815,7 @@ static void play_step(struct player *p)
 	}
 	if (s->kind == STEP_TIME_PASSES)
 		time_passes(p, s);
+	step_aside(p, s);
 	p->step = s->next;      /* what is asked now is answered as of the next step */
 	if (s->kind == STEP_QUERY) {
 		ask(p, s);
@@ -850,13 +890,9 @@ static bool begin(struct player *p)
 	char why[256];
 	struct buf text = buf_on(why, sizeof(why));
 	p->engine.crypto = verifier_new(NULL, &env.key, 64, &text);
-	anchors_load(p->model, &p->diag);
-	if (p->model->anchors != NULL) {
-		p->anchorage = anchorage_new(bytes);
-		if (anchorage_configure(p->anchorage, p->model->anchors, now.wall.sec) != OK)
-			fail(p, "configuration: no room for its trust anchors");
-		c->conf.anchorage = p->anchorage;
-	}
+	p->anchorage = rpl_anchors_load(&p->rpl, p->model, &p->diag, now.wall.sec);
+	if (p->anchorage != NULL)
+		engine_tend(&p->engine, c);
 	const char *secret = p->model->process.cookie_secret;
 	if (secret != NULL && *secret != 0 && cookie_secret_parse(span_text(secret), &p->cookie) != OK)
 		fail(p, "configuration: the cookie secret cannot be read");
@@ -889,8 +925,8 @@ static void set_clock(struct player *p)
 {
 	const struct rpl_step *s = p->step;
 	p->engine.now = (struct now){ .ms = START_MS, .wall = { .sec = START_WALL } };
-	if (s->kind == STEP_TIME_PASSES && seconds(s->rest) > YEAR_ONE) {
-		p->engine.now.wall.sec = (int64_t)seconds(s->rest);
+	if (s->kind == STEP_TIME_PASSES && seconds(p, s->rest) > YEAR_ONE) {
+		p->engine.now.wall.sec = (int64_t)seconds(p, s->rest);
 		p->step = s->next;
 	}
 	if (rpl_conf_value(&p->rpl, "cookie-secret").n > 0)

@@ -576,8 +576,12 @@ static struct rpl_step *read_step(struct reader *r)
 	if (k <= STEP_MOCK) {
 		s->entry = read_entry(r, false);
 	} else if (k == STEP_CHECK_AUTOTRUST || k == STEP_CHECK_TEMPFILE) {
-		while (next_line(r) && !starts(r->line, "FILE_END"))
-			continue;
+		size_t from = r->at, end = r->at;
+		while (next_line(r) && !starts(r->line, "FILE_END")) {
+			from = starts(r->line, "FILE_BEGIN") ? r->at : from;
+			end = r->at;
+		}
+		s->file = span_of(r->text.p + from, end - from);
 	}
 	return s;
 }
@@ -680,6 +684,24 @@ static bool looks_deckard(struct reader *r)
 	return any;
 }
 
+/* AUTOTRUST_FILE NAME, up to AUTOTRUST_END. */
+static void read_autotrust(struct reader *r, struct rpl *to)
+{
+	struct rpl_file *f = ARENA_NEW(r->arena, struct rpl_file);
+	struct span rest = r->line;
+	size_t from = r->at, end = r->at;
+	next_word(&rest);
+	while (next_line(r) && !starts(r->line, "AUTOTRUST_END"))
+		end = r->at;
+	if (f == NULL)
+		return;
+	f->name = arena_text(r->arena, rest);
+	f->text = span_of(r->text.p + from, end - from);
+	f->next = to->autotrust;
+	to->autotrust = f;
+	buf_printf(&r->conf, "server: auto-trust-anchor-file: \"%s\"\n", f->name);
+}
+
 static void read_conf(struct reader *r, struct rpl *to)
 {
 	char room[2048];
@@ -687,10 +709,11 @@ static void read_conf(struct reader *r, struct rpl *to)
 	to->deckard = r->deckard = looks_deckard(r);
 	buf_text(&r->conf, r->deckard ? deckard_head : "server:\n\tval-log-level: 2\nserver:\n");
 	while (next_line(r) && !starts(r->line, "CONFIG_END")) {
-		if (starts(r->line, "AUTOTRUST_FILE") || starts(r->line, "TEMPFILE_CONTENTS")) {
-			bool autotrust = starts(r->line, "AUTOTRUST_FILE");
+		if (starts(r->line, "AUTOTRUST_FILE")) {
+			read_autotrust(r, to);
+		} else if (starts(r->line, "TEMPFILE_CONTENTS")) {
 			to->files = true;
-			while (next_line(r) && !starts(r->line, autotrust ? "AUTOTRUST_END" : "TEMPFILE_END"))
+			while (next_line(r) && !starts(r->line, "TEMPFILE_END"))
 				continue;
 		} else if (starts(r->line, "TEMPFILE_NAME")) {
 			to->files = true;

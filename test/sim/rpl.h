@@ -74,13 +74,22 @@ struct rpl_step {
 	struct span rest;             /* of its line */
 	struct addr addr;             /* family ADDR_NONE: none */
 	struct rpl_entry *entry;
+	struct span file;             /* CHECK_AUTOTRUST: what it must hold */
 	bool used;                    /* a reply of Deckard's dialect serves once */
+};
+
+/* A file beside the configuration, and what it holds as time goes on. */
+struct rpl_file {
+	struct rpl_file *next;
+	const char *name;
+	struct span text;
 };
 
 struct rpl {
 	struct arena *arena;
 	bool deckard;
-	bool files;                   /* it wants files beside the configuration */
+	bool files;                   /* it wants other files than those of trust anchors */
+	struct rpl_file *autotrust;
 	const char *conf;             /* unbound.conf */
 	struct rpl_range *first, *last;
 	struct rpl_step *steps;
