@@ -1,5 +1,6 @@
 /* Everything that people or programs write about trust anchors: master files, BIND's statements, state files. What a
- * state file says must come back the same from what we write. The first byte chooses. */
+ * state file says must come back the same from what we write, twice: each time the order of the keys turns round. The
+ * first byte chooses. */
 #include "base/assert.h"
 #include "core/autotrust.h"
 
@@ -7,14 +8,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define WRITTEN_MAX (1u << 20)
 
-static uint8_t written[2][WRITTEN_MAX];
+static uint8_t written[3][WRITTEN_MAX];
 
 static void check_state(struct arena *a, struct span text, struct diag *diag)
 {
-	struct autotrust first, second;
+	struct autotrust first, second, third;
 	if (autotrust_read(a, text, "f", diag, &first) != OK)
 		return;
 	struct buf one = buf_on(written[0], WRITTEN_MAX), two = buf_on(written[1], WRITTEN_MAX);
+	struct buf three = buf_on(written[2], WRITTEN_MAX);
 	autotrust_write(&first, &one);
 	if (!buf_ok(&one) || first.nkeys == 0)
 		return;
@@ -22,8 +24,10 @@ static void check_state(struct arena *a, struct span text, struct diag *diag)
 	if (one.n > AUTOTRUST_FILE_MAX)
 		return;
 	autotrust_write(&second, &two);
-	ASSERT(span_eq(buf_span(&one), buf_span(&two)));
-	ASSERT(second.nkeys == first.nkeys);
+	ASSERT(autotrust_read(a, buf_span(&two), "f", diag, &third) == OK);
+	autotrust_write(&third, &three);
+	ASSERT(span_eq(buf_span(&one), buf_span(&three)));
+	ASSERT(second.nkeys == first.nkeys && third.nkeys == first.nkeys);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
