@@ -1,46 +1,90 @@
 #include "plugin/known.h"
 
-/* A zone's state as kept; of a secure one its keys follow: u16 length, rdata, and so on. */
+/* A zone's state as kept; of a secure one its keys follow: u16 length, rdata, and so on. Under the other kind of key
+ * its DS follow, which last when its keys fail. */
 struct state {
 	uint8_t security, algorithm, nkeys;
 	uint16_t tag, why;
 };
 
-#define KEY_MAX (NAME_MAX_BYTES + 8u)
+enum kind { KIND_STATE, KIND_DS };
+
+#define KEY_MAX (NAME_MAX_BYTES + 9u)
+#define BLOB_MAX (ZONE_KEYS_MAX * 1100u)
 
 /* What was proved from other anchors is not known. */
-static struct span key_of(struct name zone, uint64_t serial, uint8_t store[KEY_MAX])
+static struct span key_of(struct name zone, enum kind kind, uint64_t serial, uint8_t store[KEY_MAX])
 {
 	struct name folded = name_fold(zone, store);
 	memcpy(store + folded.len, &serial, sizeof(serial));
-	return span_of(store, folded.len + sizeof(serial));
+	store[folded.len + sizeof(serial)] = (uint8_t)kind;
+	return span_of(store, folded.len + sizeof(serial) + 1);
 }
 
-/* The keys of a blob, their bytes in a. */
-static bool keys_from(struct arena *a, struct span blob, unsigned n, struct zone_keys *ret)
+static void rdatas_put(struct buf *b, const struct span *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		buf_u16(b, (uint16_t)list[i].n);
+		buf_span_put(b, list[i]);
+	}
+}
+
+/* n rdatas of a blob, their bytes in a; each of at least 4. */
+static bool rdatas_from(struct arena *a, struct span blob, struct span *ret, unsigned n)
 {
 	const uint8_t *bytes = arena_dup(a, blob.p, blob.n);
 	size_t at = 0;
-	if (bytes == NULL || n > ZONE_KEYS_MAX)
+	if (bytes == NULL)
 		return false;
-	for (ret->n = 0; ret->n < n; ret->n++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (blob.n - at < 2 || blob.n - at - 2 < get_u16(bytes + at))
 			return false;
-		struct span rdata = span_of(bytes + at + 2, get_u16(bytes + at));
-		if (rdata.n < 4)
+		ret[i] = span_of(bytes + at + 2, get_u16(bytes + at));
+		if (ret[i].n < 4)
 			return false;
-		ret->list[ret->n] = (struct zone_key){ .rdata = rdata, .tag = dnskey_tag(rdata),
-			                               .flags = get_u16(rdata.p), .algorithm = rdata.p[3] };
-		at += 2 + rdata.n;
+		at += 2 + ret[i].n;
 	}
+	return true;
+}
+
+static bool keys_from(struct arena *a, struct span blob, unsigned n, struct zone_keys *ret)
+{
+	struct span list[ZONE_KEYS_MAX];
+	if (n > ZONE_KEYS_MAX || !rdatas_from(a, blob, list, n))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		zone_keys_add(ret, list[i]);
+	return true;
+}
+
+/* Start from the DS known of `zone`: its keys are to be asked for. */
+static bool start_below(const struct known_env *env, struct name zone, struct path *p)
+{
+	uint8_t store[KEY_MAX], blob[BLOB_MAX];
+	struct cache_key key = cache_key(env->cache, key_of(zone, KIND_DS, env->anchors->serial, store));
+	struct cache_meta meta;
+	size_t n = cache_get(env->cache, key, blob, sizeof(blob), &meta);
+	struct span list[TRUST_DS_MAX];
+	struct state s;
+	if (n < sizeof(s) || meta.expires <= env->now.ms)
+		return false;
+	memcpy(&s, blob, sizeof(s));
+	if (s.nkeys > TRUST_DS_MAX || !rdatas_from(env->arena, span_of(blob + sizeof(s), n - sizeof(s)), list, s.nkeys))
+		return false;
+	p->trust = (struct trust){ .zone = zone };
+	for (unsigned i = 0; i < s.nkeys; i++)
+		trust_add_ds(&p->trust, list[i]);
+	p->at = zone.labels - 1;
+	p->ttl = (uint32_t)MAX((meta.expires - env->now.ms) / SECOND, 1);
+	p->serial = env->anchors->serial;
 	return true;
 }
 
 /* Start from what is known of `zone`, if anything is. */
 static bool start_at(const struct known_env *env, struct name zone, struct path *p)
 {
-	uint8_t store[KEY_MAX], blob[ZONE_KEYS_MAX * 1100];
-	struct cache_key key = cache_key(env->cache, key_of(zone, env->anchors->serial, store));
+	uint8_t store[KEY_MAX], blob[BLOB_MAX];
+	struct cache_key key = cache_key(env->cache, key_of(zone, KIND_STATE, env->anchors->serial, store));
 	struct cache_meta meta;
 	size_t n = cache_get(env->cache, key, blob, sizeof(blob), &meta);
 	struct state s;
@@ -75,7 +119,8 @@ void known_start(const struct known_env *env, struct name target, struct path *r
 	unsigned least = ret->trust.zone.labels;
 	for (unsigned up = 0; target.labels - up + 1 > least; up++) {
 		struct path fresh = *ret;
-		if (start_at(env, name_up(target, up), &fresh)) {
+		struct name zone = name_up(target, up);
+		if (start_at(env, zone, &fresh) || (zone.labels > least && start_below(env, zone, &fresh))) {
 			*ret = fresh;
 			return;
 		}
@@ -84,11 +129,9 @@ void known_start(const struct known_env *env, struct name target, struct path *r
 	}
 }
 
-static void put(struct cache *c, const struct path *p, struct name zone, struct span blob, struct cache_meta meta)
+static void put(struct cache *c, struct span key, struct span blob, struct cache_meta meta)
 {
-	uint8_t store[KEY_MAX];
-	struct cache_key key = cache_key(c, key_of(zone, p->serial, store));
-	cache_put(c, key, blob, &meta);
+	cache_put(c, cache_key(c, key), blob, &meta);
 }
 
 static struct cache_meta life(msec now, uint32_t ttl)
@@ -98,16 +141,25 @@ static struct cache_meta life(msec now, uint32_t ttl)
 
 static void keep_keys(struct cache *c, const struct path *p, msec now)
 {
-	uint8_t blob[ZONE_KEYS_MAX * 1100];
+	uint8_t blob[BLOB_MAX], store[KEY_MAX];
 	struct state s = { .security = SECURITY_SECURE, .nkeys = (uint8_t)p->keys.n };
 	struct buf b = buf_on(blob, sizeof(blob));
 	buf_put(&b, &s, sizeof(s));
-	for (unsigned i = 0; i < p->keys.n; i++) {
-		buf_u16(&b, (uint16_t)p->keys.list[i].rdata.n);
-		buf_span_put(&b, p->keys.list[i].rdata);
-	}
+	for (unsigned i = 0; i < p->keys.n; i++)
+		rdatas_put(&b, &p->keys.list[i].rdata, 1);
 	if (buf_ok(&b))
-		put(c, p, p->keys.zone, buf_span(&b), life(now, p->ttl));
+		put(c, key_of(p->keys.zone, KIND_STATE, p->serial, store), buf_span(&b), life(now, p->ttl));
+}
+
+static void keep_ds(struct cache *c, const struct path *p, msec now)
+{
+	uint8_t blob[BLOB_MAX], store[KEY_MAX];
+	struct state s = { .nkeys = (uint8_t)p->trust.nds };
+	struct buf b = buf_on(blob, sizeof(blob));
+	buf_put(&b, &s, sizeof(s));
+	rdatas_put(&b, p->trust.ds, p->trust.nds);
+	if (buf_ok(&b))
+		put(c, key_of(p->trust.zone, KIND_DS, p->serial, store), buf_span(&b), life(now, p->ttl));
 }
 
 /* ---- what was seen, whatever it was worth ---- */
@@ -202,6 +254,8 @@ void known_keep(struct cache *c, const struct path *p, enum path_step answered, 
 	/* Keys that were known already are not kept anew: they would outlive their signatures. */
 	if (answered == PATH_KEYS && p->keys.zone.len > 0)
 		keep_keys(c, p, now);
+	if (answered == PATH_DS && p->step == PATH_KEYS)
+		keep_ds(c, p, now);
 	if (p->step != PATH_DONE || p->ruling.zone.len == 0)
 		return;
 	bool reached = p->keys.zone.len > 0 && name_eq(p->keys.zone, p->trust.zone);
@@ -212,5 +266,6 @@ void known_keep(struct cache *c, const struct path *p, enum path_step answered, 
 	struct state s = { .security = (uint8_t)p->ruling.security, .why = (uint16_t)p->ruling.why,
 		           .tag = p->ruling.tag, .algorithm = p->ruling.algorithm };
 	uint32_t ttl = keys_failed ? KNOWN_BOGUS_TTL : p->ttl;
-	put(c, p, p->ruling.zone, span_of(&s, sizeof(s)), life(now, ttl));
+	uint8_t store[KEY_MAX];
+	put(c, key_of(p->ruling.zone, KIND_STATE, p->serial, store), span_of(&s, sizeof(s)), life(now, ttl));
 }

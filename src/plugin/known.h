@@ -1,6 +1,6 @@
-/* known: what was proved of zones not long ago: their keys, or that nothing below can be proved. So that an answer
- * costs the steps from the deepest zone that is known, not those from the root. Shared by all workers; bounded in
- * bytes. */
+/* known: what was proved of zones not long ago: their keys, the DS that vouch for these, or that nothing below can be
+ * proved. So that an answer costs the steps from the deepest zone that is known, not those from the root. Shared by all
+ * workers; bounded in bytes. */
 #ifndef PLUGIN_KNOWN_H
 #define PLUGIN_KNOWN_H
 
@@ -12,7 +12,7 @@
 #define KNOWN_TTL_MAX DAY       /* seconds a proof is relied on, whatever its TTL (RFC4035 5.3.3 has no bound) */
 #define KNOWN_NOTE_TTL (30 * DAY)   /* of what was merely seen */
 #define KNOWN_NOTE_LABELS 40u   /* below what is known that notes are looked for; a reverse name has 34 */
-#define KNOWN_BOGUS_TTL 5u      /* a zone whose keys failed is tried again soon: it may have been one forged answer */
+#define KNOWN_BOGUS_TTL 60u     /* whose keys failed, whoever was asked for them, is left alone so long (RFC9520) */
 
 /* Where a way begins: what is known, the anchors under it, and when. */
 struct known_env {

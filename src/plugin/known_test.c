@@ -187,6 +187,29 @@ static void insecure_is_kept(void **state)
 	assert_int_not_equal(start("www.open.com", NOW + 60 * SECOND).step, PATH_DONE);
 }
 
+/* What vouches for keys lasts longer than that these could not be had, or were wrong. */
+static void ds_outlive_failed_keys(void **state)
+{
+	(void)state;
+	static const uint8_t ds[36] = { 0, 7, ALG_ED25519, DIGEST_SHA256, 1, 2, 3 };
+	struct signer *com = signer_new(&arena, "com", 2, DNSKEY_ZONE);
+	struct path p = reached(com, "www.bad.com", 3600);
+	p.step = PATH_KEYS;
+	p.trust = (struct trust){ .zone = text_name(&arena, "bad.com"), .nds = 1, .ds = { span_of(ds, sizeof(ds)) } };
+	known_keep(cache, &p, PATH_DS, NOW);
+	p.step = PATH_DONE;
+	p.ruling = ruling_of(SECURITY_BOGUS, WHY_EXPIRED);
+	p.ruling.zone = p.trust.zone;
+	known_keep(cache, &p, PATH_KEYS, NOW);
+	assert_int_equal(start("a.bad.com", NOW + 10 * SECOND).ruling.why, WHY_EXPIRED);
+	p = start("a.bad.com", NOW + (msec)KNOWN_BOGUS_TTL * SECOND);
+	assert_asks(p, RR_DNSKEY, "bad.com");
+	assert_int_equal(p.trust.nds, 1);
+	assert_true(span_eq(p.trust.ds[0], span_of(ds, sizeof(ds))));
+	assert_int_equal(p.ttl, 3600 - KNOWN_BOGUS_TTL);
+	assert_asks(start("a.bad.com", NOW + 3600 * SECOND), RR_DNSKEY, ".");
+}
+
 static void failed_keys_are_kept_shortly(void **state)
 {
 	(void)state;
@@ -274,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_ttl_is_endless, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(insecure_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failed_keys_are_kept_shortly, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(ds_outlive_failed_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_bogus_is_not_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(notes_are_hints, set_up, tear_down),
 	};
