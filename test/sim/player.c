@@ -92,6 +92,7 @@ struct player {
 	enum played result;
 	struct rpl_macros macros;
 	bool trace;
+	uint64_t seed;
 	unsigned timing_out;          /* a server's silence is being played: questions before it */
 };
 
@@ -871,7 +872,7 @@ static bool begin(struct player *p)
 		}
 		return false;
 	}
-	rng_seed_number(&rng, 1);
+	rng_seed_number(&rng, p->seed);
 	rng_fill(&rng, &env.key, sizeof(env.key));
 	rng_fill(&rng, bytes, sizeof(bytes));
 	struct chain *c = &p->model->chain;
@@ -969,6 +970,7 @@ enum played play_file(const char *file, const struct play_how *how, struct buf *
 	struct player *p = heap_new(sizeof(*p));
 	p->why = why;
 	p->trace = how->trace;
+	p->seed = how->seed;
 	arena_init(&p->arena, SCENARIO_ARENA);
 	arena_init(&p->conf, 8u << 20);
 	arena_init(&p->scratch, 16u << 20);

@@ -10,6 +10,7 @@ enum played { PLAYED_PASS, PLAYED_FAIL, PLAYED_SKIP };
 struct play_how {
 	bool trace;                   /* print every packet and step */
 	const char *append;           /* more lines of configuration; "" none */
+	uint64_t seed;                /* of all that is left to chance */
 };
 
 /* why: of a failure the first difference, of a skip what cannot be played. */

@@ -1,7 +1,8 @@
 /* replay: plays scenarios in the .rpl format against the engine, in this process and without real time.
- *   replay [--json] [--trace] [--quiet] [--append LINE] FILE...
+ *   replay [--json] [--trace] [--quiet] [--append LINE] [--seed N] FILE...
  * A line a file: PASS, FAIL or SKIP, its name, milliseconds, and of a failure the first difference. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -43,7 +44,7 @@ int main(int argc, char **argv)
 	bool json = false, quiet = false;
 	char lines[2048] = "";
 	struct buf more = buf_on(lines, sizeof(lines));
-	struct play_how how = { .append = lines };
+	struct play_how how = { .append = lines, .seed = 1 };
 	unsigned counts[3] = { 0 }, n = 0;
 	int i = 1;
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
@@ -52,11 +53,13 @@ int main(int argc, char **argv)
 		quiet |= strcmp(argv[i], "--quiet") == 0;
 		if (strcmp(argv[i], "--append") == 0 && i + 1 < argc)
 			buf_printf(&more, "%s\n", argv[++i]);
+		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+			how.seed = strtoull(argv[++i], NULL, 10);
 	}
 	buf_cstr(&more);
 	how.trace &= !json;
 	if (i == argc) {
-		fprintf(stderr, "usage: replay [--json] [--trace] [--quiet] [--append LINE] FILE.rpl...\n");
+		fprintf(stderr, "usage: replay [--json] [--trace] [--quiet] [--append LINE] [--seed N] FILE.rpl...\n");
 		return 2;
 	}
 	double begun = milliseconds();
