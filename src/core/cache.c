@@ -12,7 +12,6 @@
 #define WAYS 8u                          /* slots of one set: a cache line */
 #define GHOST_WAYS 4u
 #define ENTRY_TYPICAL 128u               /* bytes of log to a slot: answers are seldom smaller */
-#define KEY_MAX 4095u
 #define FREQ_MAX 3u
 #define FREQ_PROMOTED 2u                 /* hits that take an entry from the small queue to the main one */
 #define EVICT_MAX 256u                   /* entries given a second chance for one insert: the bound on its work */
@@ -78,7 +77,7 @@ static size_t round8(size_t n)
 
 static size_t key_size(uint64_t sizes)
 {
-	return sizes >> 20 & KEY_MAX;
+	return sizes >> 20 & CACHE_KEY_MAX;
 }
 
 static size_t value_size(uint64_t sizes)
@@ -463,7 +462,7 @@ static void shard_put(struct shard *s, struct cache_key key, struct span value,
 
 void cache_put(struct cache *c, struct cache_key key, struct span value, const struct cache_meta *meta)
 {
-	ASSERT(key.bytes.n > 0 && key.bytes.n <= KEY_MAX);
+	ASSERT(key.bytes.n > 0 && key.bytes.n <= CACHE_KEY_MAX);
 	if (value.n > CACHE_ENTRY_MAX || HEAD_WORDS * 8 + round8(key.bytes.n) + round8(value.n) > c->entry_max)
 		return;
 	struct shard *s = shard_of(c, key.hash);
@@ -507,6 +506,39 @@ void cache_clear(struct cache *c)
 			store(&s->queues[q].tail, load(&s->queues[q].head));
 		pthread_mutex_unlock(&s->lock);
 	}
+}
+
+/* The key of the entry that a slot holds, if it holds one. */
+static bool slot_key(struct shard *s, uint32_t slot, struct cache_walk *w, struct cache_key *ret)
+{
+	uint64_t is = load(&s->slots[slot]);
+	if (is == 0)
+		return false;
+	uint64_t offset = ((is & 0xffffffffffu) - 1) * 8, small = s->queues[SMALL].cap;
+	const struct queue *q = &s->queues[offset >= small];
+	const word *at = q->words + (offset >= small ? offset - small : offset) / 8;
+	size_t n = key_size(load(at + HEAD_SIZES));
+	copy_out(at + HEAD_WORDS, w->key, n);
+	*ret = (struct cache_key){ load(at + HEAD_HASH), span_of(w->key, n) };
+	return true;
+}
+
+bool cache_next(struct cache *c, struct cache_walk *w, struct cache_key *ret)
+{
+	for (; w->shard < c->shards; w->shard++, w->slot = 0) {
+		struct shard *s = &c->shard[w->shard];
+		while (w->slot < s->nsets * WAYS) {
+			uint32_t slot = w->slot++;
+			if (load(&s->slots[slot]) == 0)
+				continue;
+			pthread_mutex_lock(&s->lock);
+			bool is = slot_key(s, slot, w, ret);
+			pthread_mutex_unlock(&s->lock);
+			if (is)
+				return true;
+		}
+	}
+	return false;
 }
 
 void cache_stats(struct cache *c, struct cache_stats *ret)

@@ -13,6 +13,7 @@
 #include "base/time.h"
 
 #define CACHE_ENTRY_MAX 66000u
+#define CACHE_KEY_MAX 4095u
 
 struct cache;
 
@@ -43,6 +44,16 @@ void cache_put(struct cache *c, struct cache_key key, struct span value, const s
 bool cache_mark(struct cache *c, struct cache_key key, uint32_t from, uint32_t to);
 void cache_remove(struct cache *c, struct cache_key key);
 void cache_clear(struct cache *c);
+
+/* A way past all entries, one at a time. Those that stay meanwhile are all met; new ones may be missed. */
+struct cache_walk {
+	unsigned shard;
+	uint32_t slot;
+	uint8_t key[CACHE_KEY_MAX];
+};
+/* The next entry's key, copied into w; false behind the last. Begins with a walk of zeros.
+ * cost  locks the shard for each entry */
+bool cache_next(struct cache *c, struct cache_walk *w, struct cache_key *ret);
 
 struct cache_stats {
 	uint64_t entries, bytes, inserted, evicted;

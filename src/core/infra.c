@@ -280,3 +280,30 @@ void infra_note_reached(struct infra *in, const struct engine *e, unsigned serve
 	else if (f->fails >= INFRA_FAMILY_FAILS)
 		f->bad_until = e->now.ms + INFRA_FAMILY_MS;
 }
+
+static void forget_lame(struct lame *l, const struct engine *e, struct flush *f)
+{
+	f->n[FLUSH_SERVERS] += l->hash != 0 && e->now.ms < l->until;
+	*l = (struct lame){ 0 };
+}
+
+/* Entries know no name: those of one zone are found by asking of each server, those of many zones go with all. */
+void infra_forget(struct infra *in, const struct engine *e, struct flush *f)
+{
+	for (unsigned i = 0; !f->below && i < in->n; i++) {
+		uint64_t hash = lame_hash(in, e, i, f->name);
+		if (in->lame[hash % INFRA_LAME_MAX].hash == hash)
+			forget_lame(&in->lame[hash % INFRA_LAME_MAX], e, f);
+	}
+	for (unsigned i = 0; f->below && i < INFRA_LAME_MAX; i++)
+		forget_lame(&in->lame[i], e, f);
+	if (!flush_is_all(f))
+		return;
+	for (unsigned i = 0; i < in->n; i++) {
+		struct known *k = &in->known[i];
+		f->n[FLUSH_SERVERS] += (e->now.ms < k->plain_until) + (e->now.ms < k->caseless_until);
+		k->plain_until = k->caseless_until = 0;
+	}
+	memset(in->families, 0, sizeof(in->families));
+	f->n[FLUSH_SERVERS] += pool_forgive(in->pool);
+}

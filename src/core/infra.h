@@ -5,6 +5,7 @@
 #ifndef CORE_INFRA_H
 #define CORE_INFRA_H
 
+#include "core/flush.h"
 #include "core/pool.h"
 #include "wire/msg.h"
 
@@ -45,6 +46,9 @@ void infra_note_caseless(struct infra *in, const struct engine *e, unsigned serv
  * returns whether `id` is to ask; else it waits */
 bool infra_lead(struct infra *in, const struct engine *e, const struct question *question, slot_id id);
 void infra_led(struct infra *in, struct engine *e, const struct question *question, slot_id id);
+
+/* Forget who does not serve a zone; with everything, every fault of every server. */
+void infra_forget(struct infra *in, const struct engine *e, struct flush *f);
 
 /* Can addresses of the server's family be reached at all, as far as is known? */
 bool infra_reachable(const struct infra *in, const struct engine *e, const struct addr *addr);

@@ -2,6 +2,7 @@
 
 #include "base/heap.h"
 #include "core/exchange.h"
+#include "core/report.h"
 
 #define RTT_UNKNOWN 80          /* ms; between a near server and a far one, so that all get tried */
 #define RTT_MAX 2000
@@ -279,6 +280,36 @@ void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *
 {
 	ASSERT(server < p->n && e == p->engine);
 	server_failed(p, p->servers[server], why, false);
+}
+
+void pool_report(const struct pool *p, struct name zone, struct report *to)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct server *s = p->servers[i];
+		if (to->n == REPORT_MAX) {
+			to->left_out += p->n - i;
+			return;
+		}
+		struct upstream_state *u = &to->list[to->n++];
+		*u = (struct upstream_state){ .zone = zone, .conf = &s->conf, .rtt = s->srtt };
+		u->health = s->broken_until != 0 ? UPSTREAM_PASSED_OVER : s->heard != 0 ? UPSTREAM_WELL :
+		                                                                          UPSTREAM_UNASKED;
+		if (s->broken_until != 0)
+			memcpy(u->cause, s->cause, sizeof(u->cause));
+	}
+}
+
+unsigned pool_forgive(struct pool *p)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct server *s = p->servers[i];
+		n += s->broken_until != 0;
+		s->late = s->fails = s->mute = 0;
+		s->broken_until = 0;
+		s->auth = false;
+	}
+	return n;
 }
 
 /* Asking twice helps where one server is late. Where all are, because there is too much to do, it would make things

@@ -89,6 +89,8 @@ void pool_answered(struct pool *p, unsigned server, msec rtt);
 void pool_late(struct pool *p, unsigned server);
 /* The network refused a datagram. */
 void pool_failed(struct pool *p, struct engine *e, unsigned server, const char *why);
+/* Every server is tried again at once. returns how many were passed over */
+unsigned pool_forgive(struct pool *p);
 
 /* EV_OPENED, EV_MESSAGE, EV_CLOSED. */
 void pool_stream_event(struct engine *e, const struct event *ev);

@@ -1,5 +1,7 @@
 #include "core/rrcache.h"
 
+#define KEY_PREFIX 8u     /* bytes of a key in front of its name */
+
 /* In front of the rdata, each of which is led by its length. */
 struct head {
 	uint8_t rank, security, parent, unused;
@@ -12,7 +14,7 @@ struct value {
 	struct cache_meta meta;
 	struct head head;
 	size_t n;
-	uint8_t name[NAME_MAX_BYTES + 8];
+	uint8_t name[NAME_MAX_BYTES + KEY_PREFIX];
 	uint8_t bytes[CACHE_ENTRY_MAX];
 };
 
@@ -20,11 +22,11 @@ struct value {
 
 static void key_make(struct value *v, const struct rrcache *c, const struct question *q, unsigned kind)
 {
-	struct name folded = name_fold(q->name, v->name + 8);
+	struct name folded = name_fold(q->name, v->name + KEY_PREFIX);
 	put_u32(v->name, c->instance);
 	put_u16(v->name + 4, q->type);
 	put_u16(v->name + 6, (uint16_t)(q->class ^ kind));
-	v->key = cache_key(c->cache, span_of(v->name, 8u + folded.len));
+	v->key = cache_key(c->cache, span_of(v->name, KEY_PREFIX + folded.len));
 }
 
 /* What lives under the key. */
@@ -133,4 +135,9 @@ const struct packed *rrcache_message(const struct rrcache *c, const struct quest
 	if (p != NULL)
 		packed_age(p, (uint32_t)((c->now - v.meta.stored) / SECOND), NO_TTL_CAP);
 	return p;
+}
+
+void rrcache_flush(struct cache *c, struct flush *f)
+{
+	flush_cache(f, c, KEY_PREFIX, FLUSH_RRSETS);
 }

@@ -6,7 +6,7 @@
 #ifndef CORE_RRCACHE_H
 #define CORE_RRCACHE_H
 
-#include "core/cache.h"
+#include "core/flush.h"
 #include "core/packed.h"
 
 /* Worst first (RFC2181 5.4.1). */
@@ -47,5 +47,7 @@ bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena
 void rrcache_put_message(const struct rrcache *c, const struct question *q, const struct packed *p, uint32_t ttl);
 /* The same, aged, in a. NULL: none, or a is full */
 const struct packed *rrcache_message(const struct rrcache *c, const struct question *q, struct arena *a);
+/* Forget the sets of names. */
+void rrcache_flush(struct cache *c, struct flush *f);
 
 #endif

@@ -17,6 +17,8 @@
 #define EDE_STALE_NXDOMAIN 19u         /* RFC8914 4.20 */
 #define EDE_ROOM 8u                    /* for one more EDE in a copy */
 
+#define KEY_PREFIX 10u                 /* bytes of a key in front of its name */
+
 struct caching {
 	size_t bytes;
 	secs ttl_max, ttl_min, negative_max, negative_min;
@@ -28,7 +30,7 @@ struct caching {
 /* An answer found, and the key it was found under. meta.mark is the second until which a refresh is under way or held
  * off; 0 at first. */
 struct found {
-	uint8_t bytes[NAME_MAX_BYTES + 10];
+	uint8_t bytes[NAME_MAX_BYTES + KEY_PREFIX];
 	struct cache_key key;      /* borrows them */
 	struct cache_meta meta;
 	size_t n;                  /* bytes of the answer; 0 none */
@@ -43,12 +45,12 @@ enum state { ABSENT, FRESH, STALE };
 static void key_make(struct found *f, const struct cache *c, const struct chain *chain, const struct question *q,
                      bool checking_disabled)
 {
-	struct name folded = name_fold(q->name, f->bytes + 10);
+	struct name folded = name_fold(q->name, f->bytes + KEY_PREFIX);
 	put_u32(f->bytes, chain->instance);
 	put_u16(f->bytes + 4, q->type);
 	put_u16(f->bytes + 6, q->class);
 	put_u16(f->bytes + 8, checking_disabled);
-	f->key = cache_key(c, span_of(f->bytes, 10u + folded.len));
+	f->key = cache_key(c, span_of(f->bytes, KEY_PREFIX + folded.len));
 }
 
 static void find(struct found *f, struct cache *c)
@@ -307,6 +309,17 @@ static void live_free(void *live)
 	cache_free(live);
 }
 
+static void live_flush(void *live, struct flush *f)
+{
+	struct cache_walk w = { 0 };
+	struct found found;
+	while (flush_next(f, live, KEY_PREFIX, &w, &found.key)) {
+		find(&found, live);
+		cache_remove(live, found.key);
+		f->n[found.n > 0 && is_failure(&found.answer.packed) ? FLUSH_FAILURES : FLUSH_ANSWERS]++;
+	}
+}
+
 #define T struct caching
 #define TTL_MAX 0x7fffffff
 
@@ -343,5 +356,6 @@ const struct plugin plugin_cache = {
 	.settings = { .name = "cache", .doc = "keeps answers and serves them again", .clause = "server",
 	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts) },
 	.steps = { .request = request, .response = response, .wake = wake, .fast = fast },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .joined = joined,
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_flush = live_flush,
+	.joined = joined,
 };

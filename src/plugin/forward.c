@@ -30,5 +30,6 @@ const struct plugin plugin_forward = {
 	              .size = sizeof(struct forwarding), .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .request = forwarding_request, .wake = forwarding_wake },
 	.live_text = forwarding_live_text, .live_make = forwarding_live_make, .live_free = forwarding_live_free,
-	.live_leave = forwarding_live_leave, .joined = forwarding_joined, .wanted = forwarding_wanted,
+	.live_leave = forwarding_live_leave, .live_forget = forwarding_live_forget,
+	.report = forwarding_report, .joined = forwarding_joined, .wanted = forwarding_wanted,
 };

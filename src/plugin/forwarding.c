@@ -1,6 +1,7 @@
 #include "plugin/forwarding.h"
 
 #include "base/heap.h"
+#include "core/report.h"
 
 #define PORT_UNSET 0u
 
@@ -126,6 +127,20 @@ void forwarding_live_leave(void *self, struct engine *e)
 {
 	struct live *live = self;
 	pool_close(live->pools[e->worker], e);
+}
+
+void forwarding_live_forget(void *self, struct engine *e, struct flush *f)
+{
+	struct live *live = self;
+	if (flush_is_all(f))
+		f->n[FLUSH_SERVERS] += pool_forgive(live->pools[e->worker]);
+}
+
+void forwarding_report(const struct link *l, struct engine *e, struct report *to)
+{
+	const struct forwarding *f = l->self;
+	const struct live *live = l->live;
+	pool_report(live->pools[e->worker], f->zone, to);
 }
 
 void forwarding_live_free(void *self)

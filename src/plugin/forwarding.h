@@ -35,6 +35,8 @@ void forwarding_live_text(const void *self, struct buf *to);
 void *forwarding_live_make(const void *self, const struct live_env *env);
 void forwarding_live_free(void *live);
 void forwarding_live_leave(void *live, struct engine *e);
+void forwarding_live_forget(void *live, struct engine *e, struct flush *f);
+void forwarding_report(const struct link *l, struct engine *e, struct report *to);
 void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag);
 
 /* Option parsers: "name" and "forward-addr: IP[@port][#tlsname]". */

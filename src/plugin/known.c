@@ -269,3 +269,8 @@ void known_keep(struct cache *c, const struct path *p, enum path_step answered, 
 	uint8_t store[KEY_MAX];
 	put(c, key_of(p->ruling.zone, KIND_STATE, p->serial, store), span_of(&s, sizeof(s)), life(now, ttl));
 }
+
+void known_flush(struct cache *c, struct flush *f)
+{
+	flush_cache(f, c, 0, FLUSH_ZONES);
+}

@@ -5,7 +5,7 @@
 #define PLUGIN_KNOWN_H
 
 #include "core/ahead.h"
-#include "core/cache.h"
+#include "core/flush.h"
 #include "core/path.h"
 
 #define KNOWN_BYTES (2u << 20)
@@ -26,6 +26,8 @@ struct known_env {
 void known_start(const struct known_env *env, struct name target, struct path *ret);
 /* Keep what p found out with its last answer, which was one to the step `answered`. */
 void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now);
+/* Forget zones; what is below one of them is proved anew too, as far as it was not proved on its own. */
+void known_flush(struct cache *c, struct flush *f);
 
 /* What was seen of target's ancestors: ret[i] of the one with i labels, for those of `at` labels and more. */
 void known_notes(struct cache *c, struct name target, unsigned at, struct ahead_note ret[AHEAD_NOTES]);

@@ -5,12 +5,15 @@
 
 #include "core/chain.h"
 #include "core/engine.h"
+#include "core/flush.h"
 #include "plugin/opt.h"
 
 struct live_env {
 	struct hash_key key;
 	uint32_t workers;
 };
+
+struct report;
 
 struct plugin {
 	struct settings settings;      /* name and doc are the plugin's */
@@ -21,6 +24,12 @@ struct plugin {
 	void (*live_free)(void *live);
 	/* A worker leaves a configuration that had it: let go of what this worker holds in it. */
 	void (*live_leave)(void *live, struct engine *e);
+	/* From any thread: forget what is kept of names, and count it. */
+	void (*live_flush)(void *live, struct flush *f);
+	/* In a worker: the same for what this worker has of its own. */
+	void (*live_forget)(void *live, struct engine *e, struct flush *f);
+	/* In a worker: what it knows of the servers that the link asks. */
+	void (*report)(const struct link *l, struct engine *e, struct report *to);
 	/* Once the whole chain stands: take from it, or give to it, what concerns more than one plugin. */
 	void (*joined)(void *self, struct chain *chain, struct arena *a, struct diag *diag);
 	/* Is an instance wanted at all with these settings? NULL: always. */

@@ -205,6 +205,21 @@ static void live_leave(void *self, struct engine *e)
 	infra_close(live->each[e->worker].infra, e);
 }
 
+static void live_flush(void *self, struct flush *f)
+{
+	struct live *live = self;
+	rrcache_flush(live->rrsets, f);
+}
+
+static void live_forget(void *self, struct engine *e, struct flush *f)
+{
+	struct live *live = self;
+	struct one *one = &live->each[e->worker];
+	infra_forget(one->infra, e, f);
+	if (f->name.labels == 0)
+		one->primed = 0;
+}
+
 static void live_free(void *self)
 {
 	struct live *live = self;
@@ -236,4 +251,5 @@ const struct plugin plugin_resolve = {
 	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .request = request, .wake = wake },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_leave = live_leave,
+	.live_flush = live_flush, .live_forget = live_forget,
 };

@@ -45,5 +45,6 @@ const struct plugin plugin_stub = {
 	              .size = sizeof(struct forwarding), .opts = opts, .nopts = COUNT(opts) },
 	.steps = { .request = request, .wake = wake },
 	.live_text = forwarding_live_text, .live_make = forwarding_live_make, .live_free = forwarding_live_free,
-	.live_leave = forwarding_live_leave, .joined = joined, .wanted = forwarding_wanted,
+	.live_leave = forwarding_live_leave, .live_forget = forwarding_live_forget,
+	.report = forwarding_report, .joined = joined, .wanted = forwarding_wanted,
 };

@@ -184,10 +184,16 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	}
 }
 
+static void live_flush(void *live, struct flush *f)
+{
+	known_flush(live, f);
+}
+
 const struct plugin plugin_validate = {
 	.settings = { .name = "validate", .doc = "proves answers by DNSSEC", .clause = "server", .size = sizeof(T),
 	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .request = validate_request, .response = validate_response, .wake = validate_wake,
 	           .early = validate_early, .tend = anchoring_tend },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted, .joined = joined,
+	.live_flush = live_flush,
 };
