@@ -4,6 +4,8 @@
 #ifndef APP_COMMANDS_H
 #define APP_COMMANDS_H
 
+#include <stdio.h>
+
 /* signet check FILE [--dump|--posture|--json] */
 int command_check(int argc, char **argv);
 /* signet ask [@SERVER] NAME [TYPE] */
@@ -12,6 +14,9 @@ int command_ask(int argc, char **argv);
 int command_verify(int argc, char **argv);
 /* delv [@server] [flags] [domain] [type] */
 int command_delv(int argc, char **argv);
+/* signet ctl [--socket PATH] [--json] COMMAND */
+int command_ctl(int argc, char **argv);
+void ctl_help(FILE *to);
 /* unbound-checkconf [-hfq] [-o option] [FILE] */
 int command_unbound_checkconf(int argc, char **argv);
 

@@ -2,6 +2,7 @@
 
 #include <civetweb.h>
 
+#include "app/counters.h"
 #include "base/heap.h"
 
 #define PAGE_MAX 65536u
@@ -11,21 +12,6 @@ struct httpd {
 	struct worker *workers;
 	uint32_t nworkers;
 };
-
-static uint64_t sum(const struct httpd *h, enum metric id)
-{
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < h->nworkers; i++) {
-		struct worker *w = &h->workers[i];
-		if (id == M_LOG_LOST)
-			n += atomic_load_explicit(&w->log.lost, memory_order_relaxed);
-		else if (id == M_LOG_WRITTEN)
-			n += atomic_load_explicit(&w->log.written, memory_order_relaxed);
-		else
-			n += atomic_load_explicit(&w->metrics.n[id], memory_order_relaxed);
-	}
-	return n;
-}
 
 static void page(const struct httpd *h, struct buf *to)
 {
@@ -38,7 +24,7 @@ static void page(const struct httpd *h, struct buf *to)
 		buf_text(to, row->name);
 		if (*row->labels != 0)
 			buf_printf(to, "{%s}", row->labels);
-		buf_printf(to, " %llu\n", (unsigned long long)sum(h, (enum metric)i));
+		buf_printf(to, " %llu\n", (unsigned long long)counters_sum(h->workers, h->nworkers, (enum metric)i));
 	}
 }
 

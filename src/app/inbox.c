@@ -76,3 +76,22 @@ bool inbox_take(struct inbox *b, struct engine *e)
 	ring_done(&b->ring);
 	return true;
 }
+
+bool inbox_send_errand(struct inbox *b, struct errand *er)
+{
+	struct errand **m = ring_room(&b->ring, sizeof(er));
+	if (m == NULL)
+		return false;
+	*m = er;
+	ring_publish(&b->ring);
+	return true;
+}
+
+struct errand *inbox_take_errand(struct inbox *b)
+{
+	size_t n;
+	struct errand **m = ring_peek(&b->ring, &n), *er = m == NULL ? NULL : *m;
+	if (m != NULL)
+		ring_done(&b->ring);
+	return er;
+}

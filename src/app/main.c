@@ -13,6 +13,7 @@ struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *arguments, *what, *example;
+	void (*more)(FILE *to);      /* NULL: that is all there is to say */
 };
 
 static int command_help(int argc, char **argv);
@@ -28,6 +29,8 @@ static const struct command commands[] = {
 	{ "verify", command_verify, "NAME [TYPE] [--anchor FILE] [--json]",
 	  "prove an answer, or show where its chain breaks",
 	  "signet verify --server 9.9.9.9#dns.quad9.net example.com AAAA" },
+	{ "ctl", command_ctl, "[--socket PATH] [--json] COMMAND", "speak to the running program",
+	  "signet ctl flush --below example.com", ctl_help },
 	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration",
 	  "signet help options" },
 };
@@ -51,6 +54,10 @@ static const char *default_conf(void)
 
 static int usage(FILE *to, const struct command *c)
 {
+	if (c->more != NULL) {
+		c->more(to);
+		return to == stdout ? 0 : 2;
+	}
 	fprintf(to, "usage: signet %s %s\n  %s\n  example: %s\n", c->name, c->arguments, c->what, c->example);
 	return to == stdout ? 0 : 2;
 }

@@ -3,79 +3,22 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "app/anchors.h"
+#include "app/control.h"
 #include "app/httpd.h"
-#include "app/logger.h"
-#include "app/saver.h"
-#include "app/trust.h"
 #include "base/heap.h"
 #include "core/anchorage.h"
 #include "io/clock.h"
-#include "io/file.h"
-#include "io/process.h"
 #include "io/signals.h"
 
 #define STATUS_CONFIG 2
 #define STATUS_WORLD 3
 #define TICK_MS 200
+#define MAIN_EVENTS 16u
 #define DRAIN_MS (QUERY_LIFE_MS + 500)     /* every question has ended by then */
 #define DRAIN_STEP_NS 5000000
-
-struct server {
-	const struct run_flags *flags;
-	struct arena arena;                  /* process */
-	struct registry registry;
-	struct generation *generation;       /* the newest; older ones follow by .next */
-	struct worker *workers;
-	struct inbox *inboxes;
-	uint32_t nworkers;
-	struct trust trust;
-	struct anchorage *anchorage;         /* what all configurations validate from */
-	struct saver saver;
-	struct logger logger;
-	struct httpd *httpd;
-	struct process_user user;
-	bool drop;
-	int signals;
-	uint64_t reloads, reloads_failed;
-};
-
-/* ---- configuration ---- */
-
-static void print_diag(struct server *s, const struct diag *d)
-{
-	for (const struct diag_line *l = d->first; l != NULL; l = l->next) {
-		const char *level = l->level == DIAG_ERROR ? "error" : "warning";
-		if (l->line > 0)
-			logger_say(&s->logger, level, "%s:%u:%u: %s", l->file, l->line, l->column, l->text);
-		else
-			logger_say(&s->logger, level, "%s", l->text);
-	}
-}
-
-static struct model *load(struct server *s, struct diag *d)
-{
-	struct model *m = model_load(s->flags->conf, d);
-	if (m != NULL)
-		anchors_load(m, NULL, d);
-	print_diag(s, d);
-	return m;
-}
-
-/* Validate from this configuration's anchors from now on. */
-static void take_anchors(struct server *s, struct model *m)
-{
-	struct now now;
-	clock_now(&now);
-	if (m->anchors != NULL && anchorage_configure(s->anchorage, m->anchors, now.wall.sec) != OK)
-		logger_say(&s->logger, "error", "trust anchors: no room for what the configuration names; "
-		           "those of before stay");
-	m->chain.conf.anchorage = m->anchors == NULL ? NULL : s->anchorage;
-}
 
 /* ---- start ---- */
 
@@ -147,30 +90,6 @@ static void open_log(struct server *s)
 	}
 }
 
-/* How lines look from here on. Styles are few and small: each stays till the end. */
-static void style_log(struct server *s, const struct model *m)
-{
-	const struct process_conf *p = &m->process;
-	atomic_store(&s->logger.quiet, p->verbosity + s->flags->verbose == 0);
-	struct record_style *st = ARENA_NEW(&s->arena, struct record_style);
-	if (st == NULL)
-		return;   /* after a thousand reloads the old style stays */
-	bool named = p->log_identity != NULL && *p->log_identity != 0;
-	st->ident = named ? arena_text(&s->arena, span_text(p->log_identity)) : s->flags->ident;
-	st->pid = (uint32_t)getpid();
-	st->time_ascii = p->time_ascii;
-	st->time_iso = p->time_iso;
-	st->thread_id = p->thread_id;
-	time_t at = time(NULL);
-	struct tm local;
-	if (localtime_r(&at, &local) != NULL)
-		st->utc_offset = (int32_t)local.tm_gmtoff;
-	st->tag = m->chain.conf.log_tag;
-	st->destaddr = m->chain.conf.log_destaddr;
-	if (st->ident != NULL)
-		atomic_store(&s->logger.style, st);
-}
-
 static void make_workers(struct server *s, uint32_t n)
 {
 	struct hash_key key;
@@ -187,7 +106,7 @@ static void make_workers(struct server *s, uint32_t n)
 	s->registry.env = (struct live_env){ .key = key, .workers = n };
 	s->workers = heap_new(sizeof(*s->workers) * n);
 	s->inboxes = heap_new(sizeof(*s->inboxes) * n * n);
-	for (uint32_t i = 0; i < n * n && n > 1; i++)
+	for (uint32_t i = 0; i < n * n; i++)
 		inbox_init(&s->inboxes[i]);
 	for (uint32_t i = 0; i < n; i++) {
 		struct worker *w = &s->workers[i];
@@ -200,28 +119,9 @@ static void make_workers(struct server *s, uint32_t n)
 	}
 	explicit_bzero(tickets, sizeof(tickets));
 	trust_init(&s->trust, &s->logger, s->workers, n);
+	s->errands = (struct errands){ .workers = s->workers, .n = n };
 	s->logger.workers = s->workers;
 	s->logger.nworkers = n;
-}
-
-static enum err check_tls(const struct generation *g, struct buf *why)
-{
-	if (g->tls_pem.n == 0)
-		return OK;
-	struct tls_server_conf conf = { .certificate = g->tls_pem, .key = g->tls_key, .alpn = "dot" };
-	struct tls_context *c = tls_server_context(&conf, why);
-	if (c == NULL)
-		return ERR_FORMAT;
-	tls_context_free(c);
-	return OK;
-}
-
-static void give(struct server *s, struct generation *g)
-{
-	g->next = s->generation;
-	s->generation = g;
-	for (uint32_t i = 0; i < s->nworkers; i++)
-		worker_give(&s->workers[i], g);
 }
 
 static void write_pid(const struct server *s, const struct model *m)
@@ -257,96 +157,49 @@ static bool start_threads(struct server *s)
 	return true;
 }
 
-/* ---- reload ---- */
-
-static void reloaded(struct server *s, bool ok)
-{
-	/* Counted in worker 0's row by the main thread alone: no worker counts these. */
-	metrics_add(&s->workers[0].metrics, ok ? M_RELOADS : M_RELOADS_FAILED, 1);
-}
-
-static void reload_failed(struct server *s, const char *why)
-{
-	logger_say(&s->logger, "error", "reload failed, the old configuration stays in service: %s", why);
-	reloaded(s, false);
-}
-
-/* A configuration that is wrong changes nothing. */
-static void reload(struct server *s)
-{
-	struct arena a;
-	struct diag d;
-	char text[1024];
-	struct buf why = buf_on(text, sizeof(text));
-	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_RELOADING, NULL);
-	arena_init(&a, 4u << 20);
-	diag_init(&d, &a);
-	struct model *m = load(s, &d);
-	arena_free(&a);
-	if (m == NULL) {
-		reload_failed(s, "see the errors above");
-	} else {
-		m->generation = s->generation->number + 1;
-		struct generation *g = generation_make(&s->registry, m, s->nworkers, &why);
-		if (g == NULL) {
-			model_free(m);
-			reload_failed(s, buf_cstr(&why));
-		} else if (check_tls(g, &why) != OK) {
-			generation_free(&s->registry, g, s->nworkers);
-			reload_failed(s, buf_cstr(&why));
-		} else {
-			take_anchors(s, m);
-			give(s, g);
-			style_log(s, m);
-			trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
-			atomic_store(&s->logger.reopen, true);
-			logger_say(&s->logger, "info", "configuration reloaded");
-			reloaded(s, true);
-		}
-	}
-	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
-}
-
-/* Free configurations that all workers have left. */
-static void retire(struct server *s)
-{
-	if (s->generation->next == NULL)
-		return;
-	for (uint32_t i = 0; i < s->nworkers; i++) {
-		if (atomic_load(&s->workers[i].left) != s->generation->number)
-			return;
-	}
-	for (struct generation *g = s->generation->next, *older; g != NULL; g = older) {
-		older = g->next;
-		generation_free(&s->registry, g, s->nworkers);
-	}
-	s->generation->next = NULL;
-}
-
 /* ---- the main thread's loop ---- */
 
 /* What a signal asks for; false: to end. */
 static bool heed(struct server *s, int sig)
 {
 	if (sig == SIGHUP)
-		reload(s);
+		server_reload(s);
 	else if (sig == SIGUSR1)
 		atomic_store(&s->logger.reopen, true);
 	return sig == SIGHUP || sig == SIGUSR1;
 }
 
+static void heed_all(struct server *s, bool *on)
+{
+	for (int sig; *on && (sig = signals_next(s->signals)) != 0;)
+		*on = heed(s, sig);
+}
+
+static msec sleep_ms(const struct server *s)
+{
+	struct now now;
+	msec at = control_deadline(s->control);
+	clock_now(&now);
+	msec most = s->generation->next == NULL ? NEVER : TICK_MS;
+	return at == NEVER ? most : MIN(most, MAX(at - now.ms, 0));
+}
+
 static void serve(struct server *s)
 {
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event ev = { .events = EPOLLIN };
-	ASSERT(ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, s->signals, &ev) == 0);
+	struct loop_event events[MAIN_EVENTS];
+	enum err err = loop_add(&s->loop, s->signals, LOOP_READ, MAIN_SIGNAL, 0);
+	ASSERT(err == OK);
 	for (bool on = true; on;) {
-		epoll_wait(ep, &ev, 1, s->generation->next == NULL ? -1 : TICK_MS);
-		for (int sig; on && (sig = signals_next(s->signals)) != 0;)
-			on = heed(s, sig);
-		retire(s);
+		unsigned n = loop_wait(&s->loop, sleep_ms(s), events, MAIN_EVENTS);
+		for (unsigned i = 0; i < n; i++) {
+			if (events[i].kind == MAIN_SIGNAL)
+				heed_all(s, &on);
+			else if (events[i].kind != LOOP_KIND_WAKE && s->control != NULL)
+				control_event(s, &events[i]);
+		}
+		control_turn(s);
+		server_retire(s);
 	}
-	close(ep);
 }
 
 static void stop_workers(struct server *s, enum worker_stop how)
@@ -375,6 +228,7 @@ static void drain(struct server *s)
 static void stop(struct server *s)
 {
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_STOPPING, NULL);
+	control_close(s);
 	drain(s);
 	stop_workers(s, WORKER_ENDS);
 	for (uint32_t i = 0; i < s->nworkers; i++)
@@ -390,9 +244,11 @@ static void stop(struct server *s)
 		older = g->next;
 		generation_free(&s->registry, g, s->nworkers);
 	}
-	for (uint32_t i = 0; i < s->nworkers * s->nworkers && s->nworkers > 1; i++)
+	for (uint32_t i = 0; i < s->nworkers * s->nworkers; i++)
 		inbox_fini(&s->inboxes[i]);
 	anchorage_free(s->anchorage);
+	errands_fini(&s->errands);
+	loop_fini(&s->loop);
 	heap_free(s->inboxes);
 	heap_free(s->workers);
 	arena_free(&s->arena);
@@ -401,8 +257,8 @@ static void stop(struct server *s)
 /* Everything that can be refused is done before the first question is taken. */
 static int start(struct server *s, struct model *m)
 {
-	char text[1024];
-	struct buf why = buf_on(text, sizeof(text));
+	char text[1024], socket_text[512];
+	struct buf why = buf_on(text, sizeof(text)), no_socket = buf_on(socket_text, sizeof(socket_text));
 	uint32_t threads = m->process.threads == 0 ? process_cores() : m->process.threads;
 	if (choose_user(s, m, &why) != OK) {
 		logger_say(&s->logger, "fatal error", "%s", buf_cstr(&why));
@@ -417,27 +273,33 @@ static int start(struct server *s, struct model *m)
 	make_workers(s, MIN(threads, WORKERS_MAX));
 	m->generation = 1;
 	struct generation *g = generation_make(&s->registry, m, s->nworkers, &why);
-	if (g == NULL || check_tls(g, &why) != OK) {
+	if (g == NULL || server_check_tls(g, &why) != OK) {
 		logger_say(&s->logger, "fatal error", "could not open ports: %s", buf_cstr(&why));
 		return STATUS_WORLD;
 	}
 	if (s->flags->daemonize && m->process.daemonize && daemon(1, 1) != 0)
 		return STATUS_WORLD;
-	style_log(s, m);
+	server_style_log(s, m);
 	s->logger.syslog = m->process.use_syslog && *m->process.logfile == 0 && s->flags->daemonize;
 	prepare_log(s, m);
 	prepare_anchors(s, m);
 	write_pid(s, m);
+	if (loop_init(&s->loop, &why) != OK)
+		return STATUS_WORLD;
+	s->control = control_open(s, m->process.control_socket, &no_socket);
 	if (s->drop && process_drop(&s->user, &why) != OK) {
 		logger_say(&s->logger, "fatal error", "%s", buf_cstr(&why));
 		return STATUS_WORLD;
 	}
 	process_undumpable();
 	open_log(s);
+	if (no_socket.n > 0)
+		logger_say(&s->logger, "warning", "control-socket: %s; 'signet ctl' cannot be used",
+		           buf_cstr(&no_socket));
 	if (signals_open(&s->signals, &why) != OK)
 		return STATUS_WORLD;
-	take_anchors(s, m);
-	give(s, g);
+	server_take_anchors(s, m);
+	server_give(s, g);
 	start_http(s);
 	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
 	logger_start(&s->logger);
@@ -463,7 +325,10 @@ int run_server(const struct run_flags *f)
 	diag_init(&d, &s.arena);
 	s.logger.ident = f->ident;
 	s.logger.file.fd = -1;
-	struct model *m = load(&s, &d);
+	struct now now;
+	clock_now(&now);
+	s.started = now.ms;
+	struct model *m = server_load(&s, &d);
 	if (m == NULL)
 		return f->borrowed ? 1 : STATUS_CONFIG;
 	int status = start(&s, m);

@@ -1,5 +1,6 @@
 #include "app/worker.h"
 
+#include "app/errand.h"
 #include "app/saver.h"
 #include "app/serve.h"
 #include "app/upstreams.h"
@@ -64,6 +65,11 @@ void worker_give(struct worker *w, struct generation *g)
 static struct inbox *inbox_between(struct worker *w, uint32_t from, uint32_t to)
 {
 	return &w->inboxes[to * w->count + from];
+}
+
+struct inbox *worker_own_inbox(struct worker *w)
+{
+	return inbox_between(w, w->nr, w->nr);
 }
 
 static void hand_over(struct worker *w, const struct effect *fx)
@@ -211,6 +217,13 @@ static void take_mail(struct worker *w)
 	}
 }
 
+static void do_errands(struct worker *w)
+{
+	struct errand *er;
+	while ((er = inbox_take_errand(worker_own_inbox(w))) != NULL)   /* one at a time is under way */
+		errand_do(er, w);
+}
+
 static void wake_peers(struct worker *w)
 {
 	for (uint32_t i = 0; w->woken != 0; i++, w->woken >>= 1) {
@@ -249,6 +262,7 @@ static void turn(struct worker *w)
 	for (unsigned i = 0; i < n; i++)
 		dispatch(w, &events[i]);
 	take_mail(w);
+	do_errands(w);
 	bool more = true;
 	while (more) {
 		more = engine_turn(&w->engine);

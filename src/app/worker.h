@@ -62,6 +62,9 @@ void *worker_run(void *worker);
 void worker_give(struct worker *w, struct generation *g);
 void worker_wake(struct worker *w);
 
+/* Where the main thread leaves errands for it. */
+struct inbox *worker_own_inbox(struct worker *w);
+
 /* Perform all effects that have been written. */
 void worker_perform(struct worker *w);
 /* The same once half of the room is used. */

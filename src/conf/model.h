@@ -60,6 +60,7 @@ struct process_conf {
 	bool ca_system;
 	struct addr metrics;                  /* family ADDR_NONE: none */
 	bool cookies;                         /* answer-cookie */
+	const char *control_socket;           /* "" none */
 	const char *cookie_secret;            /* 32 hex digits, "" random */
 };
 

@@ -120,6 +120,9 @@ static const struct opt opts[] = {
 	  .parse = cookie_secret_parse,
 	  .doc = "Secret of the cookies, 32 hexadecimal digits, shared by the servers of one address; drawn at start "
 	         "when absent." },
+	{ .unbound = { "signet/control-socket", "/run/signet/ctl.sock" },
+	  TEXT(P, conf.control_socket),
+	  .doc = "Unix socket of 'signet ctl'; empty none. A change counts from the next start on." },
 	{ .unbound = { "signet/metrics", NULL },
 	  CUSTOM,
 	  .parse = metrics_parse,

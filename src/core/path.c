@@ -31,6 +31,7 @@ void path_start(struct path *p, const struct anchors *anchors, struct name targe
 	} else if (anchor_is_negative(an)) {
 		done(p, ruling_of(SECURITY_INSECURE, WHY_NONE));
 		p->ruling.zone = name_up(target, target.labels - an->trust.zone.labels);
+		p->ttl = an->until == 0 ? UINT32_MAX : (uint32_t)MIN(an->until - wall, UINT32_MAX);
 	} else {
 		p->trust = an->trust;
 		p->at = an->trust.zone.labels;

@@ -160,6 +160,18 @@ unsigned process_cores(void)
 	return quota != 0 && quota < cores ? quota : cores;
 }
 
+size_t process_resident(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 uint32_t process_thread(void)
 {
 	return (uint32_t)gettid();

@@ -33,6 +33,8 @@ uint32_t process_thread(void);
 bool process_pin(unsigned n);
 /* One malloc heap for all threads, free pages back to the kernel early. */
 void process_tune_memory(void);
+/* Bytes of memory in use (resident); 0: not known. */
+size_t process_resident(void);
 /* Let the descriptor limit be the hard one. Returns it. */
 unsigned process_descriptors(void);
 /* 32 bytes from the kernel; waits for it at early boot. */

@@ -76,6 +76,9 @@ static enum verdict pass_judged(const struct validating *s, struct query *q, str
 		w->answer.msg.rcode = j->rcode;
 		w->answer.msg.flags = (uint16_t)((w->answer.msg.flags & ~15u) | (j->rcode & 15u));
 	}
+	uint32_t life = ways_life(&w->ways);
+	for (size_t i = 0; i < w->answer.msg.nrrs; i++)
+		w->answer.msg.rrs[i].ttl = MIN(w->answer.msg.rrs[i].ttl, life);
 	conf.no_store = q->answer->ttl == 0;
 	metrics_add(q->engine->metrics, security == SECURITY_SECURE ? M_SECURE : M_INSECURE, 1);
 	enum err err = packed_make(&q->arena, &q->question, &w->answer.msg, &conf, &q->answer);

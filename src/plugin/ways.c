@@ -319,3 +319,14 @@ enum err ways_hear(struct ways *w, const struct ways_env *env, const struct quer
 	forget(w, a);
 	return ERR_LIMIT;
 }
+
+uint32_t ways_life(const struct ways *ways)
+{
+	uint32_t ttl = UINT32_MAX;
+	for (unsigned i = 0; i < ways->n; i++) {
+		const struct path *p = &ways->list[i].path;
+		bool negative = p->ruling.security == SECURITY_INSECURE && p->trust.zone.len + p->keys.zone.len == 0;
+		ttl = negative ? MIN(ttl, p->ttl) : ttl;
+	}
+	return ttl;
+}

@@ -65,5 +65,7 @@ struct bench {
 
 void bench_open(struct bench *b, const struct validating *s, struct query *q);
 void bench_close(const struct bench *b, struct query *q);
+/* How long what these let pass may be kept: what a negative anchor does, no longer than that lives (RFC7646 2). */
+uint32_t ways_life(const struct ways *ways);
 
 #endif

@@ -461,6 +461,8 @@ CASES = {
     "server/tls-system-cert": Case("tls-system-cert: yes", lambda s: rcode(q(s, "x.com")), "NOERROR", clauses=DOT),
     "server/answer-cookie": Case("answer-cookie: yes", lambda s: len(cookie(s) or b""), 24),
     "server/cookie-secret": Case(f"cookie-secret: {SECRET.hex()}", cookie_is_of_secret, True, "answer-cookie: yes\n"),
+    "signet/control-socket": Case("control-socket: /run/own.sock",
+                                  lambda s: os.path.exists(s.world.path("/run/own.sock")), True),
     "signet/metrics": Case("metrics: 127.0.0.1@9153", lambda s: connects(s, 9153), True),
     # the form of replies
     "server/edns-buffer-size": Case("edns-buffer-size: 2000", lambda s: ask(s.world, "localhost.", port=s.port,
@@ -702,7 +704,7 @@ def text_of(case, with_it, port):
     clauses = re.sub(r"^  WITHOUT.*\n" if with_it else r"^  OPTION.*\n", "", case.clauses, flags=re.M)
     clauses = re.sub(r"^  (OPTION|WITHOUT) ?", "  ", clauses, flags=re.M)
     head, extra = f"server:\n  port: {port}\n  {case.base}\n", f"  {case.option}\n"
-    if case.option.startswith(("metrics:", "ask-ahead:")):
+    if case.option.startswith(("metrics:", "ask-ahead:", "control-socket:")):
         extra = f"signet:\n{extra}"
     return head + (extra if with_it and case.option else "") + clauses
 

@@ -1,0 +1,66 @@
+/* server: what the main thread holds while the program serves. It reads the configuration, gives it to the workers, and
+ * listens to signals and to the control socket; questions it never sees. */
+#ifndef APP_SERVER_H
+#define APP_SERVER_H
+
+#include "app/errand.h"
+#include "app/logger.h"
+#include "app/run.h"
+#include "app/saver.h"
+#include "app/trust.h"
+#include "io/process.h"
+
+#define TOLD_MAX 4096u     /* of what a reload had to say; the log has it all */
+
+struct httpd;
+struct control;
+
+/* How the last reading of the configuration went. */
+struct reading_told {
+	secs at;                             /* wall */
+	bool ok;
+	char text[TOLD_MAX];                 /* its errors and warnings, a line each */
+};
+
+struct server {
+	const struct run_flags *flags;
+	struct arena arena;                  /* process */
+	struct registry registry;
+	struct generation *generation;       /* the newest; older ones follow by .next */
+	struct worker *workers;
+	struct inbox *inboxes;
+	uint32_t nworkers;
+	struct trust trust;
+	struct anchorage *anchorage;         /* what all configurations validate from */
+	struct saver saver;
+	struct logger logger;
+	struct httpd *httpd;
+	struct control *control;             /* NULL: no control socket */
+	struct errands errands;
+	struct reading_told told;
+	struct process_user user;
+	bool drop;
+	struct loop loop;                    /* the main thread's */
+	int signals;
+	msec started;
+};
+
+/* ---- reload.c ---- */
+
+/* Read the configuration and the files it names. What is wrong is told, to the log and in s->told.
+ * returns  NULL: it cannot be served */
+struct model *server_load(struct server *s, struct diag *d);
+/* Lines look as the configuration says from here on. */
+void server_style_log(struct server *s, const struct model *m);
+/* Hand a configuration to all workers. */
+void server_give(struct server *s, struct generation *g);
+/* Validate from its anchors from now on. */
+void server_take_anchors(struct server *s, struct model *m);
+/* Can its certificate be served? */
+enum err server_check_tls(const struct generation *g, struct buf *why) MUST_CHECK;
+/* Read the configuration again. One that is wrong changes nothing. s->told says how it went. */
+void server_reload(struct server *s);
+/* Free configurations that all workers have left. */
+void server_retire(struct server *s);
+
+#endif
