@@ -47,14 +47,12 @@ struct ruling types_ds(struct span types, struct name name)
 
 /* --- what gets in --- */
 
-static enum why add_nsec(struct denial *d, const struct msg_rrset *set)
+static enum why add_nsec(struct denial *d, const struct rr *rr)
 {
-	struct nsec n = { .owner = set->owner };
-	struct span rdata = set->rrs[0]->rdata;
-	if (set->ncanonical != 1 || name_from_wire(rdata, &n.next) != OK || !name_below(n.next, d->zone) ||
-	    !name_below(n.owner, d->zone))
+	struct nsec n = { .owner = rr->owner };
+	if (name_from_wire(rr->rdata, &n.next) != OK || !name_below(n.next, d->zone) || !name_below(n.owner, d->zone))
 		return WHY_NSEC_OVERREACH;
-	n.types = span_from(rdata, n.next.len);
+	n.types = span_from(rr->rdata, n.next.len);
 	if (d->nnsec == PROOF_RRS_MAX)
 		return WHY_TOO_MANY;
 	d->nsec[d->nnsec++] = n;
@@ -71,15 +69,15 @@ static bool hash_of_label(struct name owner, uint8_t ret[NSEC3_HASH_BYTES])
 	       buf_ok(&b) && b.n == NSEC3_HASH_BYTES;
 }
 
-static enum why add_nsec3(struct denial *d, const struct validate_conf *conf, const struct msg_rrset *set)
+static enum why add_nsec3(struct denial *d, const struct validate_conf *conf, const struct rr *rr)
 {
 	struct nsec3 n = { .opt_out = false };
-	struct span rdata = set->rrs[0]->rdata;
-	if (set->ncanonical != 1 || rdata.n < NSEC3_HEAD || rdata.n < NSEC3_HEAD + rdata.p[4] + 1u)
+	struct span rdata = rr->rdata;
+	if (rdata.n < NSEC3_HEAD || rdata.n < NSEC3_HEAD + rdata.p[4] + 1u)
 		return WHY_NSEC3_MIXED;
 	struct span salt = span_of(rdata.p + NSEC3_HEAD, rdata.p[4]), behind = span_from(rdata, NSEC3_HEAD + salt.n);
 	uint16_t iterations = get_u16(rdata.p + 2);
-	if (!hash_of_label(set->owner, n.owner) || !name_eq(name_up(set->owner, 1), d->zone))
+	if (!hash_of_label(rr->owner, n.owner) || !name_eq(name_up(rr->owner, 1), d->zone))
 		return WHY_NSEC3_OWNER;
 	/* an unknown hash or flag is a record that is not there (RFC5155 8.1, 8.2) */
 	if (rdata.p[0] != NSEC3_SHA1 || (rdata.p[1] & ~NSEC3_OPT_OUT) != 0)
@@ -106,7 +104,14 @@ enum why denial_add(struct denial *d, const struct validate_conf *conf, struct m
 {
 	if (set->nrrs == 0)
 		return WHY_NO_PROOF_SIGNATURES;
-	return set->type == RR_NSEC ? add_nsec(d, set) : add_nsec3(d, conf, set);
+	if (set->ncanonical != 1)   /* two at one owner: at least one is not the zone's */
+		return set->type == RR_NSEC ? WHY_NSEC_OVERREACH : WHY_NSEC3_MIXED;
+	return denial_add_rr(d, conf, set->rrs[0]);
+}
+
+enum why denial_add_rr(struct denial *d, const struct validate_conf *conf, const struct rr *rr)
+{
+	return rr->type == RR_NSEC ? add_nsec(d, rr) : add_nsec3(d, conf, rr);
 }
 
 struct ruling denial_collect(struct validator *v, struct msg_rrsets *sets, const struct zone_keys *keys,

@@ -42,6 +42,8 @@ struct ruling denial_collect(struct validator *v, struct msg_rrsets *sets, const
 /* Take in one verified set; why it cannot be, WHY_NONE when it was. Duplicates of the parameters' rule: all NSEC3 of a
  * proof share hash, iterations and salt. */
 enum why denial_add(struct denial *d, const struct validate_conf *conf, struct msg_rrset *set);
+/* The same of the one record of such a set, kept by somebody; what is pointed to must outlive d. */
+enum why denial_add_rr(struct denial *d, const struct validate_conf *conf, const struct rr *rr);
 
 /* SECURE: proved. INSECURE: opt-out or too costly, so nothing is proved and nothing is wrong. BOGUS: not proved.
  * INDETERMINATE: effort spent. */

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "base/heap.h"
 #include "base/store.h"
 #include "core/nsec.h"
@@ -14,6 +15,8 @@
 #define TTL_MAX DAY               /* a denial is not believed for longer (attacks K) */
 #define PREFIX 13u                /* instance, zone, kind */
 #define KEY_MAX (PREFIX + NAME_ORDERED_MAX)
+#define FOUND_MAX 3u              /* records of one proof: encloser, next closer name, wildcard (RFC5155 7.2.1) */
+#define RRS_MAX ((1u + FOUND_MAX) * (1u + SIGS_MAX))   /* and the SOA, with signatures */
 #define RECORD_MAX 4096u          /* bytes of one record with its signatures; larger ones are not kept */
 
 /* What stands under a zone's prefix. */
@@ -257,56 +260,56 @@ struct look {
 	struct key key;
 	struct denial denial;
 	struct msg *m;
-	size_t cap;
+	unsigned n;
+	struct rr found[FOUND_MAX];
 };
 
-#define FOUND_MAX (4u * (1 + SIGS_MAX))   /* SOA, and at most three records, with signatures */
-
-/* Records of a row into the message, TTLs as they are now. False: it has ended. */
-static bool take(struct look *l, struct span row, struct msg_rrset *ret)
+/* A row's record, and behind it in the message its signatures. False: it has ended, or there is no room. */
+static bool take(struct look *l, struct span row, struct rr *ret)
 {
-	struct arena *a = l->ask->v->arena;
+	const struct proofs_ask *ask = l->ask;
 	struct kept head;
 	memcpy(&head, row.p, sizeof(head));
-	if (head.expires <= l->ask->now + SECOND || l->m->nrrs + 1 + head.nsigs > l->cap)
+	const uint8_t *at = arena_dup(ask->v->arena, row.p + sizeof(head), row.n - sizeof(head));
+	if (head.expires <= ask->now + SECOND || at == NULL ||
+	    name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
 		return false;
-	const uint8_t *at = arena_dup(a, row.p + sizeof(head), row.n - sizeof(head));
-	struct name owner;
-	if (at == NULL || name_from_wire(span_of(at, head.owner), &owner) != OK)
-		return false;
-	struct rr rr = { .owner = owner, .type = head.type, .class = CLASS_IN, .section = SEC_AUTHORITY,
-		         .ttl = (uint32_t)((head.expires - l->ask->now) / SECOND) };
-	at += head.owner;
-	rr.rdata = span_of(at, head.nrdata);
-	struct rr *first = &l->m->rrs[l->m->nrrs];
+	ret->type = head.type;
+	ret->class = CLASS_IN;
+	ret->section = SEC_AUTHORITY;
+	ret->ttl = (uint32_t)((head.expires - ask->now) / SECOND);
+	ret->rdata = span_of(at + head.owner, head.nrdata);
+	if (ask->bare && head.type != RR_SOA)
+		return true;
+	struct rr rr = *ret;
 	l->m->rrs[l->m->nrrs++] = rr;
-	at += head.nrdata;
+	at += head.owner + head.nrdata;
 	rr.type = RR_RRSIG;
-	for (unsigned i = 0; i < head.nsigs; i++) {
+	for (unsigned i = 0; i < head.nsigs && !ask->bare; i++) {
 		rr.rdata = span_of(at, head.sigs[i]);
 		l->m->rrs[l->m->nrrs++] = rr;
 		at += head.sigs[i];
 	}
-	struct rr **rrs = arena_dup(a, &first, sizeof(first));
-	*ret = (struct msg_rrset){ .owner = owner, .type = head.type, .class = CLASS_IN, .nrrs = 1, .ncanonical = 1,
-		                   .rrs = rrs };
-	return rrs != NULL;
+	return true;
 }
 
 /* Into the proof; a record that is in already is not taken twice. */
 static bool take_proof(struct look *l, struct span row)
 {
-	struct msg_rrset set;
-	size_t n = l->m->nrrs;
 	struct kept head;
 	memcpy(&head, row.p, sizeof(head));
 	struct span owner = span_of(row.p + sizeof(head), head.owner);
-	for (size_t i = 0; i < n; i++) {
-		const struct rr *rr = &l->m->rrs[i];
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct rr *rr = &l->found[i];
 		if (rr->type == head.type && span_eq(span_of(rr->owner.wire, rr->owner.len), owner))
 			return true;
 	}
-	return take(l, row, &set) && denial_add(&l->denial, l->ask->v->conf, &set) == WHY_NONE;
+	ASSERT(l->n < FOUND_MAX);
+	struct rr *rr = &l->found[l->n];
+	if (!take(l, row, rr) || denial_add_rr(&l->denial, l->ask->v->conf, rr) != WHY_NONE)
+		return false;
+	l->n++;
+	return true;
 }
 
 /* The row at the key, or the one before it of its kind: what it would cover. */
@@ -395,7 +398,7 @@ static unsigned first_up(const struct question *q)
 /* The deepest zone of the name's that something is kept of. */
 static bool find_zone(struct look *l)
 {
-	struct msg_rrset soa;
+	struct rr soa;
 	const struct proofs_ask *ask = l->ask;
 	const struct question *q = ask->question;
 	struct span row;
@@ -452,7 +455,7 @@ static bool deny(struct look *l)
 	if (find_nsec(l, name))
 		return rule(l);
 	l->m->nrrs = nsoa;
-	l->denial = (struct denial){ .zone = l->denial.zone };
+	l->n = l->denial.nnsec = 0;
 	key_at(&l->key, KIND_HASHING, span_of(NULL, 0));
 	return store_get(l->view, key_span(&l->key), &hashing) && hashing.n >= 2 && find_nsec3(l, name, hashing) &&
 	       rule(l);
@@ -461,8 +464,12 @@ static bool deny(struct look *l)
 bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret)
 {
 	struct msg m = { .flags = FLAG_QR | FLAG_RA, .question = *ask->question, .counts = { 1 } };
-	struct look l = { .p = p, .ask = ask, .m = &m, .cap = FOUND_MAX };
-	m.rrs = ARENA_ARRAY(ask->v->arena, struct rr, FOUND_MAX);
+	struct look l;
+	l.p = p;
+	l.ask = ask;
+	l.m = &m;
+	l.n = 0;
+	m.rrs = ARENA_ARRAY(ask->v->arena, struct rr, RRS_MAX);
 	if (m.rrs == NULL || rrtype_is_meta(ask->question->type) || ask->question->type == RR_RRSIG ||
 	    ask->question->type == RR_NSEC || ask->question->type == RR_NSEC3)
 		return false;

@@ -28,6 +28,7 @@ struct proofs_ask {
 	const struct question *question;
 	struct name top;               /* no zone above this one may speak: an anchor's, a configured zone's */
 	bool cut;                      /* only below names that were denied themselves (RFC8020) */
+	bool bare;                     /* the SOA alone: whoever asks takes no proofs */
 	struct validator *v;           /* NSEC3 is hashed on its effort; what comes out stands in its arena */
 };
 

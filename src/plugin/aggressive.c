@@ -8,6 +8,7 @@
 #include "plugin/forwarding.h"
 #include "plugin/validate.h"
 
+#define FAST_BYTES 65536u    /* of memory for it */
 #define FAST_BLOCKS 32u      /* SHA-1 blocks spent on a question still in its packet */
 
 struct aggressive {
@@ -60,23 +61,32 @@ static enum err pack(struct arena *a, const struct chain *chain, const struct qu
 	return packed_make(a, q, m, &conf, ret);
 }
 
-static enum verdict fast(const struct link *l, struct fast *f)
+/* The denial into the reply. False: it is not known, or does not fit. */
+static bool reply(const struct link *l, struct fast *f, struct asking *s)
 {
-	const struct question *q = &f->client->question;
-	struct asking s;
 	struct msg m;
 	const struct packed *p;
-	if (f->client->flags & FLAG_CD || !asking_begin(&s, l->self, f->chain, f->engine, q))
-		return PASS;
-	s.effort = (struct effort){ 0, FAST_BLOCKS };
-	s.v.arena = f->engine->fx->scratch;
-	if (!proofs_deny(l->live, &s.ask, &m) || pack(s.v.arena, f->chain, q, &m, &p) != OK)
-		return PASS;
+	if (!proofs_deny(l->live, &s->ask, &m) || pack(s->v.arena, f->chain, &f->client->question, &m, &p) != OK)
+		return false;
 	struct reply_form form = { .ttl_cap = NO_TTL_CAP };
-	if (reply_write(f->reply, f->client, p, form, f->out) != OK)
-		return SLOW;
 	f->rcode = p->rcode;
-	f->cached = true;
+	return reply_write(f->reply, f->client, p, form, f->out) == OK;
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	struct asking s;
+	struct arena a;
+	if (f->client->flags & FLAG_CD || !asking_begin(&s, l->self, f->chain, f->engine, &f->client->question))
+		return PASS;
+	arena_init(&a, FAST_BYTES);   /* of its own: a batch of them would make the turn's grow and shrink */
+	s.effort = (struct effort){ 0, FAST_BLOCKS };
+	s.v.arena = &a;
+	s.ask.bare = !client_wants_dnssec(f->client);
+	f->cached = reply(l, f, &s);
+	arena_free(&a);
+	if (!f->cached)
+		return PASS;
 	metrics_add(f->engine->metrics, M_SYNTHESIZED, 1);
 	return ANSWERED;
 }
