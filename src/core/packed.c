@@ -103,7 +103,7 @@ static uint32_t ttl_for(const struct pack *p, const struct rr *rr)
 		return clamp(rr->ttl, conf->ttl_min, conf->ttl_max);
 	if (rr->type == RR_SOA)
 		return p->negative_ttl;
-	return clamp(rr->ttl, conf->negative_min, p->negative_ttl);
+	return clamp(rr->ttl, conf->negative_min, conf->negative_max);
 }
 
 static bool same_set(const struct rr *a, const struct rr *b)

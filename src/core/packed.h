@@ -78,7 +78,7 @@ struct pack_conf {
 extern const struct pack_conf pack_as_is;
 
 /* From a parsed answer to `q`. The caller has scrubbed it (core/scrub.h). rcode, flags, EDE of m are kept. TTLs of one
- * RRset become equal (RFC2181 5.2); a negative answer's SOA and proofs live for min(SOA's TTL, its minimum).
+ * RRset become equal (RFC2181 5.2); a negative answer and its SOA live for min(SOA's TTL, its minimum).
  * returns OK | ERR_LIMIT too many records or the arena is full; *ret from a */
 enum err packed_make(struct arena *a, const struct question *q, const struct msg *m, const struct pack_conf *conf,
                      const struct packed **ret) MUST_CHECK;

@@ -151,6 +151,13 @@ static void rfc2308_5_negative_ttl(void **state)
 		if (r.nrrs > 0)
 			assert_true(r.rrs[0].ttl >= rows[i].want && r.rrs[0].ttl <= rows[i].max);
 	}
+	/* Proofs say their own TTL, though the answer lives no longer than its SOA. */
+	struct msg m = text_msg(&arena, &q, "",
+	                        "example. 900 IN SOA a. b. 1 2 3 4 60\nb.example. 700 IN NSEC c.example. A\n");
+	const struct packed *p = pack(&q, &m, &usual);
+	struct client c = wants(&q, true);
+	assert_int_equal(p->ttl, 60);
+	assert_int_equal(reply(&replying, &c, p, 0, 0).rrs[1].ttl, 700);
 }
 
 static void ttls_are_clamped_and_level(void **state)

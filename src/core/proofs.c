@@ -30,7 +30,8 @@ enum kind {
 
 /* A row's head; owner, rdata and signatures follow, in this order. */
 struct kept {
-	msec expires;
+	msec expires;       /* denies no longer */
+	msec ends;          /* by its own TTL, which it is told with */
 	uint16_t type, nrdata, nsigs, sigs[SIGS_MAX];
 	uint8_t owner;      /* bytes */
 };
@@ -124,11 +125,11 @@ static bool put(struct proofs *p, const struct key *k, struct span value)
 	return false;
 }
 
-/* A set of one record, as a row. n 0: it is none that can be kept. */
-static struct span kept_make(const struct msg_rrset *set, msec now, uint8_t store[RECORD_MAX])
+/* A set of one record, as a row; ttl: for how long it may deny. n 0: it is none that can be kept. */
+static struct span kept_make(const struct msg_rrset *set, msec now, uint32_t ttl, uint8_t store[RECORD_MAX])
 {
-	struct kept head = { .expires = now + MIN(set->ttl, (uint32_t)TTL_MAX) * SECOND, .type = set->type,
-		             .owner = set->owner.len };
+	struct kept head = { .expires = now + MIN(ttl, (uint32_t)TTL_MAX) * SECOND, .type = set->type,
+		             .ends = now + MIN(set->ttl, (uint32_t)TTL_MAX) * SECOND, .owner = set->owner.len };
 	struct span rdata = set->rrs[0]->rdata;
 	struct buf b = buf_on(store, RECORD_MAX);
 	head.nrdata = (uint16_t)rdata.n;
@@ -166,17 +167,17 @@ static bool is_proof(const struct validate_conf *conf, struct msg_rrset *set, st
 }
 
 /* nsec and nsec3 of one zone share its SOA and, the latter, one way to hash. */
-static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_rrset *set)
+static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_rrset *set, uint32_t ttl)
 {
 	uint8_t store[RECORD_MAX];
 	struct denial d;
 	struct key k;
 	struct name zone = zone_of(set);
-	if (zone.len == 0 || set->ttl == 0)
+	if (zone.len == 0 || ttl == 0)
 		return;
 	bool soa = set->type == RR_SOA && name_eq(set->owner, zone);
 	bool proof = !soa && set->type != RR_SOA && is_proof(ask->v->conf, set, zone, &d);
-	struct span value = kept_make(set, ask->now, store);
+	struct span value = kept_make(set, ask->now, ttl, store);
 	if ((!soa && !proof) || value.n == 0)
 		return;
 	key_begin(p, ask->instance, zone, &k);
@@ -218,6 +219,21 @@ static void leave(struct proofs *p)
 	atomic_store_explicit(&p->writing, false, memory_order_release);
 }
 
+/* For how long the answer may be denied that brought a proof: no longer may others be denied by it (RFC9077 3). */
+static uint32_t denial_ttl(const struct msg_rrsets *sets, struct name owner)
+{
+	uint32_t ttl = UINT32_MAX;
+	for (unsigned i = 0; i < sets->n; i++) {
+		const struct msg_rrset *soa = &sets->list[i];
+		bool above = soa->type == RR_SOA && soa->section == SEC_AUTHORITY && name_below(owner, soa->owner);
+		if (!above || soa->nrrs == 0)
+			continue;
+		struct span rdata = soa->rrs[0]->rdata;
+		ttl = MIN(ttl, MIN(soa->ttl, rdata.n < 4 ? 0 : get_u32(rdata.p + rdata.n - 4)));
+	}
+	return ttl;
+}
+
 void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg *m, struct name denied)
 {
 	struct msg_rrsets sets;
@@ -228,7 +244,7 @@ void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg
 		bool proof = set->type == RR_NSEC || set->type == RR_NSEC3 || set->type == RR_SOA;
 		if (!proof || set->section != SEC_AUTHORITY)
 			continue;
-		put_set(p, ask, set);
+		put_set(p, ask, set, MIN(set->ttl, denial_ttl(&sets, set->owner)));
 		if (set->type == RR_SOA && denied.len > 0 && name_below(denied, set->owner))
 			put_cut(p, ask, set, denied);
 	}
@@ -277,7 +293,7 @@ static bool take(struct look *l, struct span row, struct rr *ret)
 	ret->type = head.type;
 	ret->class = CLASS_IN;
 	ret->section = SEC_AUTHORITY;
-	ret->ttl = (uint32_t)((head.expires - ask->now) / SECOND);
+	ret->ttl = (uint32_t)((head.ends - ask->now) / SECOND);
 	ret->rdata = span_of(at + head.owner, head.nrdata);
 	if (ask->bare && head.type != RR_SOA)
 		return true;

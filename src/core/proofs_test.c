@@ -290,12 +290,28 @@ static void memory_bounds_what_is_kept(void **state)
 	assert_int_equal(deny(name, RR_A), ASK);
 }
 
+/* A proof lives as long as the denial it came with, not as its own TTL says. */
+static void rfc9077_3_no_longer_than_the_denial(void **state)
+{
+	keep("example. 300 IN SOA ns1.example. host.example. 1 3600 300 3600000 60\n",
+	     "example. 3600 IN NSEC z.example. NS SOA RRSIG NSEC DNSKEY\n", "example", NULL);
+	now += 58 * SECOND;
+	struct msg m;
+	assert_int_equal(look("ml.example", RR_A, ".", false, &m), NX);
+	for (size_t i = 0; i < m.nrrs; i++)
+		assert_true(m.rrs[i].type != RR_NSEC || m.rrs[i].ttl == 3600 - 58);
+	now += 2 * SECOND;
+	keep(SOA, "zz.example. 300 IN NSEC example. A\n", "example", NULL);
+	assert_int_equal(deny("ml.example", RR_A), ASK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rfc8198_5_nsec, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rfc8198_5_nsec3, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(opt_out_is_asked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rfc9077_3_no_longer_than_the_denial, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_what_is_its_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nobody_above_speaks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(instances_are_apart, set_up, tear_down),
