@@ -77,6 +77,7 @@ peers: $(SIGNET)
 
 bench: $(SIGNET)
 	$(PYTHON) bench/run.py
+	$(PYTHON) bench/attacks.py
 
 # One slice a capability, end to end, below a minute in all: work begins and ends here.
 slices: $(SIGNET)

@@ -100,8 +100,8 @@ def encloser_of_a_ds(iterations, salt=0):
         proof = nsec3_padding(z)
         lab.twist(name, "A", lambda m: replaced(answer=[rrset(name, "A", 300, ADDR)], authority=[], rcode=0)(m))
         apex = z.apex
-        lab.evil.twists.append((apex, T.DS, True, lambda m: m if m.question[0].name == apex else
-                                replaced(answer=[], authority=z.soa() + proof, rcode=0)(m)))
+        lab.twist(apex, "DS", lambda m: m if m.question[0].name == apex else
+                  replaced(answer=[], authority=z.soa() + proof, rcode=0)(m), below=True)
         return name, "A"
     return made
 
@@ -212,6 +212,27 @@ def big_text(kilobytes):
     return made
 
 
+def keytrap_flood(lab, count):
+    """One zone of fifty keys of one tag, `count` names in it with fifty bad signatures each."""
+    z = lab.zone(keys=[Key(), *colliding(50)])
+    z.sigs(None, T.A, bad(50, z.keys[-1]))
+    z.add(z.name("*.q"), "A", ADDR)
+    sets = z.signed(z.nodes[dns.name.from_text(z.name("*.q"))][T.A])
+    lab.twist(z.name("q"), "A", lambda m: replaced(answer=[z.renamed(s, m.question[0].name) for s in sets])(m),
+              below=True, anew=True)
+    return [(z.name(f"q{i}.q"), "A") for i in range(count)]
+
+
+def encloser_flood(lab, count):
+    """One zone whose every denial is a search for an encloser that is not there."""
+    z = lab.zone(denial=Nsec3(b"", 50))
+    proof = z.soa() + nsec3_padding(z)
+    lab.twist(z.apex, "A", lambda m: replaced(authority=proof, rcode=3)(m), below=True, anew=True)
+    deep = deep_name(z, DEEP - 10)
+    return [(f"q{i}.{deep}", "A") for i in range(count)]
+
+
+FLOODS = {"D1 keys and signatures of one tag": keytrap_flood, "D2 names without an encloser": encloser_flood}
 ATTACKS = {
     "D1 50 keys x 50 signatures": keytrap(50, 50),
     "D1 50 keys x 1 signature": keytrap(50, 1),

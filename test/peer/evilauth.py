@@ -21,7 +21,7 @@ import dns.rdatatype
 
 import hosts
 from ask import ask, counters
-from evilzone import Tree, name_of, type_of
+from evilzone import Tree, blank, name_of, type_of
 from ns import CLONE_NEWNET, World, libc
 from server import Server
 
@@ -54,7 +54,8 @@ class EvilSite(hosts.Site):
 class Evil:
     """See the module's text. Use it as a context: the thread ends with it."""
 
-    def __init__(self, world):
+    def __init__(self, world, hosts_at=None):
+        self.hosts_at = world.hosts_at if hosts_at is None else hosts_at
         self.tree, self.twists, self.world = Tree(), [], world
         self.asked = collections.Counter()     # (name, type), as text
         self.edns = True                       # False: FORMERR to who uses it; "silent": answers as if there were none
@@ -70,7 +71,7 @@ class Evil:
                 if libc.setns(there.fileno(), CLONE_NEWNET):
                     raise OSError(ctypes.get_errno(), "setns")
             self.loop = asyncio.new_event_loop()
-            self.site = EvilSite({"keys": str(self.world.keys), "hosts": self.world.hosts_at}, self.loop)
+            self.site = EvilSite({"keys": str(self.world.keys), "hosts": self.hosts_at}, self.loop)
             self.site.evil = self
         except Exception as e:     # told to who waits for it
             self.failed = e
@@ -91,13 +92,16 @@ class Evil:
             return hosts.head(q, 1)
         qname, _ = dns.name.from_wire(q.raw, 0)
         self.asked[str(qname).lower(), dns.rdatatype.to_text(q.qtype)] += 1
-        if q.flags & 0x0100:
+        how, anew = next(((how, anew) for name, rrtype, below, anew, how in reversed(self.twists)
+                          if (qname.is_subdomain(name) if below else qname == name) and rrtype in (None, q.qtype)),
+                         (None, False))
+        if anew:
+            message = blank(qname, q.qtype)
+        elif q.flags & 0x0100:
             message = self.tree.answer(qname, q.qtype)
         else:
             here = [z for z in self.tree.zones.values() if z.at is None or q.addr in z.at]
             message = self.tree.serve(here, qname, q.qtype)
-        how = next((how for name, rrtype, below, how in reversed(self.twists)
-                    if (qname.is_subdomain(name) if below else qname == name) and rrtype in (None, q.qtype)), None)
         if how:
             message = how(message)
         if isinstance(message, dns.message.Message):
@@ -109,8 +113,9 @@ class Evil:
             message = wire[:12] + q.raw + wire[12 + len(q.raw):]
         return message and struct.pack("!H", q.id) + message[2:]
 
-    def twist(self, name, rrtype, how, below=False):
-        self.twists.append((name_of(name), rrtype and type_of(rrtype), below, how))
+    def twist(self, name, rrtype, how, below=False, anew=False):
+        """anew: it is given an empty message, as it says all itself."""
+        self.twists.append((name_of(name), rrtype and type_of(rrtype), below, anew, how))
 
     def count(self, name, rrtype="A") -> int:
         """How often a question came."""
@@ -159,10 +164,15 @@ class Lab:
     """A world, the liar in it, and the program with the liar's root as its anchor."""
 
     def __init__(self, keys, conf="", clauses=FORWARD, hosts_at=None, anchors=f"  trust-anchor-file: {ANCHOR}\n",
-                 start=True):
+                 start=True, others=()):
+        """others: addresses at which honest hosts stand, in a process of their own."""
         self.world = World(keys, hosts_at)
         try:
-            self.evil = Evil(self.world)
+            at = self.world.hosts_at
+            self.evil = Evil(self.world, {a: c for a, c in at.items() if a not in others})
+            if others:
+                self.world.hosts_options = lambda: {"hosts": {a: at[a] for a in others}}
+                self.world.start_hosts()
             self.world.write(ANCHOR, self.evil.tree.anchor())
             self.tree, self.nr, self.anchors = self.evil.tree, 0, anchors
             if start:

@@ -91,9 +91,10 @@ class Key:
         return ds(self.tag, self.algorithm, digest, made(data).digest())
 
 
+@functools.lru_cache(maxsize=8)
 def colliding(count, flags=ZSK):
     """Keys of one tag, which can all sign."""
-    return [Key(secret=(COLLIDING_FROM + offset) % ORDER, flags=flags) for offset in COLLIDING[:count]]
+    return tuple(Key(secret=(COLLIDING_FROM + offset) % ORDER, flags=flags) for offset in COLLIDING[:count])
 
 
 def rsa_public(exponent: int, modulus: int) -> bytes:

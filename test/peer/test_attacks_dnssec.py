@@ -137,7 +137,7 @@ def test_c3_labels_below_the_signer(lab, labels):
     deep = lab.tree.zone(f"b.a.{z.name('deep')}")
     deep.add(deep.name("x"), "A", ADDR).add(deep.name("ok"), "A", ADDR)
     deep.sigs(deep.name("x"), "A", labels=labels)
-    is_bogus(lab.ask(deep.name("x")), 6)
+    is_bogus(lab.ask(deep.name("x")), 6, why="labelcount lower than signature signer")
     before = lab.evil.count(z.name("www"))
     assert values(is_secure(lab.ask(z.name("www")))) == [ADDR] and lab.evil.count(z.name("www")) == before + 1
     is_secure(lab.ask(z.name("neighbour")), "NXDOMAIN")
@@ -206,15 +206,22 @@ def test_c5_nsec3_of_the_child_for_a_name_of_the_parent(lab):
 def test_c5_nsec3_owned_by_a_name_deeper_in_the_zone(lab):
     """Signed by the zone itself, but not b32.zone: a record that lies below another name."""
     z = small(lab, denial=Nsec3())
-    victim = z.name("www")
+    victim = z.name("www.sub")
+    z.add(victim, "A", ADDR)
     h = z.denial.hash(dns.name.from_text(victim))
-    before, behind = hashes_around(z, h)
-    made = z.denial.record(z.name("sub"), before, behind)
-    lab.twist(victim, "A", lambda m: twist.replaced(
-        answer=[], authority=z.soa() + z.signed(made) + narrow(z, f"*.{z.apex}", match=[(str(z.apex), ("SOA",))]),
-        rcode=3)(m))
-    is_bogus(lab.ask(victim))
+    rest = z.soa() + narrow(z, z.name("*.sub"), match=[(z.name("sub"), ("RRSIG",))])
+
+    def lie(owner):
+        made = z.signed(z.denial.record(owner, *hashes_around(z, h)))
+        return lambda m: twist.replaced(answer=[], authority=rest + made, rcode=3)(m)
+    lab.twist(victim, "A", lie(z.name("sub")))
+    is_bogus(lab.ask(victim), 6, why="NSEC3 owner")
+    lab.twist(victim, "AAAA", lie(z.apex))       # the twin: in its place the same record is the zone's own word
+    is_secure(lab.ask(victim, "AAAA"), "NXDOMAIN")
     is_secure(lab.ask(z.name("a")))
+    deep = z.name("q.sub")                       # and one that no name of the question is below
+    lab.twist(deep, "A", lie(z.name("elsewhere")))
+    is_bogus(lab.ask(deep))
 
 
 # --- C6: chains mixed in one proof -----------------------------------------------------------------------------
@@ -232,7 +239,7 @@ def test_c6_two_parameter_sets_in_one_proof(lab, other):
 
     mixed = record(z.denial, z.apex, True) + record(z.denial, nx) + record(other, star)
     lab.twist(nx, "A", lambda m: twist.replaced(authority=z.soa() + mixed)(m))
-    is_bogus(lab.ask(nx))
+    is_bogus(lab.ask(nx), 6, why="mismatch")
     assert lab.server.alive()
     whole = record(other, z.apex, True) + record(other, nx) + record(other, star)     # the twin: all of one kind
     lab.twist(nx, "AAAA", lambda m: twist.replaced(authority=z.soa() + whole)(m))
@@ -425,8 +432,10 @@ def test_c11_signed_by_the_child_for_the_parent(lab):
     made = rrset(c.apex, "DS", 300, evil.ds(c.apex))
     own = rrset(c.apex, "RRSIG", 300, signature(made, c.keys[0], c.apex))
     lab.twist(c.apex, "DS", lambda m: twist.replaced(answer=[made, own], authority=[])(m))
+    is_bogus(lab.ask(c.apex, "DS"))
     is_bogus(lab.ask(c.name("www")))
     is_secure(lab.ask(z.name("www")))
+    is_secure(lab.ask(child(lab, small(lab)).apex, "DS"))
 
 
 @pytest.mark.parametrize("who", ["a sibling", "a child", "nobody's zone"])

@@ -16,10 +16,11 @@ def is_insecure(m, kind="NOERROR"):
     return m
 
 
-def is_bogus(m, *codes):
-    """SERVFAIL with no data at all, and if codes are given, one of these extended errors."""
+def is_bogus(m, *codes, why=""):
+    """SERVFAIL with no data at all, and if codes are given, one of these extended errors with `why` in its text."""
     assert m is not None, "no answer"
     assert rcode(m) == "SERVFAIL" and not m.flags & dns.flags.AD, f"not bogus: {m}"
     assert not m.answer and not m.authority, f"bogus data was served: {m}"
-    assert not codes or {code for code, _ in ede(m)} & set(codes), f"extended errors {ede(m)}, wanted {codes}"
+    told = [code for code, text in ede(m) if why in text]
+    assert not codes or set(told) & set(codes), f"extended errors {ede(m)}, wanted {codes} {why!r}"
     return m
