@@ -8,6 +8,11 @@ const char *chain_forbids(const struct chain_conf *c, const struct addr *a)
 		return "do-ip4: no";
 	if (c->no_ip6 && a->family == ADDR_6)
 		return "do-ip6: no";
+	return chain_excludes(c, a);
+}
+
+const char *chain_excludes(const struct chain_conf *c, const struct addr *a)
+{
 	if (c->no_localhost && addr_is_loopback(a))
 		return "do-not-query-localhost";
 	for (unsigned i = 0; i < c->nnever; i++) {
@@ -15,6 +20,17 @@ const char *chain_forbids(const struct chain_conf *c, const struct addr *a)
 			return "do-not-query-address";
 	}
 	return NULL;
+}
+
+struct span chain_client_string(const struct chain_conf *c, const struct addr *a)
+{
+	const struct client_string *found = NULL;
+	for (unsigned i = 0; i < c->nstrings; i++) {
+		const struct client_string *s = &c->strings[i];
+		if (prefix_holds(&s->net, a) && (found == NULL || found->net.bits < s->net.bits))
+			found = s;
+	}
+	return found == NULL ? (struct span){ 0 } : found->text;
 }
 
 /* One index further up; true when that was the last. */

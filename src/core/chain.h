@@ -50,6 +50,14 @@ struct link {
 	void *live;
 };
 
+#define CLIENT_STRING_MAX 128u   /* bytes */
+
+/* What upstreams of a network are told of who asks (edns-client-string). */
+struct client_string {
+	struct prefix net;
+	struct span text;
+};
+
 /* What concerns more than one plugin of a chain. */
 struct chain_conf {
 	struct pack_conf pack;        /* the form in which answers are kept */
@@ -64,6 +72,9 @@ struct chain_conf {
 	bool no_localhost;            /* never ask a server on loopback */
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;
+	struct client_string *strings;   /* told to upstreams of these networks, in an EDNS option */
+	unsigned nstrings;
+	uint32_t string_code;
 	bool log_tag, log_destaddr;   /* log-tag-queryreply, log-destaddr: how lines look */
 	struct anchorage *anchorage;  /* where trust begins; NULL: nothing is validated */
 	bool log_replies;             /* a line for each reply */
@@ -82,8 +93,11 @@ struct chain {
 	struct link links[CHAIN_MAX];
 };
 
-/* The option that forbids to ask a server at the address, or NULL. */
+/* The string for a server at the address: that of the narrowest network, or an empty one. */
+struct span chain_client_string(const struct chain_conf *c, const struct addr *a);
+/* The option that forbids to ask a server at the address, or NULL; excludes: whatever families may be used. */
 const char *chain_forbids(const struct chain_conf *c, const struct addr *a);
+const char *chain_excludes(const struct chain_conf *c, const struct addr *a);
 
 /* Walk until the query waits (false) or is through (true: q->dropped, or q->answer is set). */
 bool chain_run(struct query *q);

@@ -67,7 +67,7 @@ enum err exchange_err(const struct exchange *x)
 }
 
 /* The question as sent: RD for forwarders, DO, 1232, padding where it hides the length (RFC8467); id 0. */
-static struct span build(const struct exchange *x, bool plain, struct buf *b)
+static struct span build(const struct exchange *x, const struct attempt *a, struct buf *b)
 {
 	const struct query *q = x->q;
 	const struct upstream_group *group = x->ask.group;
@@ -75,9 +75,12 @@ static struct span build(const struct exchange *x, bool plain, struct buf *b)
 	uint16_t flags = (uint16_t)((group->recursive ? FLAG_RD : 0) | (q->checking_disabled ? FLAG_CD : 0));
 	msg_begin(&w, b, 0, flags);
 	msg_question(&w, &x->question);
-	if (!plain) {
+	if (!a->plain) {
 		const struct chain_conf *conf = &q->chain->conf;
 		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, !conf->no_dnssec_ok);
+		struct span text = chain_client_string(conf, &pool_upstream(x->ask.pool, a->server)->addr);
+		if (text.n > 0)
+			edns_option(b, (uint16_t)conf->string_code, text);
 		if (conf->pad_queries && group->tls)
 			edns_pad(b, (uint16_t)conf->pad_block);
 		edns_end(b, at);
@@ -192,7 +195,7 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 	static const enum metric sent[] = { [TRANSPORT_UDP] = M_UPSTREAM_UDP, [TRANSPORT_TCP] = M_UPSTREAM_TCP,
 		                            [TRANSPORT_DOT] = M_UPSTREAM_DOT };
 	struct query *q = x->q;
-	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + 160];
+	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + CLIENT_STRING_MAX + 164];
 	struct buf b = buf_on(room, sizeof(room));
 	if (x->n == ATTEMPTS_MAX)
 		return ERR_LIMIT;
@@ -202,7 +205,7 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 		               .sent = q->engine->now.ms, .plain = is_plain(x, place) };
 	a->late = a->sent + (pool_patience(x->ask.pool, a->server) << MIN(x->round, 3));
 	struct token token = { q->id, (uint8_t)x->n };
-	struct span message = build(x, a->plain, &b);
+	struct span message = build(x, a, &b);
 	enum err err = transport == TRANSPORT_UDP ? send_datagram(a, message)
 		: pool_stream_send(x->ask.pool, q->engine, a->server, message, token);
 	if (err != OK) {
@@ -309,7 +312,7 @@ static void fail(struct exchange *x, enum err err)
 	if (x->spare != NULL)
 		x->answer = x->spare;
 	else
-		x->err = err;
+		x->err = err == ERR_UPSTREAM && x->refused_by >= 0 ? ERR_LAME : err;
 }
 
 /* It is of no use. Over UDP it may be forged: the true answer may still come to the same socket (attacks A8). */

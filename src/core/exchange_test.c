@@ -42,7 +42,7 @@ static enum verdict request(const struct link *l, struct query *q)
 }
 
 static const struct steps steps = { .request = request, .wake = wake };
-static const struct chain chain = { .n = 1, .conf = { .edns_size = 1232 }, .links = { { &steps, "toy", NULL, NULL } } };
+static struct chain chain = { .n = 1, .conf = { .edns_size = 1232 }, .links = { { &steps, "toy", NULL, NULL } } };
 
 static void begin(unsigned n, bool tcp)
 {
@@ -147,6 +147,30 @@ static void test_datagram(void **state)
 	end();
 }
 
+/* The string of the narrowest network, and none for others. */
+static void test_client_string(void **state)
+{
+	(void)state;
+	static const char option[] = { (char)0xfd, (char)0xe9, 0, 4, 'n', 'e', 'a', 'r' };
+	struct client_string strings[] = {
+		{ { { .family = ADDR_4, .ip = { 10, 0, 0, 0 } }, 8 }, span_text("far") },
+		{ { { .family = ADDR_4, .ip = { 10, 0, 0, 1 } }, 32 }, span_text("near") },
+		{ { { .family = ADDR_4, .ip = { 10, 0, 0, 0 } }, 24 }, span_text("here") },
+	};
+	for (unsigned n = 0; n <= COUNT(strings); n++) {
+		chain.conf.strings = strings;
+		chain.conf.nstrings = n;
+		chain.conf.string_code = 65001;
+		begin(1, false);
+		ask("www.example.");
+		struct span sent = turn(FX_DATAGRAM).bytes;
+		assert_int_equal(memmem(sent.p, sent.n, option, sizeof(option)) != NULL, n > 1);
+		assert_int_equal(memmem(sent.p, sent.n, "far", 3) != NULL, n == 1);
+		end();
+	}
+	chain.conf.nstrings = 0;
+}
+
 static void test_deadline(void **state)
 {
 	(void)state;
@@ -246,7 +270,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagram), cmocka_unit_test(test_deadline), cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_refused_stream), cmocka_unit_test(test_pick),
+		cmocka_unit_test(test_refused_stream),
+		cmocka_unit_test(test_client_string), cmocka_unit_test(test_pick),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "core/anchor.h"
 #include "core/anchorage.h"
+#include "core/embed.h"
 
 enum next { GO, PARK };
 
@@ -193,10 +194,16 @@ static bool is_martian(const struct addr *a)
 	       (memcmp(a->ip, mapped, 10) == 0 && a->ip[10] == 0 && a->ip[11] == 0 && !addr_is_loopback(a));
 }
 
-static bool may_ask(const struct resolve *r, const struct addr *a)
+/* May the server be asked, and at which address? */
+static bool may_ask(const struct resolve *r, const struct addr *server, struct addr *ret)
 {
 	const struct chain_conf *c = &r->q->chain->conf;
-	return !is_martian(a) && chain_forbids(c, a) == NULL;
+	if (is_martian(server) || chain_excludes(c, server) != NULL)
+		return false;
+	*ret = *server;
+	if (r->conf->nat64 && server->family == ADDR_4)
+		*ret = embed_addr(&r->conf->nat64_prefix, server);
+	return chain_forbids(c, ret) == NULL;
 }
 
 /* Leave those out that are known to be of no use, as long as others remain. */
@@ -234,9 +241,10 @@ static void gather_party(struct resolve *r, struct party *p)
 {
 	p->n = 0;
 	for (unsigned i = r->tried; i < r->at.naddrs && p->n < UPSTREAMS_MAX; i++) {
-		if (!may_ask(r, &r->at.addrs[i]) || is_doubted(r, &r->at.addrs[i]))
+		struct addr a;
+		if (!may_ask(r, &r->at.addrs[i], &a) || is_doubted(r, &a))
 			continue;
-		int server = infra_hold(r->world->infra, r->q->engine, &r->at.addrs[i]);
+		int server = infra_hold(r->world->infra, r->q->engine, &a);
 		if (server >= 0)
 			p->servers[p->n++] = (uint16_t)server;
 	}
@@ -419,7 +427,8 @@ static bool is_own_ancestor(const struct query *q, const struct question *questi
 static uint16_t type_wanted(const struct resolve *r, const struct ns *ns)
 {
 	const struct chain_conf *c = &r->q->chain->conf;
-	bool done4 = c->no_ip4 || ns->known[0] || ns->asked[0], done6 = c->no_ip6 || ns->known[1] || ns->asked[1];
+	bool no4 = c->no_ip4 && !r->conf->nat64;
+	bool done4 = no4 || ns->known[0] || ns->asked[0], done6 = c->no_ip6 || ns->known[1] || ns->asked[1];
 	if (!done4)
 		return RR_A;
 	return !done6 && (ns->naddrs == 0 || r->q->ask.doubts > 0) ? RR_AAAA : 0;

@@ -32,6 +32,8 @@ struct resolve_conf {
 	struct delegation root;          /* hints: where all begins */
 	bool minimise, minimise_strict;  /* qname-minimisation, qname-minimisation-strict */
 	bool vary_case;                  /* use-caps-for-id */
+	bool nat64;                      /* do-nat64: servers' IPv4 addresses are reached through a translator, */
+	struct prefix nat64_prefix;      /* under this prefix of IPv6 */
 };
 
 /* A zone whose servers the configuration names. */

@@ -47,8 +47,8 @@ static enum key_verdict shape_rsa(struct span key, struct key_shape *ret)
 		return KEY_MALFORMED;
 	ret->family = FAMILY_RSA;
 	ret->bits = bits_of(ret->n);
-	return ret->bits < RSA_BITS_MIN || ret->bits > RSA_BITS_MAX || ret->e.n > RSA_EXPONENT_BYTES_MAX ?
-	       KEY_UNSUPPORTED : KEY_USABLE;
+	bool costly = ret->bits > RSA_BITS_MAX || bits_of(ret->e) > RSA_EXPONENT_BITS_MAX;
+	return ret->bits < RSA_BITS_MIN || costly ? KEY_UNSUPPORTED : KEY_USABLE;
 }
 
 /* T, Q, and P, G and Y of 64 + 8 T bytes each (RFC2536 2). */

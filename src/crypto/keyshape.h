@@ -12,7 +12,8 @@ enum algorithm {
 
 #define RSA_BITS_MIN 512u          /* below: unsupported; whether this is enough is the caller's policy */
 #define RSA_BITS_MAX 4096u         /* above: unsupported, as verifying costs too much (attacks D4) */
-#define RSA_EXPONENT_BYTES_MAX 4u
+#define RSA_EXPONENT_BITS_MAX 33u   /* 2^32 + 1 is in use; above, verifying costs too much (attacks D4) */
+#define RSA_EXPONENT_BYTES_MAX 5u
 
 enum key_verdict {
 	KEY_USABLE,

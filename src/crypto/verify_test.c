@@ -204,6 +204,11 @@ static void shapes_are_told_apart(void **state)
 	assert_int_equal(key_shape(8, span_of(rsa, 4 + 63), &s), KEY_UNSUPPORTED);
 	assert_int_equal(key_shape(8, span_of(rsa, 4), &s), KEY_MALFORMED);
 	assert_int_equal(key_shape(8, span_of(rsa, 2), &s), KEY_MALFORMED);
+	rsa[0] = 5;   /* of 33 bits, and of 34 */
+	assert_int_equal(key_shape(8, span_of(rsa, 4 + 512), &s), KEY_USABLE);
+	rsa[1] = 2;
+	assert_int_equal(key_shape(8, span_of(rsa, 4 + 512), &s), KEY_UNSUPPORTED);
+	rsa[1] = 1;
 	rsa[0] = 0;   /* a long exponent: 256 bytes */
 	assert_int_equal(key_shape(8, span_of(rsa, 4 + 512), &s), KEY_UNSUPPORTED);
 	rsa[0] = rsa[1] = rsa[2] = 0;

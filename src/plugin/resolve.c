@@ -1,6 +1,7 @@
 /* resolve: asks the world's authoritative servers, from the root down. It stands at the end of unbound.conf's chain, so
  * it has what no forward-zone or stub-zone holds. */
 #include "base/heap.h"
+#include "core/embed.h"
 #include "plugin/resolving.h"
 #include "wire/zonefile.h"
 
@@ -182,6 +183,19 @@ void resolving_hints(void *self, struct span text, struct arena *a, struct diag 
 		r->conf.root = root;
 }
 
+static void nat64_prefix(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct resolving *r = self;
+	const struct word *arg = &d->args[0];
+	struct prefix p;
+	(void)a;
+	if (prefix_parse(span_text(arg->text), &p) == OK && embed_fits(&p))
+		r->conf.nat64_prefix = p;
+	else
+		diag_error(diag, d->file, arg->line, arg->column,
+		           "nat64-prefix: '%s': expected IPV6/32, /40, /48, /56, /64 or /96", arg->text);
+}
+
 static void live_text(const void *self, struct buf *to)
 {
 	const struct resolving *r = self;
@@ -240,6 +254,10 @@ static const struct opt opts[] = {
 	  .doc = "Believe that nothing is below a name that a server says does not exist." },
 	{ .unbound = { "use-caps-for-id", "no" }, BOOL(T, conf.vary_case),
 	  .doc = "Vary the case of names in questions, which a forger then has to guess." },
+	{ .unbound = { "do-nat64", "no" }, BOOL(T, conf.nat64),
+	  .doc = "Reach servers that have IPv4 addresses alone through a translator (RFC6146)." },
+	{ .unbound = { "nat64-prefix", "64:ff9b::/96" }, CUSTOM, .parse = nat64_prefix,
+	  .doc = "The prefix under which the translator has the IPv4 world (RFC6052)." },
 	{ .unbound = { "infra-cache-numhosts", "10000" }, U32(T, hosts), .min = 1, .max = 1000000,
 	  .doc = "How many servers each worker remembers round trips and faults of." },
 	{ .unbound = { "rrset-cache-size", "4m" }, SIZE(T, rrset_bytes), .min = 0, .max = (int64_t)1 << 40,

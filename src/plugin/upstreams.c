@@ -20,6 +20,32 @@ static void never(void *self, const struct directive *d, struct arena *a, struct
 	c->never = all;
 }
 
+static void client_string(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct chain_conf *c = self;
+	const struct word *net = &d->args[0], *text = &d->args[1];
+	struct client_string s;
+	if (prefix_parse(span_text(net->text), &s.net) != OK) {
+		diag_error(diag, d->file, net->line, net->column,
+		           "'%s' is no address; expected ADDRESS or ADDRESS/BITS", net->text);
+		return;
+	}
+	s.text = span_text(text->text);
+	if (s.text.n == 0 || s.text.n > CLIENT_STRING_MAX) {
+		diag_error(diag, d->file, text->line, text->column, "expected a text of 1 to %u bytes",
+		           CLIENT_STRING_MAX);
+		return;
+	}
+	struct client_string *all = ARENA_ARRAY(a, struct client_string, c->nstrings + 1);
+	s.text = arena_span(a, s.text);
+	if (all == NULL || s.text.p == NULL)
+		return;
+	if (c->nstrings > 0)
+		memcpy(all, c->strings, sizeof(*all) * c->nstrings);
+	all[c->nstrings++] = s;
+	c->strings = all;
+}
+
 static const struct opt opts[] = {
 	{ { NULL }, { "disable-edns-do", "no" }, BOOL(struct chain_conf, no_dnssec_ok), 0, 0,
 	  "Do not ask upstreams for signatures.", NULL, false },
@@ -40,6 +66,10 @@ static const struct opt opts[] = {
 	  "Never ask an upstream on loopback.", NULL, false },
 	{ { NULL }, { "do-not-query-address", NULL }, CUSTOM, 0, 0,
 	  "Never ask an upstream in this network.", never, true },
+	{ { NULL }, { "edns-client-string", NULL }, CUSTOM, 0, 0,
+	  "Tell upstreams in this network this string of who asks.", client_string, true },
+	{ { NULL }, { "edns-client-string-opcode", "65001" }, U32(struct chain_conf, string_code), 0, 65535,
+	  "The EDNS option that carries it.", NULL, false },
 };
 
 const struct settings upstreams_settings = {

@@ -265,6 +265,6 @@ void validate_early(const struct link *l, struct query *q, const struct query *c
 {
 	struct work *w = q->state[l - q->chain->links];
 	struct ways_env env = { l, q };
-	if (w != NULL && ways_hear(&w->ways, &env, child) == ERR_LIMIT)
+	if (w != NULL && ways_hear_early(&w->ways, &env, child) == ERR_LIMIT)
 		w->ways.guesses = AHEAD_GUESSES;   /* no room for more of them */
 }

@@ -175,7 +175,7 @@ static enum err step(const struct ways_env *env, struct way *way, const struct a
 	struct path was = way->path;
 	path_answer(&way->path, &b->v, a->msg);
 	bool bogus = way->path.step == PATH_DONE && way->path.ruling.security == SECURITY_BOGUS;
-	if (bogus && b->effort.verifies > 0 && ways_may_doubt(q, way->doubts)) {
+	if (bogus && !a->refused && b->effort.verifies > 0 && ways_may_doubt(q, way->doubts)) {
 		if (way->failed == NULL)
 			way->failed = arena_dup(&q->arena, &way->path, sizeof(way->path));
 		way->path = was;
@@ -294,26 +294,37 @@ static bool settle_doubts(struct ways *w, const struct ways_env *env, const stru
 	return any;
 }
 
-/* harden-dnssec-stripped: no. Keys that cannot be had are keys that are not there. */
-static enum err take_stripped(const struct ways_env *env, struct asked *a)
+/* A zone whose servers answer, but not when they are asked for its keys, has none that could be used; with
+ * harden-dnssec-stripped: no, neither has one whose keys cannot be had for another cause. */
+static bool has_no_keys(const struct ways_env *env, struct asked *a, const struct query *child)
 {
-	return packed_error(&env->query->arena, &a->question, RCODE_NOERROR, (struct reason){ -1, NULL }, &a->answer);
+	const struct validating *s = env->link->self;
+	struct arena *arena = &env->query->arena;
+	if (a->question.type != RR_DNSKEY || !a->awaited || (child->err != ERR_LAME && !s->conf.stripped))
+		return false;
+	a->refused = true;
+	return packed_error(arena, &a->question, RCODE_NOERROR, (struct reason){ -1, NULL }, &a->answer) == OK;
+}
+
+static bool has_failed(const struct query *child)
+{
+	const struct packed *p = child->answer;
+	return p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN);
 }
 
 enum err ways_hear(struct ways *w, const struct ways_env *env, const struct query *child)
 {
-	const struct packed *p = child->answer;
 	struct asked *a = find(w, &child->question, child->ask.doubts);
 	if (a == NULL || a->answer != NULL)
 		return OK;   /* heard of by its first asking already */
-	if (p == NULL || child->err != OK || (p->rcode != RCODE_NOERROR && p->rcode != RCODE_NXDOMAIN)) {
-		const struct validating *s = env->link->self;
-		if (!a->ahead && s->conf.stripped && a->question.type == RR_DNSKEY)
-			return take_stripped(env, a);
+	if (has_failed(child)) {
+		bool settled = settle_doubts(w, env, a);
+		if (!settled && has_no_keys(env, a, child))
+			return OK;
 		forget(w, a);
-		return a->ahead || settle_doubts(w, env, a) ? OK : ERR_UPSTREAM;
+		return !a->awaited || settled ? OK : ERR_UPSTREAM;
 	}
-	a->answer = packed_dup(&env->query->arena, p);
+	a->answer = packed_dup(&env->query->arena, child->answer);
 	if (a->answer != NULL)
 		return OK;
 	forget(w, a);
@@ -329,4 +340,10 @@ uint32_t ways_life(const struct ways *ways)
 		ttl = negative ? MIN(ttl, p->ttl) : ttl;
 	}
 	return ttl;
+}
+
+enum err ways_hear_early(struct ways *w, const struct ways_env *env, const struct query *child)
+{
+	const struct asked *a = find(w, &child->question, child->ask.doubts);
+	return a != NULL && a->awaited && has_failed(child) ? OK : ways_hear(w, env, child);
 }

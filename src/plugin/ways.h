@@ -20,6 +20,7 @@ struct asked {
 	uint8_t doubts;               /* answers to it that could not be proved before it was asked */
 	bool ahead;                   /* nobody needed it when it was asked for */
 	bool awaited;                 /* a way stands before it */
+	bool refused;                 /* every server refused to answer: nobody else is to be asked */
 };
 
 /* The way to one name. */
@@ -50,6 +51,10 @@ void ways_add(struct ways *w, const struct ways_env *env, struct name target, bo
 enum err ways_go(struct ways *w, const struct ways_env *env, unsigned *ret_open) MUST_CHECK;
 /* A sub-question has ended. ERR_UPSTREAM: one that a way stands before has failed. */
 enum err ways_hear(struct ways *w, const struct ways_env *env, const struct query *child) MUST_CHECK;
+
+/* The same where nothing waited for it when it was asked. One that failed, and that a way stands before by now, is left
+ * to that way to hear of. */
+enum err ways_hear_early(struct ways *w, const struct ways_env *env, const struct query *child) MUST_CHECK;
 
 /* Perhaps another server has what can be proved (RFC4035 5.5): an old copy, or a forger, must not be the last word. */
 bool ways_may_doubt(const struct query *q, unsigned doubts);

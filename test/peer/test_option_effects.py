@@ -4,7 +4,8 @@ log line, socket, file or error with the option than without it. A row without a
 A case is one of these:
   Case(option, probe, want)   two servers, the second with the option: the probe must tell them apart, and of the second
                               it must say `want` (a value, or a test of one)
-  Unit(file, function)        a packet is easier made inside the program: the unit that shows it
+  Unit(file, function)        a packet is easier made inside the program: the unit that shows it, or the scenario and
+                              its line with the option
 """
 import contextlib
 import ctypes
@@ -505,6 +506,10 @@ CASES = {
                                              HINTS, clauses=""),
     "server/use-caps-for-id": Case("use-caps-for-id: yes", sent_in_capitals, True, HINTS, clauses=""),
     "server/iter-scrub-promiscuous": Unit("src/core/scrub_test.c", "name_servers_beside_an_answer"),
+    "server/do-nat64": Unit("test/scenario/nat64.rpl", "do-nat64: yes"),
+    "server/nat64-prefix": Unit("test/scenario/nat64.rpl", "nat64-prefix: 2001:db8:64::/96"),
+    "server/edns-client-string": Unit("src/core/exchange_test.c", "test_client_string"),
+    "server/edns-client-string-opcode": Unit("src/core/exchange_test.c", "test_client_string"),
     "server/infra-cache-numhosts": Unit("src/core/infra_test.c", "no_more_servers_than_allowed"),
     "server/rrset-cache-size": Unit("src/core/rrcache_test.c", "bounds"),
     # who may ask, and how much
@@ -676,6 +681,9 @@ def test_each_row_has_a_case_and_each_case_a_row():
 def test_a_unit_shows_it(option):
     unit = CASES[option]
     text = (ROOT / unit.file).read_text()
+    if unit.file.endswith(".rpl"):
+        assert f"\t{unit.function}\n" in text
+        return
     assert f"static void {unit.function}(void **state)" in text and text.count(unit.function) >= 2
 
 
