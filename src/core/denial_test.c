@@ -199,6 +199,8 @@ static void what_does_not_get_in(void **state)
 		{ "C5: an NSEC3 of the child", "example",
 		  "2t7b4g4vsa5smi47k61mv5bv1a22bojr.sub.example." P "2vptu5timamqttgl4luu9kg21e0aor3s A\n",
 		  WHY_NSEC3_OWNER },
+		{ "C5: its honest twin", "sub.example",
+		  "2t7b4g4vsa5smi47k61mv5bv1a22bojr.sub.example." P "2vptu5timamqttgl4luu9kg21e0aor3s A\n", WHY_NONE },
 		{ "C5: an owner that is no hash", "example",
 		  "abc.example." P "2vptu5timamqttgl4luu9kg21e0aor3s A\n", WHY_NSEC3_OWNER },
 		{ "C6: two salts", "example", H_APEX
@@ -207,6 +209,10 @@ static void what_does_not_get_in(void **state)
 		{ "C6: two counts", "example", H_APEX
 		  H_ODD "1 1 11 aabbccdd" H_NEXT,
 		  WHY_NSEC3_MIXED },
+		{ "C6: their honest twin", "example", H_APEX H_X_W H_A, WHY_NONE },
+		{ "C6: two kinds of hash: one is not there", "example", H_ODD "1 1 12 aabbccdd" H_NEXT
+		  "35mthgpgcu1qg68fab165klnsnk3dpvl.example. 1 IN NSEC3 2 1 12 aabbccdd "
+		  "b4um86eghhds6nea196smvmlo4ors995 NS\n", WHY_NONE },
 		{ "another hash is not there", "example",
 		  H_ODD "2 1 11 aabbccdd" H_NEXT H_APEX,
 		  WHY_NONE },

@@ -223,6 +223,109 @@ static void an_anchors_zone_may_show_no_keys_on_demand(void **state)
 	expect("what a DS vouches for is never believed without", p.ruling, BAD(NO_DNSKEY));
 }
 
+/* --- C8: a child that is signed cannot be made unsigned --- */
+
+/* An NSEC3 record of the root's, without salt or iterations, at the hash of `at` and up to the one behind it. */
+static const char *nsec3_line(const char *at, unsigned flags, const char *types)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+	uint8_t h[NSEC3_HASH_BYTES];
+	char text[2][NSEC3_HASH_BYTES / 5 * 8 + 1] = { { 0 } };
+	struct name n = text_name(&arena, at);
+	verifier_nsec3(verifier, span_of(n.wire, n.len), span_of(NULL, 0), 0, h);
+	for (unsigned k = 0; k < 2; k++) {
+		for (unsigned bit = 0; bit < 8 * NSEC3_HASH_BYTES; bit += 5) {
+			unsigned two = (unsigned)h[bit / 8] << 8 | (bit / 8 + 1 < sizeof(h) ? h[bit / 8 + 1] : 0u);
+			text[k][bit / 5] = digits[two >> (11 - bit % 8) & 31];
+		}
+		for (unsigned i = NSEC3_HASH_BYTES; i-- > 0 && ++h[i] == 0;)
+			;
+	}
+	return arena_printf(&arena, "%s. 300 IN NSEC3 1 %u 0 - %s %s\n", text[0], flags, text[1], types);
+}
+
+/* The same, but around the hash of `inside`: from the one before it. */
+static const char *nsec3_around(const char *inside, unsigned flags, const char *types)
+{
+	const char *line = nsec3_line(inside, flags, types);
+	char *owner = arena_printf(&arena, "%s", line);
+	assert_true(owner[31] != '0' && owner[31] != 'a');
+	owner[31]--;
+	return owner;
+}
+
+struct denied {
+	const char *what, *line;
+	const struct signer *by;     /* NULL: nobody signs it */
+	struct twist twist;
+	enum security security;
+	enum why why;
+};
+
+static struct ruling deny_ds(const struct denied *d, const char *name)
+{
+	struct zone_keys keys = test_keys(root);
+	struct validator v = validator();
+	struct msg m = { .flags = FLAG_QR };
+	struct path p;
+	bool answer = strstr(d->line, " CNAME ") != NULL;
+	text_add(&arena, &m, answer ? SEC_ANSWER : SEC_AUTHORITY, d->line);
+	if (d->by != NULL)
+		sign_last(&arena, &m, d->by, d->twist);
+	path_resume(&p, &keys, text_name(&arena, name), 0);
+	path_answer(&p, &v, &m);
+	effort = (struct effort){ EFFORT_VERIFIES, EFFORT_BLOCKS };
+	return p.step == PATH_DONE ? p.ruling : ruling_of(SECURITY_UNCHECKED, WHY_NONE);
+}
+
+static void c8_no_crafted_denial_unmakes_a_signed_child(void **state)
+{
+	const struct denied list[] = {
+		{ "the child's own apex", "example. 300 IN NSEC a.example. NS SOA RRSIG NSEC\n", example, { 0 },
+		  BAD(NO_PROOF_SIGNATURES) },
+		{ "the parent's record, DS and all", "example. 300 IN NSEC other. NS DS RRSIG NSEC\n", root, { 0 },
+		  BAD(NO_DS) },
+		{ "the same, DS taken out", "example. 300 IN NSEC other. NS RRSIG NSEC\n", root, { .forged = true },
+		  BAD(CRYPTO) },
+		{ "an apex's bits", "example. 300 IN NSEC other. NS SOA RRSIG NSEC\n", root, { 0 }, BAD(NO_DS) },
+		{ "another gap", "a. 300 IN NSEC d. NS RRSIG NSEC\n", root, { 0 }, BAD(NO_DS) },
+		{ "the grandparent's apex", ". 300 IN NSEC aaa. NS SOA RRSIG NSEC DNSKEY\n", root, { 0 }, BAD(NO_DS) },
+		{ "an NSEC out of a wildcard", "example. 300 IN NSEC other. NS RRSIG NSEC\n", root, { .labels = -1 },
+		  BAD(EXPANDED) },
+		{ "an alias out of a wildcard", "example. 300 IN CNAME www.other.\n", root, { .labels = -1 },
+		  BAD(EXPANDED) },
+		{ "somebody else's signature", "example. 300 IN NSEC other. NS RRSIG NSEC\n", island, { 0 },
+		  BAD(NO_PROOF_SIGNATURES) },
+		{ "an opt-out that nobody signed", nsec3_around("example", 1, "NS"), NULL, { 0 },
+		  BAD(NO_PROOF_SIGNATURES) },
+		{ "the parent's NSEC3, DS and all", nsec3_line("example", 1, "NS DS RRSIG"), root, { 0 }, BAD(NO_DS) },
+		{ "without the closest encloser's", nsec3_around("example", 1, "NS"), root, { 0 },
+		  BAD(NSEC3_ENCLOSER) },
+		{ "an opt-out elsewhere", nsec3_around("xample", 1, "NS"), root, { 0 }, BAD(NSEC3_ENCLOSER) },
+	};
+	for (size_t i = 0; i < COUNT(list); i++)
+		expect(list[i].what, deny_ds(&list[i], "example"), list[i].security, list[i].why);
+	const struct denied honest[] = {
+		{ "an unsigned delegation", "other. 300 IN NSEC z. NS RRSIG NSEC\n", root, { 0 },
+		  SECURITY_INSECURE, WHY_UNSIGNED },
+		{ "by NSEC3", nsec3_line("other", 0, "NS"), root, { 0 }, SECURITY_INSECURE, WHY_UNSIGNED },
+		{ "no delegation", "other. 300 IN NSEC z. A RRSIG NSEC\n", root, { 0 }, GOOD },
+		{ "the zone's own alias", "other. 300 IN CNAME www.example.\n", root, { 0 }, GOOD },
+	};
+	for (size_t i = 0; i < COUNT(honest); i++)
+		expect(honest[i].what, deny_ds(&honest[i], "other"), honest[i].security, honest[i].why);
+	/* Opt-out needs its encloser: two records. */
+	struct zone_keys keys = test_keys(root);
+	struct validator v = validator();
+	struct msg m = { .flags = FLAG_QR };
+	struct path p;
+	add_signed(&arena, &m, SEC_AUTHORITY, nsec3_around("other", 1, "NS"), root);
+	add_signed(&arena, &m, SEC_AUTHORITY, nsec3_line(".", 1, "NS SOA RRSIG DNSKEY"), root);
+	path_resume(&p, &keys, text_name(&arena, "other"), 0);
+	path_answer(&p, &v, &m);
+	expect("opt-out", p.ruling, SECURITY_INSECURE, WHY_OPT_OUT);
+}
+
 static void known_keys_shorten_it(void **state)
 {
 	struct zone_keys keys = test_keys(example);
@@ -309,6 +412,36 @@ static void wildcards_need_their_proof(void **state)
 	expect("with proof", r.ruling, GOOD);
 	assert_int_equal(r.ttl, 40);
 	assert_int_equal(s.msg.nrrs, 4);
+}
+
+/* C7: an alias out of a wildcard needs its proof as data do (CVE-2026-52686), also when it leads to proved data. */
+static void c7_aliases_out_of_wildcards(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("a.b.example", RR_A);
+	text_add(&arena, &m, SEC_ANSWER, "a.b.example. 300 IN CNAME www.example.\n");
+	sign_last(&arena, &m, example, (struct twist){ .labels = -2 });
+	add_signed(&arena, &m, SEC_ANSWER, "www.example. 300 IN A 192.0.2.1\n", example);
+	expect("replayed", rule(&m, &s).ruling, BAD(NO_WILDCARD));
+	add_signed(&arena, &m, SEC_AUTHORITY, "a.example. 40 IN NSEC c.example. A\n", example);
+	expect("with its proof", rule(&m, &s).ruling, GOOD);
+}
+
+/* C3: a zone below cannot sign for its parent's tree by saying few labels, nor for its neighbours. */
+static void c3_labels_reach_no_further_than_the_signer(void **state)
+{
+	struct scrubbed s;
+	for (int labels = 0; labels >= -3; labels--) {
+		struct msg m = ask("x.island.other", RR_A);
+		text_add(&arena, &m, SEC_ANSWER, "x.island.other. 300 IN A 6.6.6.6\n");
+		sign_last(&arena, &m, island, (struct twist){ .labels = labels });
+		add_signed(&arena, &m, SEC_AUTHORITY, "island.other. 300 IN NSEC island.other. NS SOA\n", island);
+		struct ruling r = rule(&m, &s).ruling;
+		if (labels >= -1)
+			expect("its own, or out of its own wildcard", r, GOOD);
+		else
+			expect("labels below the signer's", r, BAD(LABELS_SIGNER));
+	}
 }
 
 static void dnames_make_their_aliases(void **state)
@@ -544,7 +677,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(the_path_leads_down), T(hints_save_questions), T(an_empty_name_is_no_end),
-		T(known_keys_shorten_it), T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
+		T(c8_no_crafted_denial_unmakes_a_signed_child), T(c7_aliases_out_of_wildcards),
+		T(c3_labels_reach_no_further_than_the_signer), T(known_keys_shorten_it),
+		T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
 		T(proofs_of_the_last_name_count), T(rfc4035_5_2_unsigned_delegation_in_a_denial),
 		T(anchors_decide_where_it_starts), T(answers_are_proved),
 		T(an_anchors_zone_may_show_no_keys_on_demand),

@@ -16,8 +16,8 @@ static struct verifier *v;
 
 struct made {
 	EVP_PKEY *key;
-	uint8_t public[1024], sig[1024];
-	size_t npublic, nsig;
+	uint8_t public[1024], sig[1024], der[128];   /* der: DSA's signature as OpenSSL made it */
+	size_t npublic, nsig, nder;
 };
 
 static int set_up(void **state)
@@ -137,10 +137,32 @@ static void make_key(const struct algorithm_row *row, struct made *m)
 	assert_true(EVP_DigestSign(ctx, m->sig, &m->nsig, message.p, message.n) > 0);
 	EVP_MD_CTX_free(ctx);
 	write_public(m, &(struct key_shape){ .family = row->family });
+	if (row->family == FAMILY_DSA && m->nsig <= sizeof(m->der)) {
+		m->nder = m->nsig;
+		memcpy(m->der, m->sig, m->nder);
+	}
 	if (row->family == FAMILY_DSA)
 		raw_signature(m, 20, 1);
 	else if (row->family == FAMILY_P256 || row->family == FAMILY_P384)
 		raw_signature(m, row->bits / 8, 0);
+}
+
+/* RFC2536 3 has T, r and s; some old signers wrote a DER sequence of r and s instead, which is no valid T. */
+static void dsa_in_der_verifies(struct made *m, struct verify_key *k)
+{
+	assert_in_range(m->nder, 40, sizeof(m->der));
+	assert_true(verifier_check(v, k, message, span_of(m->der, m->nder)));
+	assert_false(verifier_check(v, k, span_from(message, 1), span_of(m->der, m->nder)));
+	for (size_t n = 0; n < m->nder; n++)
+		assert_false(verifier_check(v, k, message, span_of(m->der, n)));
+	for (size_t i = 1; i < m->nder; i++) {
+		m->der[i] ^= 1;
+		assert_false(verifier_check(v, k, message, span_of(m->der, m->nder)));
+		m->der[i] ^= 1;
+	}
+	m->sig[0] = 9;   /* T is at most 8 (RFC2536 2); above it is taken for DER, and is none */
+	assert_false(verifier_check(v, k, message, span_of(m->sig, m->nsig)));
+	m->sig[0] = 0;
 }
 
 static void every_algorithm_verifies(void **state)
@@ -167,6 +189,8 @@ static void every_algorithm_verifies(void **state)
 			assert_false(verifier_check(v, k, message, span_of(m.sig, m.nsig - 1)));
 			assert_false(verifier_check(v, k, message, span_of(m.sig, 0)));
 		}
+		if (row->family == FAMILY_DSA)
+			dsa_in_der_verifies(&m, k);
 		EVP_PKEY_free(m.key);
 	}
 	assert_int_equal(verifier_stats(v).keys, 4);
