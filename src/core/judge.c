@@ -204,7 +204,7 @@ static struct ruling rule_set(struct bench *b, struct msg_rrset *set, const stru
 	else
 		r.security = (enum security)dname->security;   /* and its reason has been counted */
 	if (dname != NULL)
-		r.ttl = set->ttl;
+		r.ttl = MIN(set->ttl, dname->ttl);
 	set->security = r.security;
 	if (r.security == SECURITY_SECURE)
 		set->ttl = MIN(set->ttl, r.ttl);
@@ -304,8 +304,9 @@ struct judgement judge_answer(struct judge *j, struct validator *v, const struct
 		}
 	if (is_negative(j) && b.to.ruling.security != SECURITY_BOGUS)
 		rule_denial(&b);
-	if (j->question->type == RR_RRSIG)
-		count(&b, ruling_of(SECURITY_INSECURE, WHY_NONE), NULL);   /* nothing signs them */
+	/* Nothing signs signatures, nor says that a name is too long; AD stands for neither. */
+	if (j->question->type == RR_RRSIG || b.to.rcode == RCODE_YXDOMAIN)
+		count(&b, ruling_of(SECURITY_INSECURE, WHY_NONE), NULL);
 	if (b.to.ruling.security == SECURITY_SECURE)
 		rule_extras(&b);
 	return b.to;

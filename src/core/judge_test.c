@@ -449,10 +449,12 @@ static void dnames_make_their_aliases(void **state)
 	struct scrubbed s;
 	struct msg m = ask("a.d.example", RR_A);
 	add_signed(&arena, &m, SEC_ANSWER, "d.example. 300 IN DNAME e.example.\n", example);
-	text_add(&arena, &m, SEC_ANSWER, "a.d.example. 300 IN CNAME a.e.example.\n");
+	text_add(&arena, &m, SEC_ANSWER, "a.d.example. 30000 IN CNAME a.e.example.\n");
 	add_signed(&arena, &m, SEC_ANSWER, "a.e.example. 300 IN A 192.0.2.1\n", example);
 	expect("a DNAME", rule(&m, &s).ruling, GOOD);
 	assert_int_equal(s.msg.nrrs, 5);
+	for (size_t i = 0; i < s.msg.nrrs; i++)
+		assert_int_equal(s.msg.rrs[i].ttl, 300);   /* the alias lives as long as what made it */
 	m.rrs[1].rdata = span_of(m.rrs[1].rdata.p, m.rrs[1].rdata.n - 1);
 	expect("a forged one", rule(&m, &s).ruling, BAD(CRYPTO));
 }

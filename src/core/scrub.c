@@ -19,6 +19,7 @@ struct scrub {
 	uint8_t *section;                 /* and the section it goes to */
 	uint8_t hop;                      /* 1 + the hop at hand */
 	bool answered;
+	bool overflows;                   /* a DNAME leads to a name too long */
 	unsigned nnames, nsets, nmade;
 	struct name names[SCRUB_CNAMES_MAX + 1];
 	struct set sets[SETS_MAX];
@@ -177,7 +178,8 @@ static enum err walk_answer(struct scrub *s)
 		if (cname == NULL && dname == NULL)
 			return OK;
 		enum err e = dname != NULL ? step_dname(s, dname, cname) : step_cname(s, cname);
-		if (e == ERR_NAME && dname != NULL && s->m->rcode == RCODE_YXDOMAIN)
+		s->overflows = e == ERR_NAME && dname != NULL && s->m->rcode == RCODE_YXDOMAIN;
+		if (s->overflows)
 			return OK;
 		if (e != OK)
 			return e == ERR_LIMIT ? ERR_LIMIT : ERR_FORMAT;
@@ -380,16 +382,13 @@ static bool is_harmless(const struct scrub *s, const struct rr *rr)
 static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 {
 	bool alias = s->nnames > 1;
-	if (s->m->rcode == RCODE_YXDOMAIN) {
-		/* Only a DNAME makes names too long. */
-		for (unsigned i = 0; i < s->nsets; i++)
-			if (s->sets[i].type == RR_DNAME)
-				return SCRUB_POSITIVE;
+	bool yx = s->m->rcode == RCODE_YXDOMAIN;
+	if (s->overflows)
+		return SCRUB_POSITIVE;   /* only a DNAME makes names too long */
+	if ((s->m->rcode != RCODE_NOERROR && s->m->rcode != RCODE_NXDOMAIN && !yx) ||
+	    (yx && name_below(s->final, s->zone)))
 		return SCRUB_LAME;
-	}
-	if (s->m->rcode != RCODE_NOERROR && s->m->rcode != RCODE_NXDOMAIN)
-		return SCRUB_LAME;
-	if (s->answered && s->m->rcode == RCODE_NXDOMAIN)
+	if (s->answered && s->m->rcode != RCODE_NOERROR)
 		return SCRUB_LAME;
 	if (s->answered) {
 		keep_proofs(s);

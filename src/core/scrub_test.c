@@ -53,6 +53,12 @@ static const struct row rows[] = {
 	  { "b.example. 300 IN DNAME c.test.\na.b.example. 300 IN CNAME a.c.test.\n"
 	    "a.c.test. 300 IN A 192.0.2.1\n", "", "" },
 	  OK, SCRUB_POSITIVE, "0 DNAME b.example. 0 CNAME a.b.example. ", "a.b.example" },
+	{ "YXDOMAIN of a name that is not too long", ".", "a.b.example", RR_A, RCODE_YXDOMAIN,
+	  { "b.example. 300 IN DNAME c.test.\na.b.example. 300 IN CNAME a.c.test.\n", "", "" },
+	  OK, SCRUB_LAME, "", "a.c.test" },
+	{ "YXDOMAIN in somebody else's zone", "example", "a.b.example", RR_A, RCODE_YXDOMAIN,
+	  { "b.example. 300 IN DNAME c.test.\n", "", "" },
+	  OK, SCRUB_CNAME, "0 DNAME b.example. 0 CNAME a.b.example. ", "a.c.test" },
 	{ "DNAME with another CNAME", ".", "a.b.example", RR_A, 0,
 	  { "b.example. 300 IN DNAME c.test.\na.b.example. 300 IN CNAME a.evil.\n", "", "" },
 	  ERR_FORMAT, SCRUB_LAME, "", "" },

@@ -329,6 +329,7 @@ struct vouching {
 	const struct zone_keys *keys;
 	struct zone_keys *good;       /* vouched for and usable */
 	unsigned hashes, unusable;    /* hashes made; vouched for, of a size that is not supported */
+	unsigned unmet;               /* what vouches for a key that is not there */
 	struct ruling ruling;         /* why there is none */
 };
 
@@ -363,7 +364,7 @@ bool validate_vouched(struct validator *v, struct name zone, const struct span *
 static void match_ds(struct vouching *w, struct span ds)
 {
 	unsigned tried = 0;
-	bool algorithm_there = false;
+	bool algorithm_there = false, met = false;
 	for (unsigned i = 0; i < w->keys->n && tried < SAME_TAG_KEYS; i++) {
 		const struct zone_key *key = &w->keys->list[i];
 		algorithm_there |= key->algorithm == ds.p[2];
@@ -373,13 +374,16 @@ static void match_ds(struct vouching *w, struct span ds)
 		tried++;
 		if (w->hashes++ == DS_HASHES_MAX) {
 			w->ruling.why = WHY_TOO_MANY_DS;
-			return;
+			break;
 		}
-		if (ds_matches(w->v, w->keys->zone, ds, key))
+		if (ds_matches(w->v, w->keys->zone, ds, key)) {
 			accept_key(w, key);
-		else if (w->ruling.why < WHY_DS_HASH)
+			met = true;
+		} else if (w->ruling.why < WHY_DS_HASH) {
 			w->ruling.why = WHY_DS_HASH;
+		}
 	}
+	w->unmet += !met;
 	if (algorithm_there && w->ruling.why == WHY_NO_KEY_ALGORITHM)
 		w->ruling.why = WHY_NO_KEY_MATCHES;
 	else if (w->ruling.why == WHY_NO_KEY_ALGORITHM)
@@ -388,9 +392,13 @@ static void match_ds(struct vouching *w, struct span ds)
 
 static void match_key(struct vouching *w, struct span rdata)
 {
+	bool met = false;
 	for (unsigned i = 0; i < w->keys->n; i++)
-		if (span_eq(w->keys->list[i].rdata, rdata))
+		if (span_eq(w->keys->list[i].rdata, rdata)) {
 			accept_key(w, &w->keys->list[i]);
+			met = true;
+		}
+	w->unmet += !met;
 	if (w->ruling.why == WHY_NO_KEY_ALGORITHM)
 		w->ruling.why = WHY_NO_KEY_MATCHES;
 }
@@ -439,7 +447,7 @@ struct ruling validate_keys(struct validator *v, struct msg_rrset *dnskeys, cons
 			match_ds(&w, trust->ds[i]);
 	for (unsigned i = 0; i < trust->nkeys; i++)
 		match_key(&w, trust->keys[i]);
-	if (good.n == 0 && w.unusable > 0) {
+	if (good.n == 0 && w.unusable > 0 && w.unmet == 0) {   /* else a good one may have been left out (attacks C2) */
 		w.ruling = ruling_of(SECURITY_INSECURE, WHY_ALGORITHM);
 		w.ruling.zone = trust->zone;
 	}

@@ -282,6 +282,11 @@ static void sizes_that_are_not_supported(void **state)
 	struct trust t = { .zone = zone->zone, .nds = 1, .ds = { span_of(ds, 36) } };
 	expect("D4: 16384 bits", judge_keys(&m, &t, &keys), SECURITY_INSECURE, WHY_ALGORITHM);
 	assert_int_equal(effort.verifies, EFFORT_VERIFIES);
+	t.ds[t.nds++] = ds_of(zone, 2, 0);
+	expect("C2: beside a key that was left out", judge_keys(&m, &t, &keys), BAD(NO_KEY_MATCHES));
+	t = (struct trust){ .zone = zone->zone, .nds = 1, .ds = { span_of(ds, 36) }, .nkeys = 1,
+		            .keys = { signer_key(zone) } };
+	expect("and beside an anchor's", judge_keys(&m, &t, &keys), BAD(NO_KEY_MATCHES));
 }
 
 static void revoked_keys_sign_for_themselves_alone(void **state)

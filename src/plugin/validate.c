@@ -179,9 +179,9 @@ enum verdict validate_request(const struct link *l, struct query *q)
 static bool is_due(const struct validating *s, const struct query *q)
 {
 	const struct packed *p = q->answer;
-	if (!is_ours(s, q) || p == NULL || p->origin != ORIGIN_UPSTREAM || p->flags & (PACKED_OWN | FLAG_TC))
+	if (!is_ours(s, q) || p == NULL || p->origin != ORIGIN_UPSTREAM || p->flags & PACKED_OWN)
 		return false;
-	return p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN;
+	return p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN || p->rcode == RCODE_YXDOMAIN;
 }
 
 /* Whose places must be known for the answer. */
@@ -226,7 +226,7 @@ enum verdict validate_response(const struct link *l, struct query *q)
 }
 
 /* A key or a DS could not be had: the cause is the child's, and it is not the zone's fault. */
-static enum verdict unreachable(struct query *q, const struct query *child)
+static enum verdict unreachable(const struct validating *s, struct query *q, const struct query *child)
 {
 	char text[TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
@@ -240,8 +240,10 @@ static enum verdict unreachable(struct query *q, const struct query *child)
 		buf_span_put(&b, ede.text);
 	else
 		buf_text(&b, "could not be fetched");
-	q->err = child->err != OK ? child->err : ERR_UPSTREAM;
 	metrics_add(q->engine->metrics, M_INDETERMINATE, 1);
+	if (s->permissive)
+		return PASS;
+	q->err = child->err != OK ? child->err : ERR_UPSTREAM;
 	bool key = child->question.type == RR_DNSKEY;
 	enum verdict v = query_fail(q, RCODE_SERVFAIL, key ? EDE_DNSKEY_MISSING : ede.code, buf_cstr(&b));
 	if (key && q->answer != NULL && packed_with_ede(&q->arena, q->answer, ede.code, NULL, &q->answer) != OK)
@@ -257,7 +259,7 @@ enum verdict validate_wake(const struct link *l, struct query *q, const struct q
 		return WAIT;
 	enum err err = ways_hear(&w->ways, &env, child);
 	if (err == ERR_UPSTREAM)
-		return unreachable(q, child);
+		return unreachable(l->self, q, child);
 	return err == OK ? go_on(l, q, w) : query_fail_err(q, err);
 }
 
