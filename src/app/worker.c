@@ -178,8 +178,7 @@ static void enter_next(struct worker *w)
 	/* The first has none before it to be left. */
 	w->entered = w->generation == NULL ? w->engine.now.ms - LEAVE_MS : w->engine.now.ms;
 	w->generation = g;
-	if (w->nr == 0)
-		engine_tend(&w->engine, g->chain);
+	engine_tend(&w->engine, g->chain);
 }
 
 /* ---- turns ---- */

@@ -36,8 +36,8 @@ struct steps {
 	void (*early)(const struct link *l, struct query *q, const struct query *child);
 	/* A question still in its packet: PASS, ANSWERED (reply stands in f->out), DROP or SLOW. NULL: SLOW. */
 	enum verdict (*fast)(const struct link *l, struct fast *f);
-	/* Between queries, in the one worker that tends the chain: do what is due. returns when to be called next
-	 * at the latest, NEVER: nothing will be. */
+	/* Between queries, in every worker: do what is due and no other has begun. returns when to be called next at
+	 * the latest, NEVER: nothing will be. */
 	msec (*tend)(const struct link *l, struct engine *e);
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };

@@ -17,9 +17,9 @@
 
 struct verifier;
 
-/* What this worker alone does between queries: its plugins' .tend. */
+/* What is done between queries: the .tend of plugins. */
 struct tending {
-	const struct chain *chain;     /* NULL: another worker's care */
+	const struct chain *chain;     /* NULL: none */
 	msec at;
 };
 
@@ -96,7 +96,7 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts) MUST_CHECK;
 /* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */
 const struct query *query_asker(const struct query *q);
-/* This worker tends the chain from now on: its plugins' .tend is called when they want it. */
+/* Tend the chain from now on: its plugins' .tend is called when they want it. */
 void engine_tend(struct engine *e, const struct chain *chain);
 /* Does any query still stand in this chain? */
 bool engine_uses(const struct engine *e, const struct chain *chain);
