@@ -142,19 +142,23 @@ static bool is_gone(const struct autotrust *t, const struct trust *builtin, unsi
 	return false;
 }
 
-/* The built-in keys that no state file has seen the end of. */
-static struct trust builtin_root(struct loading *l)
+/* The built-in keys that no state file has seen the end of; *ret_ours: the root that the configuration trusts is the
+ * one that they are of, not somebody's own, nor one whose keys have all come after them. */
+static struct trust builtin_root(struct loading *l, bool *ret_ours)
 {
 	struct anchors builtin = { 0 };
 	struct trust left = { .zone = name_root };
+	*ret_ours = false;
 	if (anchors_add_root(l->arena, &builtin) != OK)
 		return left;
 	const struct trust *all = &builtin.list[0]->trust;
 	for (unsigned i = 0; i < all->nds; i++) {
 		bool gone = false;
+		*ret_ours |= names_root_key(l, get_u16(all->ds[i].p));
 		for (unsigned k = 0; k < l->conf->npoints && !gone; k++) {
 			const struct autotrust *t = l->conf->points[k].state;
 			gone = t->zone.labels == 0 && is_gone(t, all, i);
+			*ret_ours |= t->zone.labels == 0 && autotrust_has_revoked(t, RR_DS, all->ds[i]);
 		}
 		if (!gone)
 			left.ds[left.nds++] = all->ds[i];
@@ -181,7 +185,7 @@ static void join_point(struct loading *l, const struct anchor_point *point, cons
 	for (unsigned i = 0; i < builtin->nds; i++)
 		if (!trust_has(&trust, get_u16(builtin->ds[i].p)))
 			more.ds[more.nds++] = builtin->ds[i];
-	if (!t->revoked && autotrust_vouch(t, &more) != OK)
+	if (autotrust_vouch(t, &more) != OK)
 		diag_warning(l->diag, NULL, 0, 0, "a built-in root key is left out: no room");
 }
 
@@ -196,21 +200,25 @@ static void begin_missing(struct loading *l, const struct trust *builtin)
 		add_point(l, l->missing, (struct anchor_point){ l->missing->text, 0, t });
 }
 
-/* Where the root is an anchor its keys of today join, but for those whose end the state file has seen: a file that was
- * written years ago must not end service when the key changes. */
+/* Where the configuration trusts a key of the root's that we know, those of today join, but for what the state file has
+ * seen the end of: a file that was written years ago must not end service when the key changes. */
 static void join_root(struct loading *l)
 {
-	struct trust builtin = builtin_root(l);
-	bool tracked = false;
+	bool tracked = false, over = false, ours;
+	struct trust builtin = builtin_root(l, &ours);
 	for (unsigned i = 0; i < l->conf->npoints; i++) {
-		if (l->conf->points[i].state->zone.labels > 0)
+		const struct anchor_point *p = &l->conf->points[i];
+		if (p->state->zone.labels > 0)
 			continue;
-		tracked = true;
-		join_point(l, &l->conf->points[i], &builtin);
+		tracked |= !p->state->revoked;
+		over |= p->state->revoked;
+		if (ours && !p->state->revoked)
+			join_point(l, p, &builtin);
 	}
-	if (fixed_root(l) != NULL || (l->broken && !tracked))
+	bool fixed = fixed_root(l) != NULL;
+	if ((ours && (fixed || over)) || (l->broken && !tracked && !fixed))
 		join_fixed(l, &builtin);
-	if (l->missing != NULL && !tracked)
+	if (l->missing != NULL && !tracked && !over && !fixed)
 		begin_missing(l, &builtin);
 }
 

@@ -39,7 +39,7 @@ static bool asking_begin(struct asking *s, const struct aggressive *conf, const 
                          const struct question *q)
 {
 	const struct validating *v = validate_settings(chain);
-	if (v == NULL || e->crypto == NULL || q->class != CLASS_IN)
+	if (v == NULL || e->crypto == NULL || q->class != CLASS_IN || anchoring_is_asked(v, q))
 		return false;
 	int anchor = anchor_labels(chain, e, q->name);
 	if (anchor < 0)

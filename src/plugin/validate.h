@@ -26,6 +26,7 @@ struct validating {
 	bool permissive, ignore_cd, fake_sha1, fake_dsa, clean_additional, harden_stripped, all_algorithms;
 	secs skew_min, skew_max;
 	struct autotrust_conf autotrust;
+	bool sentinel, signaling;
 	unsigned nsources;
 	struct anchor_source *sources;
 	const struct link *resolver;  /* which has what referrals said of DS; NULL: the chain has none */
@@ -36,6 +37,10 @@ const struct validating *validate_settings(const struct chain *chain);
 
 /* The keys of an anchor's zone have come: they are news for the anchor itself (anchoring.c). */
 void anchoring_hear(const struct link *l, struct query *q);
+/* root-key-sentinel: does the question test which of the root's keys are trusted here? And is a proved answer to it to
+ * be withheld, because of those that are (RFC8509 3)? */
+bool anchoring_is_asked(const struct validating *s, const struct question *q);
+bool anchoring_refuses(const struct validating *s, const struct query *q);
 /* Ask for the keys of zones whose time has come. */
 msec anchoring_tend(const struct link *l, struct engine *e);
 

@@ -94,6 +94,18 @@ static const struct opt opts[] = {
 	  .doc = "The same, in the form that keeps state (RFC5011)." },
 	{ .unbound = { "trusted-keys-file", NULL }, CUSTOM, .parse = parse_bind, .repeats = true,
 	  .doc = "The same, as BIND writes them." },
+	{ .unbound = { "add-holddown", "2592000" }, SECS(T, autotrust.add_holddown), .max = UINT32_MAX,
+	  .doc = "How long a new key is looked at before it is trusted (RFC5011)." },
+	{ .unbound = { "del-holddown", "2592000" }, SECS(T, autotrust.del_holddown), .max = UINT32_MAX,
+	  .doc = "How long a revoked key is remembered." },
+	{ .unbound = { "keep-missing", "31622400" }, SECS(T, autotrust.keep_missing), .max = UINT32_MAX,
+	  .doc = "How long a key is trusted that is no longer there; 0: for ever." },
+	{ .unbound = { "permit-small-holddown", "no" }, BOOL(T, autotrust.permit_small),
+	  .doc = "Ask for a zone's keys more often than once an hour where its TTLs say so; for tests." },
+	{ .unbound = { "trust-anchor-signaling", "yes" }, BOOL(T, signaling),
+	  .doc = "Tell zones with an anchor which of their keys are trusted here (RFC8145)." },
+	{ .unbound = { "root-key-sentinel", "yes" }, BOOL(T, sentinel),
+	  .doc = "Answer questions that test which root keys are trusted (RFC8509)." },
 	{ .unbound = { "domain-insecure", NULL }, CUSTOM, .parse = parse_insecure, .repeats = true,
 	  .doc = "Names at and below this one are not validated." },
 	{ .unbound = { "val-override-date", "0" }, CUSTOM, .parse = parse_date,
@@ -128,7 +140,6 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	struct validating *s = self;
 	bool dates = s->conf.ignore_dates;
 	s->conf = validate_usual;
-	s->autotrust = autotrust_usual;
 	s->conf.ignore_dates = dates;
 	s->conf.legacy = s->fake_sha1 || s->fake_dsa;
 	s->conf.all_algorithms = s->all_algorithms;
