@@ -15,6 +15,7 @@ struct loading {
 	struct anchorage_conf *conf;
 	struct diag *diag;
 	const struct anchor_files *given;
+	const struct validate_conf *rules;
 	const struct anchor_source *missing;   /* the first managed file that is not there */
 	bool broken;                           /* one is there and cannot be used */
 	const struct anchor_source *old;       /* the first that brings the root key of 2017 */
@@ -106,6 +107,17 @@ static bool trust_has(const struct trust *t, uint16_t tag)
 		if (dnskey_tag(t->keys[i]) == tag)
 			return true;
 	return false;
+}
+
+/* Can anything ever be verified from it? */
+static bool is_usable(const struct validate_conf *conf, const struct trust *t)
+{
+	bool usable = false;
+	for (unsigned i = 0; i < t->nds; i++)
+		usable |= algorithm_supported(conf, t->ds[i].p[2]) && digest_supported(t->ds[i].p[3]);
+	for (unsigned i = 0; i < t->nkeys; i++)
+		usable |= algorithm_supported(conf, t->keys[i].p[3]);
+	return usable;
 }
 
 static const struct trust *fixed_root(const struct loading *l)
@@ -216,6 +228,8 @@ static void join_root(struct loading *l)
 			join_point(l, p, &builtin);
 	}
 	bool fixed = fixed_root(l) != NULL;
+	/* An anchor that nobody can verify with would leave the root to nobody. */
+	ours |= fixed && !is_usable(l->rules, fixed_root(l));
 	if ((ours && (fixed || over)) || (l->broken && !tracked && !fixed))
 		join_fixed(l, &builtin);
 	if (l->missing != NULL && !tracked && !over && !fixed)
@@ -246,7 +260,7 @@ void anchors_load(struct model *m, const struct anchor_files *given, struct diag
 	struct anchors *all = ARENA_NEW(&m->arena, struct anchors);
 	struct anchorage_conf *conf = ARENA_NEW(&m->arena, struct anchorage_conf);
 	struct loading l = { .arena = &m->arena, .anchors = all, .conf = conf, .diag = diag,
-		             .given = given };
+		             .given = given, .rules = &s->conf };
 	if (all == NULL || conf == NULL)
 		return;
 	conf->fixed = all;
