@@ -70,6 +70,12 @@ static struct span key_span(const struct key *k)
 	return span_of(k->bytes, k->n);
 }
 
+static int key_cmp(const struct key *a, const struct key *b)
+{
+	int c = memcmp(a->bytes, b->bytes, MIN(a->n, b->n));
+	return c != 0 ? c : (int)a->n - (int)b->n;
+}
+
 static void key_begin(const struct proofs *p, uint32_t instance, struct name zone, struct key *ret)
 {
 	uint8_t store[NAME_MAX_BYTES];
@@ -166,12 +172,30 @@ static bool is_proof(const struct validate_conf *conf, struct msg_rrset *set, st
 	return denial_add(d, conf, set) == WHY_NONE && d->nnsec + d->nnsec3 > 0 && !d->costly;
 }
 
+/* What stands between an owner and its next is gone from the zone. end: n 0 means to the last of its kind. */
+static void clear_between(struct proofs *p, const struct key *from, const struct key *end)
+{
+	struct store_row row;
+	struct key k;
+	for (unsigned i = 0; i < SWEEP_MAX; i++) {
+		if (!store_after(store_pending(&p->store), key_span(from), &row) || row.key.n > KEY_MAX ||
+		    row.key.n < PREFIX || memcmp(row.key.p, from->bytes, PREFIX) != 0)
+			return;
+		k.n = row.key.n;
+		memcpy(k.bytes, row.key.p, k.n);
+		if (end->n > 0 && key_cmp(&k, end) >= 0)
+			return;
+		if (store_remove(&p->store, key_span(&k)) != OK)
+			return;
+	}
+}
+
 /* nsec and nsec3 of one zone share its SOA and, the latter, one way to hash. */
 static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_rrset *set, uint32_t ttl)
 {
 	uint8_t store[RECORD_MAX];
 	struct denial d;
-	struct key k;
+	struct key k, end = { .n = 0 };
 	struct name zone = zone_of(set);
 	if (zone.len == 0 || ttl == 0)
 		return;
@@ -184,16 +208,26 @@ static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_r
 	if (soa) {
 		key_at(&k, KIND_SOA, span_of(NULL, 0));
 	} else if (set->type == RR_NSEC) {
+		end = k;
 		key_at_name(&k, KIND_NSEC, set->owner);
+		if (name_eq(d.nsec[0].next, zone))
+			end.n = 0;
+		else
+			key_at_name(&end, KIND_NSEC, d.nsec[0].next);
 	} else {
 		uint8_t hashing[2 + NSEC3_SALT_MAX];
 		put_u16(hashing, d.iterations);
 		memcpy(hashing + 2, d.salt.p, d.salt.n);
 		key_at(&k, KIND_HASHING, span_of(NULL, 0));
 		put(p, &k, span_of(hashing, 2 + d.salt.n));
+		end = k;
 		key_at(&k, KIND_NSEC3, span_of(d.nsec3[0].owner, NSEC3_HASH_BYTES));
+		key_at(&end, KIND_NSEC3, span_of(d.nsec3[0].next, NSEC3_HASH_BYTES));
+		if (key_cmp(&end, &k) <= 0)
+			end.n = 0;
 	}
-	put(p, &k, value);
+	if (put(p, &k, value) && !soa)
+		clear_between(p, &k, &end);
 }
 
 /* The name itself is gone, and so is all below it (RFC8020). */
