@@ -256,6 +256,17 @@ static void rfc8198_5_4_life(void **state)
 	assert_int_equal(look("ml.example", RR_A, ".", false, NULL), ASK);
 }
 
+/* What stood between is gone, and does not hide the record that says so. */
+static void a_new_proof_replaces_all_it_covers(void **state)
+{
+	keep("example. 60 IN SOA . . 1 2 3 4 60\n",
+	     "m.example. 60 IN NSEC n.example. A RRSIG NSEC\n", "example.", NULL);
+	keep(SOA, "example. 300 IN NSEC example. SOA NS RRSIG NSEC\n", "example.", NULL);
+	now += 100 * SECOND;
+	assert_int_equal(deny("mm.example", RR_A), NX);
+	assert_int_equal(deny("m.example", RR_A), NX);
+}
+
 static void rfc8020_2_cut(void **state)
 {
 	keep(SOA, NSECS, "example.", "ml.example");
@@ -316,6 +327,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_above_speaks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(instances_are_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rfc8198_5_4_life, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_new_proof_replaces_all_it_covers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rfc8020_2_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_bounds_what_is_kept, set_up, tear_down),
 	};
