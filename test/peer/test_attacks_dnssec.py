@@ -432,9 +432,14 @@ def test_c11_signed_by_the_child_for_the_parent(lab):
     made = rrset(c.apex, "DS", 300, evil.ds(c.apex))
     own = rrset(c.apex, "RRSIG", 300, signature(made, c.keys[0], c.apex))
     lab.twist(c.apex, "DS", lambda m: twist.replaced(answer=[made, own], authority=[])(m))
-    is_bogus(lab.ask(c.apex, "DS"))
     is_bogus(lab.ask(c.name("www")))
     is_secure(lab.ask(z.name("www")))
+    known = child(lab, small(lab))            # a child whose keys are known: they vouch for no DS of its own
+    is_secure(lab.ask(known.name("www")))
+    made = rrset(known.apex, "DS", 300, evil.ds(known.apex))
+    own = rrset(known.apex, "RRSIG", 300, signature(made, known.keys[0], known.apex))
+    lab.twist(known.apex, "DS", lambda m: twist.replaced(answer=[made, own], authority=[])(m))
+    is_bogus(lab.ask(known.apex, "DS"))
     is_secure(lab.ask(child(lab, small(lab)).apex, "DS"))
 
 
