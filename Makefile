@@ -83,9 +83,12 @@ bench: $(SIGNET)
 slices: $(SIGNET)
 	$(PYTHON) tools/slices.py
 
-sim: debug
-	test -x $(DEBUG)/test/sim/sim
-	$(DEBUG)/test/sim/sim --seeds $(N) --seed $(SEED)
+# Random worlds of the network, and of signed zones: with the sanitizers, more than 10000 in the release build.
+SIM := $(if $(shell test $(N) -gt 10000 && echo many),$(BUILD),$(DEBUG))
+sim: $(if $(filter $(SIM),$(BUILD)),release,debug)
+	test -x $(SIM)/test/sim/sim && test -x $(SIM)/test/sim/oracle
+	$(SIM)/test/sim/oracle --seeds $(N) --seed $(SEED) & \
+	$(SIM)/test/sim/sim --seeds $(N) --seed $(SEED); worlds=$$?; wait $$! && exit $$worlds
 
 # Our own, and with RPL=DIR those of a peer's test-suite in that folder, in-process: milliseconds each.
 scenarios: debug

@@ -307,6 +307,30 @@ static void padding_ends_early(void **state)
 	assert_in_range(EFFORT_VERIFIES - effort.verifies, 1, PROOF_RRS_MAX + 2);
 }
 
+/* The record that covers a delegation may be that of the wildcard beside it: it says nothing of the delegation. */
+static void rfc5155_8_6_a_wildcard_is_no_word_on_a_ds(void **state)
+{
+	struct denial d = { .zone = text_name(&arena, "example"), .nnsec3 = 2, .ttl = 60 };
+	struct validator v = validator();
+	struct name names[] = { d.zone, text_name(&arena, "*.example") };
+	for (unsigned i = 0; i < COUNT(names); i++) {
+		struct nsec3 *n = &d.nsec3[i];
+		verifier_nsec3(verifier, span_of(names[i].wire, names[i].len), d.salt, 0, n->owner);
+		memcpy(n->next, n->owner, sizeof(n->next));   /* covers all but itself */
+		n->types = span_of("\000\001\004", 3);        /* CNAME */
+		n->opt_out = true;
+	}
+	struct question q = text_question(&arena, "sub.example", RR_DS);
+	struct ruling r = denial_nodata(&v, &d, &q);
+	assert_true(r.security == SECURITY_INSECURE && r.why == WHY_OPT_OUT);
+	q.type = RR_A;   /* which the wildcard would have answered */
+	r = denial_nodata(&v, &d, &q);
+	assert_true(r.security == SECURITY_BOGUS && r.why == WHY_NO_NODATA);
+	q.type = RR_DS;
+	d.nsec3[0].opt_out = d.nsec3[1].opt_out = false;
+	assert_int_equal(denial_nodata(&v, &d, &q).security, SECURITY_BOGUS);
+}
+
 static void bitmaps_are_read_within_their_bounds(void **state)
 {
 	struct span two = span_of("\000\001\100\001\001\100", 6);   /* A, CAA */
@@ -322,7 +346,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(what_is_proved), T(the_roots_own_ds), T(what_does_not_get_in), T(too_many_iterations_are_insecure),
 		T(hashing_is_bounded), T(records_are_verified_first), T(padding_ends_early),
-		T(bitmaps_are_read_within_their_bounds),
+		T(bitmaps_are_read_within_their_bounds), T(rfc5155_8_6_a_wildcard_is_no_word_on_a_ds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,8 @@ static struct name proof_signer(const struct judge *j, struct name final)
 {
 	const struct msg_rrset *soa = soa_of(j);
 	struct name signer = soa != NULL ? rrset_signer(soa) : (struct name){ 0 };
+	if (soa != NULL && signer.len == 0)
+		return signer;   /* of a zone that signs nothing; the proofs are of an alias on the way there */
 	for (unsigned i = 0; i < j->sets.n && (signer.len == 0 || !name_below(final, signer)); i++) {
 		const struct msg_rrset *set = &j->sets.list[i];
 		if (set->section == SEC_AUTHORITY && (set->type == RR_NSEC || set->type == RR_NSEC3))
@@ -319,8 +321,7 @@ void judge_clean(const struct judge *j, struct scrubbed *s, bool unsigned_extras
 	m->counts[1] = m->counts[2] = m->counts[3] = 0;
 	for (size_t i = 0; i < m->nrrs; i++) {
 		struct rr *rr = &m->rrs[i];
-		uint16_t type = rr->type != RR_RRSIG ? rr->type : rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
-		const struct msg_rrset *set = rrsets_find(&j->sets, (enum section)rr->section, rr->owner, type);
+		const struct msg_rrset *set = rrsets_of_rr(&j->sets, rr);
 		bool extra = unsigned_extras && rr->section == SEC_ADDITIONAL && set != NULL &&
 		             set->security == SECURITY_UNCHECKED && set->nsigs == 0;
 		if (set == NULL || (set->security != SECURITY_SECURE && !extra))

@@ -560,6 +560,42 @@ static void proofs_of_the_last_name_count(void **state)
 	expect("two zones' proofs", rule(&m, &s).ruling, GOOD);
 }
 
+/* A cut has two NSEC records, its parent's and its child's, and one answer may need both. */
+static void a_cut_has_two_nsecs(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("x", RR_AAAA);
+	text_add(&arena, &m, SEC_ANSWER, "x. 300 IN CNAME example.\n");
+	sign_last(&arena, &m, root, (struct twist){ .labels = -1 });
+	add_signed(&arena, &m, SEC_AUTHORITY, EXAMPLE_SOA, example);
+	add_signed(&arena, &m, SEC_AUTHORITY, "example. 300 IN NSEC . NS DS RRSIG NSEC\n", root);
+	struct msg other = ask("x", RR_AAAA);
+	add_signed(&arena, &other, SEC_AUTHORITY, "example. 300 IN NSEC zz.example. NS SOA RRSIG NSEC\n", example);
+	for (size_t i = 0; i < other.nrrs; i++)
+		add_rr(&arena, &m, &other.rrs[i]);
+	expect("both", rule(&m, &s).ruling, GOOD);
+	assert_int_equal(s.msg.nrrs, 8);
+	m.nrrs -= 2;
+	m.counts[2] -= 2;
+	expect("the parent's alone", rule(&m, &s).ruling, BAD(NO_PROOF_SIGNATURES));
+}
+
+/* An alias out of a wildcard brings its proof along; the unsigned zone it leads to has no word in that. */
+static void an_aliases_proofs_deny_nothing(void **state)
+{
+	struct scrubbed s;
+	struct msg m = ask("x", RR_A);
+	text_add(&arena, &m, SEC_ANSWER, "x. 300 IN CNAME www.other.\n");
+	sign_last(&arena, &m, root, (struct twist){ .labels = -1 });
+	text_add(&arena, &m, SEC_AUTHORITY, "other. 300 IN SOA a. b. 1 2 3 4 60\n");
+	add_signed(&arena, &m, SEC_AUTHORITY, "other. 300 IN NSEC z. NS RRSIG NSEC\n", root);
+	expect("into an unsigned zone", rule(&m, &s).ruling, SECURITY_INSECURE, WHY_UNSIGNED);
+	m.question = text_question(&arena, "x", RR_AAAA);
+	m.nrrs -= 2;   /* the wildcard's proof left out */
+	m.counts[2] -= 2;
+	expect("without the wildcard's proof", rule(&m, &s).ruling, BAD(NO_WILDCARD));
+}
+
 /* A server that leaves the SOA out of a denial: the proofs say whose word it is. */
 static void proofs_name_their_zone(void **state)
 {
@@ -682,6 +718,7 @@ int main(void)
 		T(c8_no_crafted_denial_unmakes_a_signed_child), T(c7_aliases_out_of_wildcards),
 		T(c3_labels_reach_no_further_than_the_signer), T(known_keys_shorten_it),
 		T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
+		T(an_aliases_proofs_deny_nothing), T(a_cut_has_two_nsecs),
 		T(proofs_of_the_last_name_count), T(rfc4035_5_2_unsigned_delegation_in_a_denial),
 		T(anchors_decide_where_it_starts), T(answers_are_proved),
 		T(an_anchors_zone_may_show_no_keys_on_demand),

@@ -137,10 +137,12 @@ struct ruling nsec3_nodata(struct validator *v, const struct denial *d, const st
 		return unproved(&s, WHY_NSEC3_ENCLOSER);
 	if (ce.cover == NULL)
 		return types_deny(ce.at->types, q) ? proved(NULL) : unproved(&s, WHY_NO_NODATA);
+	if (q->type == RR_DS && ce.cover->opt_out)
+		return insecure(WHY_OPT_OUT);   /* a delegation that a wildcard does not reach (RFC5155 8.6) */
 	const struct nsec3 *wildcard = find_wildcard(&s, ce.name, &covered);
 	if (wildcard != NULL)
 		return types_deny(wildcard->types, q) ? proved(ce.cover) : unproved(&s, WHY_NO_NODATA);
-	/* an unsigned delegation, or a name above one, in an opt-out span (RFC5155 8.6) */
+	/* a name above an unsigned delegation, in an opt-out span */
 	return ce.cover->opt_out && !s.spent ? insecure(WHY_OPT_OUT) : unproved(&s, WHY_NO_NODATA);
 }
 

@@ -29,23 +29,42 @@ enum err rrsig_parse(struct span rdata, struct rrsig *ret)
 	return sig.signature.n > 0 ? OK : ERR_SHORT;
 }
 
-static bool of_set(const struct msg_rrset *set, const struct rr *rr, uint16_t type)
+static uint16_t covered_type(const struct rr *rr)
+{
+	return rr->type != RR_RRSIG ? rr->type : rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
+}
+
+/* Of an NSEC, or the signature over one: is it the zone's of this very name? */
+static bool is_at_apex(const struct rr *rr)
+{
+	struct name signer, next;
+	if (rr->type == RR_RRSIG)
+		return rr->rdata.n > RRSIG_HEAD && get_u16(rr->rdata.p) == RR_NSEC &&
+		       name_from_wire(span_from(rr->rdata, RRSIG_HEAD), &signer) == OK && name_eq(signer, rr->owner);
+	if (rr->type != RR_NSEC || name_from_wire(rr->rdata, &next) != OK)
+		return false;
+	struct span types = span_from(rr->rdata, next.len);   /* SOA stands in the first byte of window 0 */
+	return types.n >= 3 && types.p[0] == 0 && types.p[1] > 0 && (types.p[2] & (0x80 >> RR_SOA)) != 0;
+}
+
+static bool of_set(const struct msg_rrset *set, const struct rr *rr, uint16_t type, bool at_apex)
 {
 	return set->type == type && set->section == rr->section && set->class == rr->class &&
-	    name_eq(set->owner, rr->owner);
+	       set->at_apex == at_apex && name_eq(set->owner, rr->owner);
 }
 
 /* The set of rr's owner and `type`, made when there is none. Neighbours mostly belong together: newest first. */
 static struct msg_rrset *set_for(struct msg_rrsets *sets, const struct rr *rr, uint16_t type)
 {
+	bool at_apex = is_at_apex(rr);
 	for (unsigned i = sets->n; i-- > 0;)
-		if (of_set(&sets->list[i], rr, type))
+		if (of_set(&sets->list[i], rr, type, at_apex))
 			return &sets->list[i];
 	if (sets->n == RRSETS_MAX)
 		return NULL;
 	struct msg_rrset *set = &sets->list[sets->n++];
 	*set = (struct msg_rrset){ .owner = rr->owner, .type = type, .class = rr->class, .section = rr->section,
-	                       .ttl = UINT32_MAX };
+	                       .at_apex = at_apex, .ttl = UINT32_MAX };
 	return set;
 }
 
@@ -113,6 +132,15 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 	TRY(gather(a, m->rrs, n, &sets, set_of));
 	*ret = sets;
 	return OK;
+}
+
+struct msg_rrset *rrsets_of_rr(const struct msg_rrsets *sets, const struct rr *rr)
+{
+	bool at_apex = is_at_apex(rr);
+	for (unsigned i = 0; i < sets->n; i++)
+		if (of_set(&sets->list[i], rr, covered_type(rr), at_apex))
+			return &sets->list[i];
+	return NULL;
 }
 
 struct msg_rrset *rrsets_find(const struct msg_rrsets *sets, enum section section, struct name owner, uint16_t type)

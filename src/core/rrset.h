@@ -26,6 +26,7 @@ struct msg_rrset {
 	uint16_t type, class;
 	uint8_t section;
 	uint8_t security;                   /* enum security: what validation made of it */
+	bool at_apex;                       /* an NSEC that the zone of this name has, not its parent */
 	uint32_t ttl;                       /* the smallest (RFC2181 5.2) */
 	unsigned nrrs, nsigs, unread;       /* unread: signatures beyond RRSET_SIGS_MAX, and those that make no sense */
 	struct rr **rrs;
@@ -44,6 +45,9 @@ struct msg_rrsets {
  * nothing proves and nothing needs. returns OK | ERR_LIMIT more than the bounds, or the arena is full
  * cost  records x RRSETS_MAX name comparisons at most */
 enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, struct msg_rrsets *ret) MUST_CHECK;
+/* The set that a record of the message, or the signature, belongs to; NULL when it was left out. A cut has two NSEC
+ * sets, its parent's and its child's, and a forwarder may bring both: the bitmap tells them apart, and the signer. */
+struct msg_rrset *rrsets_of_rr(const struct msg_rrsets *sets, const struct rr *rr);
 /* NULL when there is none. */
 struct msg_rrset *rrsets_find(const struct msg_rrsets *sets, enum section section, struct name owner, uint16_t type);
 

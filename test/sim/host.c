@@ -370,7 +370,9 @@ static void arrives(struct host *h, const struct happening *e)
 	if (lie == LIE_SILENT)
 		return;
 	struct saying how = { m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512 };
-	if (s->zones.n > 0)
+	if (s->tree != NULL)
+		tree_answer(s->tree, &m.question, &(struct tree_asked){ m.id, how.limit, &edns }, &b);
+	else if (s->zones.n > 0)
 		zones_answer(&s->zones, &m.question, m.id, how.limit, &b);
 	else
 		world_answer(&h->world, &m.question, how, &b);
@@ -516,7 +518,7 @@ static void client_asks(struct host *h, unsigned nr)
 	msg_begin(&w, &b, a->id, a->flags);
 	msg_question(&w, &q);
 	if (a->edns) {
-		size_t at = edns_begin(&b, 1232, 0, false);
+		size_t at = edns_begin(&b, 1232, 0, a->dnssec_ok);
 		edns_end(&b, at);
 		msg_opt_counted(&w);
 	}

@@ -5,6 +5,7 @@
 #define SIM_HOST_H
 
 #include "conf/model.h"
+#include "sim/tree.h"
 #include "sim/world.h"
 #include "sim/zones.h"
 
@@ -30,6 +31,7 @@ struct server {
 	bool refuses;                       /* while dead: says so instead of silence */
 	enum proof proof;
 	struct zones zones;                 /* n > 0: an authoritative server of these, not of the world */
+	const struct tree *tree;            /* not NULL: it speaks for all zones of this */
 	unsigned datagrams, streamed, opens, without_edns;   /* what came */
 };
 
@@ -42,7 +44,7 @@ struct asked {
 	uint16_t id, flags;
 	struct name name;
 	uint16_t type;
-	bool tcp, edns, cached;
+	bool tcp, edns, dnssec_ok, cached;
 	struct span reply;
 };
 
