@@ -47,24 +47,39 @@ static bool is_at_apex(const struct rr *rr)
 	return types.n >= 3 && types.p[0] == 0 && types.p[1] > 0 && (types.p[2] & (0x80 >> RR_SOA)) != 0;
 }
 
-static bool of_set(const struct msg_rrset *set, const struct rr *rr, uint16_t type, bool at_apex)
+static bool of_set(const struct msg_rrset *set, const struct rr *rr, uint16_t type)
 {
 	return set->type == type && set->section == rr->section && set->class == rr->class &&
-	       set->at_apex == at_apex && name_eq(set->owner, rr->owner);
+	       name_eq(set->owner, rr->owner);
 }
 
-/* The set of rr's owner and `type`, made when there is none. Neighbours mostly belong together: newest first. */
-static struct msg_rrset *set_for(struct msg_rrsets *sets, const struct rr *rr, uint16_t type)
+struct msg_rrset *rrsets_of_rr(const struct msg_rrsets *sets, const struct rr *rr)
 {
+	uint16_t type = covered_type(rr);
 	bool at_apex = is_at_apex(rr);
-	for (unsigned i = sets->n; i-- > 0;)
-		if (of_set(&sets->list[i], rr, type, at_apex))
-			return &sets->list[i];
+	struct msg_rrset *other = NULL;
+	for (unsigned i = sets->n; i-- > 0;) {   /* neighbours mostly belong together: newest first */
+		struct msg_rrset *set = &sets->list[i];
+		if (!of_set(set, rr, type))
+			continue;
+		if (set->at_apex == at_apex)
+			return set;
+		other = rr->type == RR_RRSIG ? set : other;   /* the only one there: it is judged with that */
+	}
+	return other;
+}
+
+/* The set a record belongs to, made when there is none. */
+static struct msg_rrset *set_for(struct msg_rrsets *sets, const struct rr *rr)
+{
+	struct msg_rrset *there = rrsets_of_rr(sets, rr);
+	if (there != NULL)
+		return there;
 	if (sets->n == RRSETS_MAX)
 		return NULL;
 	struct msg_rrset *set = &sets->list[sets->n++];
-	*set = (struct msg_rrset){ .owner = rr->owner, .type = type, .class = rr->class, .section = rr->section,
-	                       .at_apex = at_apex, .ttl = UINT32_MAX };
+	*set = (struct msg_rrset){ .owner = rr->owner, .type = covered_type(rr), .class = rr->class,
+	                           .section = rr->section, .at_apex = is_at_apex(rr), .ttl = UINT32_MAX };
 	return set;
 }
 
@@ -117,7 +132,7 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 		set_of[i] = NO_SET;
 		if (is_sig && rr->rdata.n < 2)
 			continue;
-		struct msg_rrset *set = set_for(&sets, rr, is_sig ? get_u16(rr->rdata.p) : rr->type);
+		struct msg_rrset *set = set_for(&sets, rr);
 		if (extra && (set == NULL || set->nrrs == RRSET_RECORDS_MAX))
 			continue;
 		if (set == NULL)
@@ -132,15 +147,6 @@ enum err rrsets_of(struct arena *a, const struct msg *m, unsigned sections, stru
 	TRY(gather(a, m->rrs, n, &sets, set_of));
 	*ret = sets;
 	return OK;
-}
-
-struct msg_rrset *rrsets_of_rr(const struct msg_rrsets *sets, const struct rr *rr)
-{
-	bool at_apex = is_at_apex(rr);
-	for (unsigned i = 0; i < sets->n; i++)
-		if (of_set(&sets->list[i], rr, covered_type(rr), at_apex))
-			return &sets->list[i];
-	return NULL;
 }
 
 struct msg_rrset *rrsets_find(const struct msg_rrsets *sets, enum section section, struct name owner, uint16_t type)
