@@ -26,8 +26,29 @@ bool types_have(struct span types, unsigned type)
 	return false;
 }
 
+/* Nothing but what is about the name itself: its proof, signatures, and that it does not exist. */
+static bool types_empty(struct span types)
+{
+	static const uint8_t about[] = { RR_RRSIG, RR_NSEC, RR_NXNAME };
+	uint8_t none[32] = { 0 };
+	for (unsigned i = 0; i < COUNT(about); i++)
+		none[about[i] / 8] |= (uint8_t)(0x80 >> (about[i] & 7));
+	while (types.n >= 2) {   /* at most 256 windows */
+		size_t n = types.p[1];
+		if (types.n < 2 + n || n > sizeof(none))
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if ((types.p[2 + i] & ~(types.p[0] == 0 ? none[i] : 0)) != 0)
+				return false;
+		types = span_from(types, 2 + n);
+	}
+	return true;
+}
+
 bool types_deny(struct span types, const struct question *q)
 {
+	if (q->type == RR_ANY)
+		return types_empty(types);
 	bool delegation = types_have(types, RR_NS) && !types_have(types, RR_SOA);
 	if (types_have(types, q->type) || types_have(types, RR_CNAME))
 		return false;

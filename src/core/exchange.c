@@ -438,8 +438,6 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	struct msg *m = ARENA_NEW(&q->arena, struct msg);
 	struct scrubbed *kept = ARENA_NEW(&q->arena, struct scrubbed);
 	if (m == NULL || kept == NULL || msg_parse(&q->arena, bytes, m) != OK) {
-		if (a->transport == TRANSPORT_UDP)
-			return;   /* a forger's packet must not end the wait */
 		refuse(x, a, "a malformed message");
 		return;
 	}
@@ -655,10 +653,12 @@ void exchange_datagram(struct engine *e, const struct event *ev)
 		a->miscased = true;
 	}
 	metrics_add(e->metrics, M_UPSTREAM_STRAY, 1);
-	if (!ours && a->strays < STRAYS_TCP && ++a->strays == STRAYS_TCP)
+	if (!ours && a->strays < STRAYS_MAX && ++a->strays == STRAYS_TCP)
 		ask_tcp = true;
 	if (ask_tcp)
 		to_tcp(x, a->place);
+	if (a->strays == STRAYS_MAX && live(x) > 1)
+		attempt_end(a);   /* whoever guesses has had his tries; the connection goes on */
 }
 
 static struct attempt *find(struct engine *e, struct token token)

@@ -147,6 +147,59 @@ static void test_datagram(void **state)
 	end();
 }
 
+static void tell(slot_id socket, struct span bytes, unsigned times)
+{
+	struct event ev = { .kind = EV_DATAGRAM, .socket = socket, .bytes = bytes };
+	for (unsigned i = 0; i < times; i++)
+		engine_event(&engine, &ev);
+}
+
+/* attacks A7: the true answer may come behind a few wrong ids, and not behind a flood of them. */
+static void test_guesses(void **state)
+{
+	static const unsigned wrong[] = { STRAYS_TCP - 1, STRAYS_MAX - 1, STRAYS_MAX };
+	(void)state;
+	for (unsigned i = 0; i < COUNT(wrong); i++) {
+		uint8_t room[512];
+		begin(1, false);
+		ask("www.example.");
+		struct effect sent = turn(FX_DATAGRAM);
+		struct span good = answer(sent.bytes, room);
+		room[0] ^= 1;
+		tell(sent.socket, good, wrong[i]);
+		assert_int_equal(turn(FX_OPEN).kind == FX_OPEN, wrong[i] >= STRAYS_TCP);
+		room[0] ^= 1;
+		tell(sent.socket, good, 1);
+		turn(FX_REPLY);
+		assert_int_equal(replies, wrong[i] < STRAYS_MAX);
+		end();
+	}
+}
+
+/* A message with our id that makes no sense: the true one may still come (attacks A8), but not for long. */
+static void test_malformed(void **state)
+{
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		uint8_t room[512], bad[512];
+		begin(1, false);
+		ask("www.example.");
+		struct effect sent = turn(FX_DATAGRAM);
+		struct span good = answer(sent.bytes, room);
+		memcpy(bad, room, good.n);
+		put_u16(bad + 6, 1);   /* a record that is not there */
+		tell(sent.socket, span_of(bad, good.n), 1);
+		turn(FX_REPLY);
+		assert_int_equal(replies, 0);
+		engine.now.ms += late ? PATIENCE_USELESS_MS + 1 : PATIENCE_USELESS_MS / 2;
+		tell(sent.socket, good, !late);
+		turn(FX_REPLY);
+		assert_int_equal(replies, 1);
+		assert_int_equal(rcode, late ? RCODE_SERVFAIL : RCODE_NXDOMAIN);
+		end();
+	}
+}
+
 /* The string of the narrowest network, and none for others. */
 static void test_client_string(void **state)
 {
@@ -269,7 +322,8 @@ static void test_pick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_datagram), cmocka_unit_test(test_deadline), cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_datagram), cmocka_unit_test(test_guesses),
+		cmocka_unit_test(test_malformed), cmocka_unit_test(test_deadline), cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_refused_stream),
 		cmocka_unit_test(test_client_string), cmocka_unit_test(test_pick),
 	};
