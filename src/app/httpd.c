@@ -19,11 +19,16 @@ static void page(const struct httpd *h, struct buf *to)
 	           "signet_info{version=\"%s\"} 1\n", SIGNET_VERSION);
 	for (unsigned i = 0; i < METRIC_COUNT; i++) {
 		const struct metric_row *row = &metric_rows[i];
+		char text[128];
+		struct buf labels = buf_on(text, sizeof(text));
+		if (row->name == NULL)
+			continue;
+		metric_labels(row, &labels);
 		if (row->help != NULL)
 			buf_printf(to, "# HELP %s %s\n# TYPE %s counter\n", row->name, row->help, row->name);
 		buf_text(to, row->name);
-		if (*row->labels != 0)
-			buf_printf(to, "{%s}", row->labels);
+		if (labels.n > 0)
+			buf_printf(to, "{%s}", buf_cstr(&labels));
 		buf_printf(to, " %llu\n", (unsigned long long)counters_sum(h->workers, h->nworkers, (enum metric)i));
 	}
 }

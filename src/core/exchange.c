@@ -428,6 +428,7 @@ static void note_answerer(struct exchange *x, const struct attempt *a)
 {
 	struct engine *e = x->q->engine;
 	const struct upstream *u = pool_upstream(x->ask.pool, a->server);
+	x->q->ask.by = u->addr;
 	if (x->q->chain->conf.anchorage != NULL && question_eq(&x->question, &x->q->question))
 		answerer_note(&e->answerers, &e->key, &x->question, &u->addr, x->q->ask.doubts > 0);
 }

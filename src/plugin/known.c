@@ -1,5 +1,7 @@
 #include "plugin/known.h"
 
+#include "base/assert.h"
+
 /* A zone's state as kept; of a secure one its keys follow: u16 length, rdata, and so on. Under the other kind of key
  * its DS follow, which last when its keys fail. */
 struct state {
@@ -268,6 +270,34 @@ void known_keep(struct cache *c, const struct path *p, enum path_step answered, 
 	uint32_t ttl = keys_failed ? KNOWN_BOGUS_TTL : p->ttl;
 	uint8_t store[KEY_MAX];
 	put(c, key_of(p->ruling.zone, KIND_STATE, p->serial, store), span_of(&s, sizeof(s)), life(now, ttl));
+}
+
+/* The key of a memo, in store. */
+static struct cache_key memo_key(const struct cache *c, const struct known_memo *memo, uint8_t store[KEY_MAX])
+{
+	struct name folded = name_fold(memo->zone, store);
+	store[folded.len] = 'm';
+	store[folded.len + 1u] = memo->kind;
+	return cache_key(c, span_of(store, folded.len + 2u));
+}
+
+bool known_recall(struct cache *c, const struct known_memo *memo, msec now)
+{
+	uint8_t store[KEY_MAX], bytes[64];
+	struct cache_meta meta;
+	ASSERT(memo->n <= sizeof(bytes));
+	size_t n = cache_get(c, memo_key(c, memo, store), bytes, sizeof(bytes), &meta);
+	if (n != memo->n || now >= meta.expires)
+		return false;
+	memcpy(memo->bytes, bytes, n);
+	return true;
+}
+
+void known_remember(struct cache *c, const struct known_memo *memo, msec now, msec life_ms)
+{
+	uint8_t store[KEY_MAX];
+	struct cache_meta meta = { .stored = now, .expires = now + life_ms };
+	cache_put(c, memo_key(c, memo, store), span_of(memo->bytes, memo->n), &meta);
 }
 
 void known_flush(struct cache *c, struct flush *f)

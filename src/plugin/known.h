@@ -26,6 +26,16 @@ struct known_env {
 void known_start(const struct known_env *env, struct name target, struct path *ret);
 /* Keep what p found out with its last answer, which was one to the step `answered`. */
 void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now);
+/* A few bytes remembered of a zone under a letter of the caller's own: what was said, what was suspected. */
+struct known_memo {
+	uint8_t kind;
+	struct name zone;
+	void *bytes;
+	size_t n;
+};
+/* Into memo->bytes; false: nothing is remembered, or no longer. */
+bool known_recall(struct cache *c, const struct known_memo *memo, msec now) MUST_CHECK;
+void known_remember(struct cache *c, const struct known_memo *memo, msec now, msec life);
 /* Forget zones; what is below one of them is proved anew too, as far as it was not proved on its own. */
 void known_flush(struct cache *c, struct flush *f);
 

@@ -6,6 +6,7 @@
 #include "core/anchorage.h"
 #include "core/judge.h"
 #include "plugin/known.h"
+#include "plugin/telling.h"
 #include "plugin/ways.h"
 
 #define TEXT_MAX 400u
@@ -23,28 +24,13 @@ struct work {
 
 /* ---- the verdict ---- */
 
-static void say(const struct validating *s, struct query *q, const char *why)
-{
-	char text[TEXT_MAX];
-	struct buf b = buf_on(text, sizeof(text));
-	if (s->log_level == 0 || q->engine->log == NULL)
-		return;
-	buf_text(&b, s->log_level > 1 ? "validation failure <" : "validation failure ");
-	name_text(q->question.name, &b);
-	buf_u8(&b, ' ');
-	rrtype_text(q->question.type, &b);
-	buf_text(&b, s->log_level > 1 ? " IN>: " : " IN");
-	if (s->log_level > 1)
-		buf_text(&b, why);
-	record_text(q->engine->log, RECORD_TEXT, q->engine->now.wall, NULL, buf_cstr(&b));
-}
-
 static enum verdict refuse(const struct validating *s, struct query *q, const struct ruling *r)
 {
 	char text[TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
 	ruling_text(r, &b);
-	say(s, q, buf_cstr(&b));
+	telling_failure(&q->chain->links[q->place], q, r, &b);
+	buf_cstr(&b);
 	bool spent = r->security == SECURITY_INDETERMINATE;
 	metrics_add(q->engine->metrics, spent ? M_INDETERMINATE : M_BOGUS, 1);
 	if (s->permissive)
@@ -81,6 +67,8 @@ static enum verdict pass_judged(const struct validating *s, struct query *q, str
 		w->answer.msg.rrs[i].ttl = MIN(w->answer.msg.rrs[i].ttl, life);
 	conf.no_store = q->answer->ttl == 0;
 	metrics_add(q->engine->metrics, security == SECURITY_SECURE ? M_SECURE : M_INSECURE, 1);
+	if (security == SECURITY_SECURE)
+		telling_proved(&q->chain->links[q->place], q);
 	enum err err = packed_make(&q->arena, &q->question, &w->answer.msg, &conf, &q->answer);
 	if (err == OK && why_ede(j->ruling.why) >= 0)
 		err = tell_why(q, &j->ruling);

@@ -22,6 +22,7 @@ struct validating {
 	struct validate_conf conf;
 	int64_t wall;                 /* val-override-date, seconds since 1970; 0: the clock */
 	uint32_t log_level, bogus_ttl;
+	bool log_failures;
 	uint32_t ahead;               /* of 100 questions that may be asked ahead, how many are */
 	bool permissive, ignore_cd, fake_sha1, fake_dsa, clean_additional, harden_stripped, all_algorithms;
 	secs skew_min, skew_max;

@@ -120,6 +120,9 @@ static const struct opt opts[] = {
 	  .doc = "Hand on what is not proved, without AD." },
 	{ .unbound = { "ignore-cd-flag", "no" }, BOOL(T, ignore_cd),
 	  .doc = "Validate whatever the client's CD flag says." },
+	{ .unbound = { "signet/log-failures", "no" }, BOOL(T, log_failures),
+	  .doc = "A line with all that is known of an answer that is not proved, once for each zone and reason in ten "
+	         "seconds." },
 	{ .unbound = { "signet/ask-ahead", "100" }, U32(T, ahead), .max = 100,
 	  .doc = "Of 100 questions that a proof may need, how many go out before that is known; 0: none." },
 	{ .unbound = { "val-bogus-ttl", "60" }, U32(T, bogus_ttl), .max = 1000000,

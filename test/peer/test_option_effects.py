@@ -90,11 +90,11 @@ def asked_after(s, first, second):
     return s.world.counts()["questions"].get(f"{second}.secure./A", 0)
 
 
-def failure_line(s):
+def failure_line(s, words="validation failure <www.forged. A IN>: "):
     forged(s)
     end = time.monotonic() + 2
     while time.monotonic() < end:
-        found = s.lines("validation failure <www.forged. A IN>: ")
+        found = s.lines(words)
         if found:
             return found[0]
         time.sleep(0.01)
@@ -549,6 +549,8 @@ CASES = {
     "server/val-permissive-mode": Case("val-permissive-mode: yes", forged, "NOERROR", ANCHORED),
     "server/ignore-cd-flag": Case("ignore-cd-flag: yes", lambda s: forged(s, dns.flags.RD | dns.flags.CD), "SERVFAIL",
                                   ANCHORED),
+    "signet/log-failures": Case("log-failures: yes", lambda s: failure_line(s, "dnssec: www.forged. A ") is not None,
+                                True, ANCHORED, ready=wait_answer),
     "signet/ask-ahead": Case("ask-ahead: 0", links_asked_ahead, 0, ANCHORED,
                              ready=wait_answer),
     "server/val-bogus-ttl": Unit("src/plugin/cache_test.c", "failures_are_kept_for_as_long_as_they_say"),
@@ -712,7 +714,7 @@ def text_of(case, with_it, port):
     clauses = re.sub(r"^  WITHOUT.*\n" if with_it else r"^  OPTION.*\n", "", case.clauses, flags=re.M)
     clauses = re.sub(r"^  (OPTION|WITHOUT) ?", "  ", clauses, flags=re.M)
     head, extra = f"server:\n  port: {port}\n  {case.base}\n", f"  {case.option}\n"
-    if case.option.startswith(("metrics:", "ask-ahead:", "control-socket:")):
+    if case.option.startswith(("metrics:", "ask-ahead:", "control-socket:", "log-failures:")):
         extra = f"signet:\n{extra}"
     return head + (extra if with_it and case.option else "") + clauses
 
