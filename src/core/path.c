@@ -161,35 +161,45 @@ static bool hint_denial(struct path *p, struct validator *v, struct msg_rrsets *
 	return true;
 }
 
+/* The sets of the message at hand; NULL: more than the bounds. */
+static struct msg_rrsets *sets_of(struct path *p, struct validator *v, const struct msg *m)
+{
+	struct msg_rrsets *sets = ARENA_NEW(v->arena, struct msg_rrsets);
+	if (sets != NULL && rrsets_of(v->arena, m, SEC_ADDITIONAL, sets) != OK)
+		sets = NULL;
+	p->judged = sets;
+	return sets;
+}
+
 bool path_hint(struct path *p, struct validator *v, struct name name, const struct msg *m)
 {
-	struct msg_rrsets sets;
 	ASSERT(p->step == PATH_DS && name.labels > p->at && name_below(p->target, name));
-	if (rrsets_of(v->arena, m, SEC_ADDITIONAL, &sets) != OK)
+	struct msg_rrsets *sets = sets_of(p, v, m);
+	if (sets == NULL)
 		return false;
-	struct msg_rrset *ds = rrsets_find(&sets, SEC_ANSWER, name, RR_DS);
-	return ds != NULL ? hint_ds(p, v, ds) : hint_denial(p, v, &sets, name);
+	struct msg_rrset *ds = rrsets_find(sets, SEC_ANSWER, name, RR_DS);
+	return ds != NULL ? hint_ds(p, v, ds) : hint_denial(p, v, sets, name);
 }
 
 void path_answer(struct path *p, struct validator *v, const struct msg *m)
 {
-	struct msg_rrsets sets;
 	ASSERT(p->step != PATH_DONE);
-	if (rrsets_of(v->arena, m, SEC_ADDITIONAL, &sets) != OK) {
+	struct msg_rrsets *sets = sets_of(p, v, m);
+	if (sets == NULL) {
 		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET));
 		return;
 	}
 	if (p->step == PATH_KEYS) {
-		judge_keys(p, v, &sets);
+		judge_keys(p, v, sets);
 		return;
 	}
 	struct name name = next_name(p);
-	struct msg_rrset *ds = rrsets_find(&sets, SEC_ANSWER, name, RR_DS);
-	struct msg_rrset *alias = rrsets_find(&sets, SEC_ANSWER, name, RR_CNAME);
+	struct msg_rrset *ds = rrsets_find(sets, SEC_ANSWER, name, RR_DS);
+	struct msg_rrset *alias = rrsets_find(sets, SEC_ANSWER, name, RR_CNAME);
 	if (ds != NULL)
 		follow_ds(p, v, ds);
 	else if (alias != NULL)
 		pass_alias(p, v, alias);
 	else
-		judge_denial(p, v, &sets, m->rcode == RCODE_NXDOMAIN);
+		judge_denial(p, v, sets, m->rcode == RCODE_NXDOMAIN);
 }

@@ -21,6 +21,7 @@ struct path {
 	unsigned at;                  /* labels of the target from the right that are settled */
 	struct trust trust;           /* PATH_KEYS: what vouches for the zone's keys */
 	struct zone_keys keys;        /* of the deepest zone reached; .zone.len 0 before the first */
+	const struct msg_rrsets *judged;   /* sets of the message taken last, with what was made of each */
 	struct ruling ruling;         /* PATH_DONE. SECURE: target stands in the zone of `keys`. INSECURE, BOGUS: from
 	                                 ruling.zone on down. INDETERMINATE: no anchor, or the effort is spent */
 	uint64_t serial;              /* of the anchors it began from */

@@ -30,7 +30,7 @@ enum kind {
 
 /* A row's head; owner, rdata and signatures follow, in this order. */
 struct kept {
-	msec expires;       /* denies no longer */
+	msec stored, expires;   /* it denies no longer, and not for longer than its zone's SOA would (RFC9077 3) */
 	msec ends;          /* by its own TTL, which it is told with */
 	uint16_t type, nrdata, nsigs, sigs[SIGS_MAX];
 	uint8_t owner;      /* bytes */
@@ -134,7 +134,7 @@ static bool put(struct proofs *p, const struct key *k, struct span value)
 /* A set of one record, as a row; ttl: for how long it may deny. n 0: it is none that can be kept. */
 static struct span kept_make(const struct msg_rrset *set, msec now, uint32_t ttl, uint8_t store[RECORD_MAX])
 {
-	struct kept head = { .expires = now + MIN(ttl, (uint32_t)TTL_MAX) * SECOND, .type = set->type,
+	struct kept head = { .stored = now, .expires = now + MIN(ttl, (uint32_t)TTL_MAX) * SECOND, .type = set->type,
 		             .ends = now + MIN(set->ttl, (uint32_t)TTL_MAX) * SECOND, .owner = set->owner.len };
 	struct span rdata = set->rrs[0]->rdata;
 	struct buf b = buf_on(store, RECORD_MAX);
@@ -268,6 +268,18 @@ static uint32_t denial_ttl(const struct msg_rrsets *sets, struct name owner)
 	return ttl;
 }
 
+void proofs_put_proved(struct proofs *p, const struct proofs_ask *ask, const struct msg_rrsets *sets)
+{
+	if (!enter(p))
+		return;
+	for (unsigned i = 0; i < sets->n; i++) {
+		struct msg_rrset *set = &sets->list[i];
+		if ((set->type == RR_NSEC || set->type == RR_NSEC3) && set->security == SECURITY_SECURE)
+			put_set(p, ask, set, set->ttl);
+	}
+	leave(p);
+}
+
 void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg *m, struct name denied)
 {
 	struct msg_rrsets sets;
@@ -310,6 +322,7 @@ struct look {
 	struct key key;
 	struct denial denial;
 	struct msg *m;
+	msec life;          /* of denials in the zone, as its SOA says */
 	unsigned n;
 	struct rr found[FOUND_MAX];
 };
@@ -321,8 +334,12 @@ static bool take(struct look *l, struct span row, struct rr *ret)
 	struct kept head;
 	memcpy(&head, row.p, sizeof(head));
 	const uint8_t *at = arena_dup(ask->v->arena, row.p + sizeof(head), row.n - sizeof(head));
-	if (head.expires <= ask->now + SECOND || at == NULL ||
-	    name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
+	bool over = head.expires <= ask->now + SECOND;
+	if (head.type == RR_SOA)
+		l->life = head.expires - head.stored;
+	else
+		over |= head.stored + l->life <= ask->now + SECOND;
+	if (over || at == NULL || name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
 		return false;
 	ret->type = head.type;
 	ret->class = CLASS_IN;

@@ -35,6 +35,8 @@ struct proofs_ask {
 /* Keep what a secure answer proves, for as long as its records say. denied: the name that it says does not exist,
  * .len 0 none. */
 void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg *m, struct name denied);
+/* Keep what of a message was proved on the way to a zone; it denies only while a SOA of its zone is kept. */
+void proofs_put_proved(struct proofs *p, const struct proofs_ask *ask, const struct msg_rrsets *sets);
 /* Deny the question out of what is kept: the message as the zone would have sent it, TTLs as they are now.
  * returns false when it has to be asked */
 bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret);

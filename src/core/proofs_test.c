@@ -256,6 +256,27 @@ static void rfc8198_5_4_life(void **state)
 	assert_int_equal(look("ml.example", RR_A, ".", false, NULL), ASK);
 }
 
+/* A proof met on the way to a zone came without the SOA: it denies once that is there, and no longer than it allows. */
+static void proofs_of_the_way(void **state)
+{
+	struct question q = text_question(&arena, "any.example", RR_A);
+	struct proofs_ask ask = ask_of(&q);
+	struct msg m = text_msg(&arena, &q, "", "");
+	struct msg_rrsets sets;
+	add_with_signatures(&m, "example. 3600 IN NSEC m.example. SOA NS RRSIG NSEC\n", "example.", 0);
+	add_with_signatures(&m, "m.example. 3600 IN NSEC example. A RRSIG NSEC\n", "example.", 0);
+	assert_int_equal(rrsets_of(&arena, &m, 2, &sets), OK);
+	sets.list[0].security = SECURITY_SECURE;   /* and the other was not looked at */
+	proofs_put_proved(proofs, &ask, &sets);
+	assert_int_equal(deny("a.example", RR_A), ASK);
+	keep(SOA, "zz.example. 300 IN NSEC example. A RRSIG NSEC\n", "example.", NULL);
+	assert_int_equal(deny("a.example", RR_A), NX);
+	assert_int_equal(deny("n.example", RR_A), ASK);
+	now += 299 * SECOND;
+	keep(SOA, "zz.example. 300 IN NSEC example. A RRSIG NSEC\n", "example.", NULL);
+	assert_int_equal(deny("a.example", RR_A), ASK);
+}
+
 /* What stood between is gone, and does not hide the record that says so. */
 static void a_new_proof_replaces_all_it_covers(void **state)
 {
@@ -327,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_above_speaks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(instances_are_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rfc8198_5_4_life, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(proofs_of_the_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_new_proof_replaces_all_it_covers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rfc8020_2_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_bounds_what_is_kept, set_up, tear_down),

@@ -2,6 +2,8 @@
  * up it keeps the proofs of what validation called secure; on the way down, behind the cache, it answers from them, on
  * the fast path too: so a flood of names that are not there costs their zone nothing. It never speaks for names that
  * an anchor or a configured zone below the proofs' zone is responsible for (attacks B14, CVE-2026-44687). */
+#include "plugin/aggressive.h"
+
 #include "core/anchor.h"
 #include "core/anchorage.h"
 #include "core/proofs.h"
@@ -125,6 +127,20 @@ static enum verdict response(const struct link *l, struct query *q)
 	if (packed_parse(&q->arena, p, &q->question, &m) == OK)
 		proofs_put(l->live, &s.ask, &m, p->rcode == RCODE_NXDOMAIN ? q->question.name : (struct name){ 0 });
 	return PASS;
+}
+
+void aggressive_keep(struct query *q, const struct msg_rrsets *sets)
+{
+	const struct link *l = NULL;
+	struct asking s;
+	for (unsigned i = 0; i < q->chain->n && l == NULL; i++)
+		if (q->chain->links[i].steps == &plugin_aggressive.steps)
+			l = &q->chain->links[i];
+	if (l == NULL || sets == NULL || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
+		return;
+	s.effort = (struct effort){ 0, 0 };
+	s.v.arena = &q->arena;
+	proofs_put_proved(l->live, &s.ask, sets);
 }
 
 /* ---- settings ---- */

@@ -1,6 +1,7 @@
 #include "plugin/ways.h"
 
 #include "core/anchorage.h"
+#include "plugin/aggressive.h"
 #include "plugin/known.h"
 #include "plugin/resolving.h"
 
@@ -185,6 +186,7 @@ static enum err step(const struct ways_env *env, struct way *way, const struct a
 	way->doubts = 0;
 	way->failed = NULL;
 	known_keep(env->link->live, &way->path, was.step, q->engine->now.ms);
+	aggressive_keep(q, way->path.judged);
 	return OK;
 }
 
@@ -202,6 +204,7 @@ static bool take_hint(const struct ways_env *env, struct path *p, struct bench *
 		if (m == NULL || !path_hint(p, &b->v, name, m))
 			continue;
 		known_keep(env->link->live, p, PATH_DS, env->query->engine->now.ms);
+		aggressive_keep(env->query, p->judged);
 		return true;
 	}
 	return false;
