@@ -16,6 +16,7 @@
 
 static struct host host;
 static struct tree tree;
+static bool noisy;       /* some server lies, or packets are lost */
 
 struct counting {
 	uint64_t secure, insecure, bogus, unchecked, told;   /* replies by what is so of them; EDEs seen */
@@ -147,10 +148,28 @@ static const char *judge_refusal(const struct tree_truth *t, const struct msg *m
 	return m->edns.nede == 0 ? "a refusal without its reason" : "a refusal for another reason";
 }
 
+/* Of an answer through a network that lies: nothing false may look proved, and nothing proved may lose its proof. */
+static const char *judge_noisy(const struct asked *a, const struct tree_truth *t, const struct msg *m)
+{
+	bool ad = m->flags & FLAG_AD, cd = a->flags & FLAG_CD;
+	bool wanted = a->flags & FLAG_AD || (a->edns && a->dnssec_ok);
+	const char *wrong = m->rcode != t->rcode ? "an RCODE that is not the truth's" :
+	                    m->flags & FLAG_TC ? NULL : judge_records(t, m);
+	if (ad)
+		return t->security != TRUE_SECURE ? "AD on what is not proved" : wrong;
+	if (m->rcode == RCODE_SERVFAIL || cd || t->security == TRUE_INSECURE || t->open)
+		return NULL;
+	if (t->security == TRUE_BOGUS)
+		return "what is bogus is served";
+	return wrong != NULL ? "a lie is served" : wanted ? "no AD on what is proved" : NULL;
+}
+
 static const char *judge_reply(const struct asked *a, const struct tree_truth *t, const struct msg *m)
 {
 	bool ad = m->flags & FLAG_AD, cd = a->flags & FLAG_CD;
 	bool wanted = a->flags & FLAG_AD || (a->edns && a->dnssec_ok);
+	if (noisy)
+		return judge_noisy(a, t, m);
 	if (ad && t->security != TRUE_SECURE)
 		return "AD on what is not proved";
 	if (!cd && t->security == TRUE_BOGUS)
@@ -271,6 +290,11 @@ static uint64_t run_seed(uint64_t seed, struct counting *c, bool verbose, const 
 	for (unsigned i = 0; i < nservers; i++)
 		h->servers[i] = (struct server){ .tree = &tree, .rtt = 1 + rng_below(&r, 60), .jitter = 9,
 			.addr = { .family = ADDR_4, .port = 53, .ip = { 10, 0, 0, (uint8_t)(i + 1) } } };
+	noisy = rng_below(&r, 3) == 0;
+	for (unsigned i = 0; i < nservers && noisy; i++) {
+		h->servers[i].lies_of_100 = rng_below(&r, 3) == 0 ? 0 : rng_below(&r, 100);
+		h->servers[i].loss = rng_below(&r, 3) == 0 ? rng_below(&r, 40) : 0;
+	}
 	make_clients(h);
 	host_run(h, NEVER);
 	judge_all(h, c);

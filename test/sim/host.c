@@ -239,6 +239,11 @@ static enum lie pick_lie(struct host *h, const struct server *s)
 	return LIE_NONE;
 }
 
+static enum tree_lie pick_tree_lie(struct host *h, const struct server *s)
+{
+	return chance(h, s->lies_of_100) ? (enum tree_lie)(1 + rng_below(&h->rng, SAY_COUNT - 1)) : SAY_TRUTH;
+}
+
 /* Records that nobody asked for, about names that are none of this answer's. */
 static void add_extra(const struct question *q, struct buf *b)
 {
@@ -371,7 +376,8 @@ static void arrives(struct host *h, const struct happening *e)
 		return;
 	struct saying how = { m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512 };
 	if (s->tree != NULL)
-		tree_answer(s->tree, &m.question, &(struct tree_asked){ m.id, how.limit, &edns }, &b);
+		tree_answer(s->tree, &m.question,
+		            &(struct tree_asked){ m.id, how.limit, &edns, pick_tree_lie(h, s) }, &b);
 	else if (s->zones.n > 0)
 		zones_answer(&s->zones, &m.question, m.id, how.limit, &b);
 	else

@@ -81,6 +81,11 @@ struct name tree_wildcard(struct arena *a, struct name name)
 	return join(a, "*", name);
 }
 
+struct name tree_beside(struct arena *a, struct name name)
+{
+	return join(a, "beside", name);
+}
+
 static struct span bytes(struct tree *t, const struct buf *b)
 {
 	struct span s = arena_span(t->arena, buf_span(b));

@@ -107,14 +107,29 @@ struct tree_truth {
 	const struct tree_zone *denier;          /* NULL: there is an answer */
 	bool by_wildcard;                        /* the denial is that of a wildcard's owner */
 	enum truth_security security;
+	bool open;                               /* costly hashes on the way: a liar can make it look unsigned */
 	uint64_t edes;                           /* bits of the extended errors that a refusal may bear */
 };
 
-/* How a server was asked. */
+/* What a server says instead of the truth. */
+enum tree_lie {
+	SAY_TRUTH,
+	SAY_OTHER_DATA,      /* addresses and texts that nobody signed */
+	SAY_UNSIGNED,        /* no signature at all */
+	SAY_SPOILT,          /* one byte of each signature is another */
+	SAY_UNPROVED,        /* no NSEC, no NSEC3 */
+	SAY_NOTHING,         /* no such record */
+	SAY_NOWHERE,         /* no such name */
+	SAY_OTHER_DENIAL,    /* what is so of another name of the zone */
+	SAY_COUNT
+};
+
+/* How a server was asked, and how it will answer. */
 struct tree_asked {
 	uint16_t id;
 	size_t limit;
 	const struct edns *edns;
+	enum tree_lie lie;
 };
 
 void tree_make(struct tree *t, struct arena *a, struct rng *rng);
@@ -131,7 +146,8 @@ const struct tree_set *zone_set(const struct tree_zone *z, struct name owner, ui
 bool zone_has(const struct tree_zone *z, struct name name);
 bool zone_signs(const struct tree_zone *z);
 bool zone_costly(const struct tree_zone *z);
-/* "*." and name */
+/* "*." and name; "beside." and name, which is never there */
 struct name tree_wildcard(struct arena *a, struct name name);
+struct name tree_beside(struct arena *a, struct name name);
 
 #endif

@@ -109,6 +109,14 @@ static struct rating rate_set(const struct tree *t, const struct truth_set *s)
 	return s->wildcard ? rate_proof(s->zone, true) : secure();
 }
 
+/* Hashes that nobody computes leave everything below their zone open (RFC9276 3.2). */
+static bool is_open(const struct tree *t, const struct tree_zone *z)
+{
+	while (!zone_costly(z) && z != &t->zones[0])
+		z = &t->zones[z->parent];
+	return zone_costly(z);
+}
+
 static void weigh(struct tree_truth *truth, struct rating r)
 {
 	truth->security = MAX(truth->security, r.security);
@@ -212,6 +220,9 @@ void tree_truth(const struct tree *t, const struct question *q, struct tree_trut
 	unsigned hops = 0;
 	while (step(t, ret, q->type, &ret->final))
 		ASSERT(++hops < TREE_HOPS_MAX);   /* targets were there before their aliases */
+	ret->open = ret->denier != NULL && is_open(t, ret->denier);
+	for (unsigned i = 0; i < ret->n; i++)
+		ret->open |= is_open(t, ret->sets[i].zone);
 	for (unsigned i = 0; i < ret->n; i++)
 		if (!ret->sets[i].made)
 			weigh(ret, rate_set(t, &ret->sets[i]));
@@ -226,14 +237,33 @@ struct saying_tree {
 	struct msg_writer w;
 	enum err err;
 	bool dnssec;
+	enum tree_lie lie;
 	unsigned nproofs;
 	const struct tree_owner *proofs[PROOFS_MAX];
 };
 
+/* returns whether the record is said at all; *rr becomes what is said instead */
+static bool bend(const struct saying_tree *s, enum section section, struct rr *rr, uint8_t store[NAME_MAX_BYTES])
+{
+	uint16_t type = rr->type == RR_RRSIG ? get_u16(rr->rdata.p) : rr->type;
+	bool data = rr->type == RR_A || rr->type == RR_AAAA || rr->type == RR_TXT;
+	bool other = (s->lie == SAY_OTHER_DATA && data) || (s->lie == SAY_SPOILT && rr->type == RR_RRSIG);
+	if (other && rr->rdata.n < NAME_MAX_BYTES) {
+		memcpy(store, rr->rdata.p, rr->rdata.n);
+		store[rr->rdata.n - 1] ^= 0x40;
+		rr->rdata.p = store;
+	}
+	return !(s->lie == SAY_UNSIGNED && rr->type == RR_RRSIG) &&
+	       !(s->lie == SAY_UNPROVED && (type == RR_NSEC || type == RR_NSEC3)) &&
+	       !((s->lie == SAY_NOTHING || s->lie == SAY_NOWHERE) && section == SEC_ANSWER);
+}
+
 static void put(struct saying_tree *s, enum section section, const struct rr *rr)
 {
-	if (s->err == OK)
-		s->err = msg_rr(&s->w, section, rr);
+	uint8_t store[NAME_MAX_BYTES];
+	struct rr said = *rr;
+	if (s->err == OK && bend(s, section, &said, store))
+		s->err = msg_rr(&s->w, section, &said);
 }
 
 /* A set as it stands in a message, and what its signatures are made with. */
@@ -452,8 +482,13 @@ void tree_answer(const struct tree *t, const struct question *q, const struct tr
 {
 	struct tree_truth truth;
 	const struct edns *edns = how->edns;
-	struct saying_tree s = { .t = t, .dnssec = edns->present && edns->dnssec_ok };
-	tree_truth(t, q, &truth);
+	struct saying_tree s = { .t = t, .dnssec = edns->present && edns->dnssec_ok, .lie = how->lie };
+	struct question about = *q;
+	if (how->lie == SAY_OTHER_DENIAL)
+		about.name = tree_beside(t->arena, tree_zone_of(t, q->name, q->type)->apex);
+	tree_truth(t, &about, &truth);
+	if (how->lie == SAY_NOWHERE)
+		truth.rcode = RCODE_NXDOMAIN;
 	msg_begin(&s.w, to, how->id, (uint16_t)(FLAG_QR | FLAG_RD | FLAG_RA | truth.rcode));
 	msg_question(&s.w, q);
 	say_all(&s, &truth);
