@@ -107,7 +107,7 @@ struct tree_truth {
 	const struct tree_zone *denier;          /* NULL: there is an answer */
 	bool by_wildcard;                        /* the denial is that of a wildcard's owner */
 	enum truth_security security;
-	bool open;                               /* costly hashes on the way: a liar can make it look unsigned */
+	bool open;                               /* something unsigned, or costly hashes, on the way: room to lie */
 	uint64_t edes;                           /* bits of the extended errors that a refusal may bear */
 };
 

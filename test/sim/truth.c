@@ -121,6 +121,7 @@ static void weigh(struct tree_truth *truth, struct rating r)
 {
 	truth->security = MAX(truth->security, r.security);
 	truth->edes |= r.edes;
+	truth->open |= r.security == TRUE_INSECURE;
 }
 
 /* ---- direct lookup ---- */
