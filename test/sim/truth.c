@@ -109,9 +109,12 @@ static struct rating rate_set(const struct tree *t, const struct truth_set *s)
 	return s->wildcard ? rate_proof(s->zone, true) : secure();
 }
 
-/* Hashes that nobody computes leave everything below their zone open (RFC9276 3.2). */
-static bool is_open(const struct tree *t, const struct tree_zone *z)
+/* Hashes that nobody computes leave everything below their zone open (RFC9276 3.2), an opt-out span what is not there
+ * but for a wildcard. */
+static bool is_open(const struct tree *t, const struct tree_zone *z, bool wildcard)
 {
+	if (wildcard && z->denying == DENY_OPT_OUT)
+		return true;
 	while (!zone_costly(z) && z != &t->zones[0])
 		z = &t->zones[z->parent];
 	return zone_costly(z);
@@ -221,9 +224,9 @@ void tree_truth(const struct tree *t, const struct question *q, struct tree_trut
 	unsigned hops = 0;
 	while (step(t, ret, q->type, &ret->final))
 		ASSERT(++hops < TREE_HOPS_MAX);   /* targets were there before their aliases */
-	ret->open = ret->denier != NULL && is_open(t, ret->denier);
+	ret->open = ret->denier != NULL && is_open(t, ret->denier, false);
 	for (unsigned i = 0; i < ret->n; i++)
-		ret->open |= is_open(t, ret->sets[i].zone);
+		ret->open |= is_open(t, ret->sets[i].zone, ret->sets[i].wildcard);
 	for (unsigned i = 0; i < ret->n; i++)
 		if (!ret->sets[i].made)
 			weigh(ret, rate_set(t, &ret->sets[i]));
