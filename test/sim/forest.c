@@ -27,21 +27,24 @@ static const char *word(struct rng *r)
 	return rng_below(r, 2) == 0 ? "yes" : "no";
 }
 
-static unsigned make_conf(struct rng *r, char *to)
+static void make_conf(struct rng *r, unsigned nservers, bool forwards, char *to)
 {
 	struct buf b = buf_on(to, CONF_BYTES);
-	unsigned nservers = 1 + rng_below(r, 3);
 	buf_printf(&b, "server:\n trust-anchor: \"%.*s\"\n", (int)tree.anchor.n, (const char *)tree.anchor.p);
 	buf_printf(&b, " ede: yes\n msg-cache-size: 256k\n key-cache-size: 256k\n prefetch: %s\n", word(r));
 	buf_printf(&b, " minimal-responses: %s\n aggressive-nsec: %s\n harden-below-nxdomain: %s\n", word(r), word(r),
 	           word(r));
+	if (!forwards) {
+		buf_text(&b, "stub-zone:\n name: \".\"\n stub-addr: 10.0.0.1\n");
+		buf_cstr(&b);
+		return;
+	}
 	buf_text(&b, "forward-zone:\n name: \".\"\n");
 	if (rng_below(r, 3) == 0)
 		buf_text(&b, " forward-tcp-upstream: yes\n");
 	for (unsigned i = 0; i < nservers; i++)
 		buf_printf(&b, " forward-addr: 10.0.0.%u\n", i + 1);
 	buf_cstr(&b);
-	return nservers;
 }
 
 /* ---- who asks what ---- */
@@ -275,8 +278,10 @@ static uint64_t run_seed(uint64_t seed, struct counting *c, bool verbose, const 
 	arena_init(&arena, 64u << 20);
 	arena_init(&talk, 256u << 20);
 	rng_seed_number(&r, seed);
-	tree_make(&tree, &arena, &r);
-	unsigned nservers = make_conf(&r, conf);
+	unsigned nservers = 1 + rng_below(&r, 3);
+	bool forwards = rng_below(&r, 3) != 0;
+	tree_make(&tree, &arena, &r, nservers);
+	make_conf(&r, nservers, forwards, conf);
 	size_t blocks = heap_blocks();
 	tree.arena = &talk;
 	if (!host_init(h, conf, 1 + rng_below(&r, 2), seed)) {
@@ -288,7 +293,7 @@ static uint64_t run_seed(uint64_t seed, struct counting *c, bool verbose, const 
 	struct anchorage *g = give_trust(h);
 	h->nservers = nservers;
 	for (unsigned i = 0; i < nservers; i++)
-		h->servers[i] = (struct server){ .tree = &tree, .rtt = 1 + rng_below(&r, 60), .jitter = 9,
+		h->servers[i] = (struct server){ .tree = &tree, .resolves = forwards, .rtt = 1 + rng_below(&r, 60), .jitter = 9,
 			.addr = { .family = ADDR_4, .port = 53, .ip = { 10, 0, 0, (uint8_t)(i + 1) } } };
 	noisy = rng_below(&r, 3) == 0;
 	for (unsigned i = 0; i < nservers && noisy; i++) {

@@ -127,7 +127,7 @@ static struct wire *wire_new(struct host *h, uint32_t worker, uint64_t id, const
 		break;
 	}
 	for (unsigned i = 0; i < h->nservers; i++) {
-		if (h->servers[i].zones.n > 0)
+		if (h->servers[i].zones.n > 0 || h->servers[i].tree != NULL)
 			return NULL;   /* zones may name servers that are not there */
 	}
 	fault(h, "a question for somebody who was not configured, or too many at once");
@@ -377,7 +377,8 @@ static void arrives(struct host *h, const struct happening *e)
 	struct saying how = { m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512 };
 	if (s->tree != NULL)
 		tree_answer(s->tree, &m.question,
-		            &(struct tree_asked){ m.id, how.limit, &edns, pick_tree_lie(h, s) }, &b);
+		            &(struct tree_asked){ m.id, how.limit, &edns, pick_tree_lie(h, s), e->nr,
+		                                  s->resolves ? 0 : s->tree->servers }, &b);
 	else if (s->zones.n > 0)
 		zones_answer(&s->zones, &m.question, m.id, how.limit, &b);
 	else

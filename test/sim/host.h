@@ -31,7 +31,8 @@ struct server {
 	bool refuses;                       /* while dead: says so instead of silence */
 	enum proof proof;
 	struct zones zones;                 /* n > 0: an authoritative server of these, not of the world */
-	const struct tree *tree;            /* not NULL: it speaks for all zones of this */
+	const struct tree *tree;            /* not NULL: it speaks for all zones of this, or for its part of them */
+	bool resolves;
 	unsigned datagrams, streamed, opens, without_edns;   /* what came */
 };
 

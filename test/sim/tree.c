@@ -177,6 +177,7 @@ static void delegate(struct tree *t, struct tree_zone *z)
 
 static void make_apex(struct tree *t, struct tree_zone *z)
 {
+	const uint8_t address[4] = { 10, 0, 0, (uint8_t)(1 + (unsigned)(z - t->zones) % t->servers) };
 	uint8_t room[NAME_MAX_BYTES * 2 + 20];
 	struct buf b = buf_on(room, sizeof(room));
 	struct name server = join(t->arena, "ns", z->apex);
@@ -187,6 +188,7 @@ static void make_apex(struct tree *t, struct tree_zone *z)
 	buf_u32(&b, TREE_TTL);
 	add_rdata(t, add_set(z, z->apex, RR_SOA), b.p, b.n);
 	add_rdata(t, add_set(z, z->apex, RR_NS), server.wire, server.len);
+	add_rdata(t, add_set(z, server, RR_A), address, sizeof(address));
 	if (!zone_signs(z) || z->state == STATE_KEYS_GONE)
 		return;
 	struct tree_set *keys = add_set(z, z->apex, RR_DNSKEY);
@@ -344,10 +346,10 @@ static void begin_zone(struct tree *t, struct tree_zone *z, unsigned parent)
 	t->n++;
 }
 
-void tree_make(struct tree *t, struct arena *a, struct rng *rng)
+void tree_make(struct tree *t, struct arena *a, struct rng *rng, unsigned servers)
 {
 	uint8_t digest[FAKE_DIGEST_BYTES];
-	*t = (struct tree){ .arena = a, .rng = rng };
+	*t = (struct tree){ .arena = a, .rng = rng, .servers = servers };
 	unsigned n = 2 + rng_below(rng, TREE_ZONES_MAX - 2);
 	begin_zone(t, &t->zones[0], 0);
 	while (t->n < n) {

@@ -87,6 +87,7 @@ struct tree {
 	unsigned n;
 	struct tree_zone zones[TREE_ZONES_MAX];  /* parents first; the root is the first */
 	struct span anchor;                      /* text of the root's DS */
+	unsigned servers;
 };
 
 /* A set of the answer, under the name it was asked by. */
@@ -130,9 +131,11 @@ struct tree_asked {
 	size_t limit;
 	const struct edns *edns;
 	enum tree_lie lie;
+	unsigned server, servers;    /* servers > 0: an authoritative one, of every so many-th zone; else it resolves */
 };
 
-void tree_make(struct tree *t, struct arena *a, struct rng *rng);
+/* servers: how many share the zones; the i-th has 10.0.0.(i + 1). */
+void tree_make(struct tree *t, struct arena *a, struct rng *rng, unsigned servers);
 void tree_truth(const struct tree *t, const struct question *q, struct tree_truth *ret);
 /* What an honest server says; longer than limit is cut, with TC. */
 void tree_answer(const struct tree *t, const struct question *q, const struct tree_asked *how, struct buf *to);

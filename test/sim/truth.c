@@ -464,6 +464,64 @@ static void say_wildcard(struct saying_tree *s, const struct truth_set *set)
 		prove(s, z, z->denying == DENY_NSEC ? set->owner : next_closer(z, set->owner));
 }
 
+/* ---- one server's part of it ---- */
+
+/* The deepest zone that this server has and that may speak of the question; NULL: none. */
+static const struct tree_zone *held(const struct tree *t, const struct question *q, const struct tree_asked *how)
+{
+	const struct tree_zone *best = NULL;
+	for (unsigned i = how->server; i < t->n; i += how->servers) {
+		const struct tree_zone *z = &t->zones[i];
+		bool parents = q->type == RR_DS && i > 0 && name_eq(z->apex, q->name);
+		if (name_below(q->name, z->apex) && !parents && (best == NULL || z->apex.labels > best->apex.labels))
+			best = z;
+	}
+	return best;
+}
+
+/* The delegation of z that the name is at or below. */
+static const struct tree_zone *cut_below(const struct tree *t, const struct tree_zone *z, const struct question *q)
+{
+	for (unsigned i = 1; i < t->n; i++) {
+		const struct tree_zone *child = &t->zones[i];
+		bool parents = q->type == RR_DS && name_eq(child->apex, q->name);
+		if (&t->zones[child->parent] == z && name_below(q->name, child->apex) && !parents)
+			return child;
+	}
+	return NULL;
+}
+
+static void say_referral(struct saying_tree *s, const struct tree_zone *z, const struct tree_zone *child)
+{
+	const struct tree_set *ds = zone_set(z, child->apex, RR_DS), *ns = zone_set(z, child->apex, RR_NS);
+	struct name server;
+	enum err err = name_from_wire(ns->rdata[0], &server);
+	ASSERT(err == OK);
+	put(s, SEC_AUTHORITY, &(struct rr){ .owner = child->apex, .type = RR_NS, .class = CLASS_IN, .ttl = TREE_TTL,
+	                                    .rdata = ns->rdata[0] });
+	if (s->dnssec && ds != NULL)
+		say_tree_set(s, z, ds, child->apex, SEC_AUTHORITY);
+	else if (s->dnssec && is_hidden(z, child->apex))
+		prove(s, z, z->apex);
+	if (s->dnssec && ds == NULL)
+		prove(s, z, child->apex);
+	put(s, SEC_ADDITIONAL, &(struct rr){ .owner = server, .type = RR_A, .class = CLASS_IN, .ttl = TREE_TTL,
+	                                     .rdata = zone_set(child, server, RR_A)->rdata[0] });
+}
+
+/* Of the whole truth what z says: up to where an alias leaves it. */
+static void cut_truth(const struct tree_zone *z, struct tree_truth *truth)
+{
+	unsigned n = 0;
+	while (n < truth->n && truth->sets[n].zone == z)
+		n++;
+	if (n < truth->n || truth->denier != z)
+		truth->denier = NULL;
+	if (truth->denier == NULL)
+		truth->rcode = RCODE_NOERROR;
+	truth->n = n;
+}
+
 static void say_all(struct saying_tree *s, const struct tree_truth *truth)
 {
 	for (unsigned i = 0; i < truth->n; i++) {
@@ -491,11 +549,23 @@ void tree_answer(const struct tree *t, const struct question *q, const struct tr
 	if (how->lie == SAY_OTHER_DENIAL)
 		about.name = tree_beside(t->arena, tree_zone_of(t, q->name, q->type)->apex);
 	tree_truth(t, &about, &truth);
+	const struct tree_zone *z = how->servers > 0 ? held(t, q, how) : NULL;
+	const struct tree_zone *child = z != NULL ? cut_below(t, z, q) : NULL;
+	if (how->servers > 0 && z == NULL)
+		truth = (struct tree_truth){ .rcode = RCODE_REFUSED };
+	else if (child != NULL)
+		truth = (struct tree_truth){ .rcode = RCODE_NOERROR };
+	else if (z != NULL)
+		cut_truth(z, &truth);
 	if (how->lie == SAY_NOWHERE)
 		truth.rcode = RCODE_NXDOMAIN;
-	msg_begin(&s.w, to, how->id, (uint16_t)(FLAG_QR | FLAG_RD | FLAG_RA | truth.rcode));
+	unsigned flags = how->servers == 0 ? FLAG_RD | FLAG_RA : child == NULL ? FLAG_AA : 0;
+	msg_begin(&s.w, to, how->id, (uint16_t)(FLAG_QR | flags | truth.rcode));
 	msg_question(&s.w, q);
-	say_all(&s, &truth);
+	if (child != NULL)
+		say_referral(&s, z, child);
+	else
+		say_all(&s, &truth);
 	if (edns->present) {
 		size_t at = edns_begin(to, 1232, 0, edns->dnssec_ok);
 		edns_end(to, at);
