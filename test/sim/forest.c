@@ -293,7 +293,8 @@ static uint64_t run_seed(uint64_t seed, struct counting *c, bool verbose, const 
 	struct anchorage *g = give_trust(h);
 	h->nservers = nservers;
 	for (unsigned i = 0; i < nservers; i++)
-		h->servers[i] = (struct server){ .tree = &tree, .resolves = forwards, .rtt = 1 + rng_below(&r, 60), .jitter = 9,
+		h->servers[i] = (struct server){ .tree = &tree, .resolves = forwards, .rtt = 1 + rng_below(&r, 60),
+			.jitter = 9,
 			.addr = { .family = ADDR_4, .port = 53, .ip = { 10, 0, 0, (uint8_t)(i + 1) } } };
 	noisy = rng_below(&r, 3) == 0;
 	for (unsigned i = 0; i < nservers && noisy; i++) {
