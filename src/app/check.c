@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/anchors.h"
 #include "app/commands.h"
 #include "base/heap.h"
 #include "conf/model.h"
@@ -87,6 +88,8 @@ static int check(const char *file, enum show show)
 	arena_init(&a, DIAG_BYTES_MAX);
 	diag_init(&d, &a);
 	struct model *m = model_load(file, &d);
+	if (m != NULL)
+		anchors_load(m, NULL, &d);
 	if (show == SHOW_JSON)
 		json_print(file, &d);
 	else
