@@ -12,6 +12,7 @@ static struct effort effort;
 static struct rng rng;
 static struct signer *ksk[KSKS], *zsk;
 static struct autotrust trust;
+static struct autotrust_conf conf;
 static uint32_t wall;
 
 static int set_up(void **state)
@@ -24,6 +25,7 @@ static int set_up(void **state)
 		ksk[i] = signer_new(&arena, "example", (uint8_t)(10 + i), 257);
 	zsk = signer_new(&arena, "example", 20, 256);
 	wall = WALL;
+	conf = autotrust_usual;
 	trust = (struct autotrust){ .zone = zsk->zone, .arena = &arena, .nkeys = 1, .succeeded = WALL - DAY,
 	                            .keys = { { .rdata = signer_key(ksk[0]), .state = AUTO_VALID } } };
 	return 0;
@@ -57,7 +59,7 @@ static struct ruling probe(const struct signer *const *keys, const struct signer
 		sign_last(&arena, &m, *by, (struct twist){ .inception = wall - DAY, .expiration = wall + 20 * DAY });
 	if (keys != NULL)
 		assert_int_equal(rrsets_of(&arena, &m, 3, &sets), OK);
-	struct autotrust_turn turn = { &autotrust_usual, wall, &rng };
+	struct autotrust_turn turn = { &conf, wall, &rng };
 	autotrust_begin(&trust, &turn);
 	return autotrust_probe(&trust, &turn, &v, keys != NULL ? &sets.list[0] : NULL);
 }
@@ -399,6 +401,49 @@ static void seeds_are_plain_records(void **state)
 	assert_int_equal(autotrust_read(&arena, span_text(two_zones), "f", &diag, &trust), ERR_SYNTAX);
 }
 
+static void hold_downs_are_as_configured(void **state)
+{
+	conf = (struct autotrust_conf){ .add_holddown = 5, .del_holddown = 7, .keep_missing = 9 };
+	probe(LIST(ksk[0], ksk[1], ksk[2]), LIST(ksk[0]));
+	probe(LIST(ksk[0], ksk[1], ksk[2]), LIST(ksk[0]));
+	wall += 6;
+	probe(LIST(ksk[0], ksk[1], ksk[2]), LIST(ksk[0]));
+	assert_int_equal(state_of(ksk[1]), AUTO_VALID);
+	struct signer *gone = revoked(ksk[1]);
+	probe(LIST(ksk[0], gone), LIST(ksk[0], gone));
+	assert_int_equal(state_of(ksk[1]), AUTO_REVOKED);
+	assert_int_equal(state_of(ksk[2]), AUTO_MISSING);
+	wall += 8;
+	probe(LIST(ksk[0]), LIST(ksk[0]));
+	assert_int_equal(state_of(ksk[1]), -1);
+	assert_int_equal(state_of(ksk[2]), AUTO_MISSING);
+	conf.keep_missing = 0;   /* for ever */
+	wall += 1000 * DAY;
+	probe(LIST(ksk[0]), LIST(ksk[0]));
+	assert_int_equal(state_of(ksk[2]), AUTO_MISSING);
+	conf.keep_missing = 9;
+	probe(LIST(ksk[0]), LIST(ksk[0]));
+	assert_int_equal(state_of(ksk[2]), -1);
+}
+
+static void small_intervals_want_a_permit(void **state)
+{
+	for (unsigned permitted = 0; permitted < 2; permitted++) {
+		struct msg m = { .flags = FLAG_QR };
+		struct msg_rrsets sets = { 0 };
+		struct validator v = { verifier, &validate_usual, &effort, &arena, wall };
+		conf.permit_small = permitted == 1;
+		effort = (struct effort){ EFFORT_VERIFIES, EFFORT_BLOCKS };
+		add_dnskey(&arena, &m, zsk->zone, signer_key(ksk[0]));
+		m.rrs[0].ttl = 10;
+		sign_last(&arena, &m, ksk[0], (struct twist){ .inception = wall - DAY, .expiration = wall + DAY });
+		assert_int_equal(rrsets_of(&arena, &m, 3, &sets), OK);
+		struct autotrust_turn turn = { &conf, wall, &rng };
+		autotrust_probe(&trust, &turn, &v, &sets.list[0]);
+		assert_int_equal(trust.interval, permitted ? 5 : HOUR);
+	}
+}
+
 /* A year and a half of the root's own roll, a probe a day. */
 static void the_roll_of_a_root(void **state)
 {
@@ -433,6 +478,7 @@ int main(void)
 		T(all_keys_revoked_is_the_end), T(seeds_grow_into_keys), T(a_seed_without_the_sep_bit_hands_over),
 		T(a_key_grows_up_by_time_alone), T(what_cannot_verify_is_no_candidate),
 		T(what_is_revoked_is_known_by_its_ds_too), T(probes_are_planned), T(states_need_no_header),
+		T(hold_downs_are_as_configured), T(small_intervals_want_a_permit),
 		T(the_file_comes_back_as_it_was), T(files_are_read_with_care), T(long_lines_are_one_line),
 		T(seeds_are_plain_records), T(the_roll_of_a_root),
 	};
