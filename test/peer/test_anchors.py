@@ -1,5 +1,5 @@
-"""Trust anchors that live (RFC 5011): knotd serves a root whose keys change, BIND's tools sign it, and the program, with
-hold-downs of seconds in place of months, keeps its state file up to date. On loopback, with ports of its own."""
+"""Trust anchors that live (RFC 5011): knotd serves a root whose keys change, BIND's tools sign it, and the program,
+with hold-downs of seconds in place of months, keeps its state file up to date. On loopback, with ports of its own."""
 import contextlib
 import os
 import re
