@@ -34,6 +34,8 @@ struct steps {
 	/* `child`, which this step asked for before it let q go on, has ended, and q stands elsewhere: take what may be
 	 * wanted of it later. NULL: nothing ever is. */
 	void (*early)(const struct link *l, struct query *q, const struct query *child);
+	/* q, which this step let go on, has come to the servers of `zone`. NULL: never mind. */
+	void (*reached)(const struct link *l, struct query *q, struct name zone);
 	/* A question still in its packet: PASS, ANSWERED (reply stands in f->out), DROP or SLOW. NULL: SLOW. */
 	enum verdict (*fast)(const struct link *l, struct fast *f);
 	/* Between queries, in every worker: do what is due and no other has begun. returns when to be called next at

@@ -10,6 +10,18 @@ void *query_state(struct query *q, size_t size)
 	return q->state[q->place];
 }
 
+void query_reached(struct query *q, struct name zone)
+{
+	const uint16_t here = q->place;
+	for (uint16_t i = here; i-- > q->top + 1u;) {
+		const struct link *l = &q->chain->links[i];
+		q->place = i;   /* what it asks now it asks from there */
+		if (l->steps->reached != NULL)
+			l->steps->reached(l, q, zone);
+	}
+	q->place = here;
+}
+
 enum err query_spend(struct query *q, uint32_t packets, uint32_t bytes, uint32_t questions)
 {
 	struct budget *b = q->budget;

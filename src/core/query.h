@@ -93,6 +93,8 @@ struct query {
 
 /* Keep state for the step at hand; NULL when the arena is full. */
 void *query_state(struct query *q, size_t size) MUST_CHECK;
+/* On its way down q has come to the servers of a zone: the steps above that want to know are told. */
+void query_reached(struct query *q, struct name zone);
 /* Take from the budget, before the work is begun. ERR_BUDGET leaves it as it was. */
 enum err query_spend(struct query *q, uint32_t packets, uint32_t bytes, uint32_t questions) MUST_CHECK;
 /* End with an answer without records. */

@@ -146,6 +146,7 @@ static enum next find(struct resolve *r)
 	if (!known && r->at.zone.labels == 0)
 		prime(r);
 	r->shown = r->at.zone.labels;
+	query_reached(q, r->at.zone);
 	return to(r, STEP_pick);
 }
 
@@ -342,6 +343,7 @@ static enum next follow(struct resolve *r, const struct scrubbed *referral)
 	r->at_fixed = r->remembered = false;
 	r->shown = MAX(r->shown, r->at.zone.labels);
 	begin_at(r);
+	query_reached(r->q, r->at.zone);
 	return to(r, STEP_pick);
 }
 

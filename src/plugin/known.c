@@ -221,6 +221,11 @@ static void saw_child(struct cache *c, struct name zone, bool is_signed, msec no
 	note_put(c, zone, &note, now);
 }
 
+void known_saw_absent(struct cache *c, struct name zone, msec now)
+{
+	saw_child(c, zone, false, now);
+}
+
 static void saw_name(struct cache *c, struct name name, bool cut, bool is_unsigned, msec now)
 {
 	struct ahead_note note = note_get(c, name);

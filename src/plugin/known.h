@@ -8,7 +8,6 @@
 #include "core/flush.h"
 #include "core/path.h"
 
-#define KNOWN_BYTES (2u << 20)
 #define KNOWN_TTL_MAX DAY       /* seconds a proof is relied on, whatever its TTL (RFC4035 5.3.3 has no bound) */
 #define KNOWN_NOTE_TTL (30 * DAY)   /* of what was merely seen */
 #define KNOWN_NOTE_LABELS 40u   /* below what is known that notes are looked for; a reverse name has 34 */
@@ -41,6 +40,8 @@ void known_flush(struct cache *c, struct flush *f);
 
 /* What was seen of target's ancestors: ret[i] of the one with i labels, for those of `at` labels and more. */
 void known_notes(struct cache *c, struct name target, unsigned at, struct ahead_note ret[AHEAD_NOTES]);
+/* The zone says of a name that it does not exist: not one of its signed children. */
+void known_saw_absent(struct cache *c, struct name zone, msec now);
 /* The zone has signed data of its own at `owner`. */
 void known_saw_data(struct cache *c, struct name zone, struct name owner, msec now);
 

@@ -13,7 +13,7 @@ static int set_up(void **state)
 	struct hash_key key = { { 5 } };
 	(void)state;
 	arena_init(&arena, (size_t)16 << 20);
-	cache = cache_new(KNOWN_BYTES, &key);
+	cache = cache_new(1 << 20, &key);
 	assert_non_null(cache);
 	root = signer_new(&arena, ".", 1, DNSKEY_ZONE | DNSKEY_SEP);
 	anchors = (struct anchors){ 0 };
@@ -265,8 +265,9 @@ static void notes_are_hints(void **state)
 	known_saw_data(cache, text_name(&arena, "example.com"), text_name(&arena, "a.example.com"), NOW);
 	known_saw_data(cache, text_name(&arena, "com"), text_name(&arena, "com"), NOW);
 	known_saw_data(cache, text_name(&arena, "com"), text_name(&arena, "org"), NOW);
+	known_saw_absent(cache, text_name(&arena, "com"), NOW);
 	known_notes(cache, target, 1, notes);
-	assert_int_equal(notes[1].children, 1);
+	assert_int_equal(notes[1].children, 2);
 	assert_int_equal(notes[1].children_signed, 1);
 	assert_false(notes[1].has_data);
 	assert_true(notes[2].cut && notes[2].has_data && !notes[2].is_unsigned);
@@ -285,6 +286,28 @@ static void notes_are_hints(void **state)
 	assert_true(notes[2].has_data);
 }
 
+/* Many zones: the memory stays as it is, and what was proved last is still there. */
+static void memory_bounds_what_is_known(void **state)
+{
+	(void)state;
+	struct hash_key key = { { 5 } };
+	char zone[32];
+	unsigned found = 0;
+	cache_free(cache);
+	cache = cache_new(64 << 10, &key);
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(zone, sizeof(zone), "z%u.com", i);
+		keep_keys(zone, 2, zone, 600);
+	}
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(zone, sizeof(zone), "z%u.com", i);
+		found += start(zone, NOW).step == PATH_DONE;
+	}
+	assert_in_range(found, 100, 1000);
+	assert_int_equal(start(zone, NOW).step, PATH_DONE);
+	assert_true(cache_bytes(cache) <= 80 << 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ds_outlive_failed_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_bogus_is_not_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(notes_are_hints, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(memory_bounds_what_is_known, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

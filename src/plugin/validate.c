@@ -113,16 +113,21 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 
 /* ---- the ways to the answer's zones ---- */
 
-/* Remember which zones have data of their own under their apex: nothing is asked ahead below them. */
+/* Remember which zones have data of their own under their apex, so that nothing is asked ahead below them, and which
+ * deny names: a flood of made-up ones must not set off guesses for each. */
 static void look(const struct link *l, const struct query *q, const struct work *w)
 {
 	const struct msg_rrsets *sets = &w->judge.sets;
+	msec now = q->engine->now.ms;
 	for (unsigned i = 0; i < sets->n; i++) {
 		const struct msg_rrset *set = &sets->list[i];
 		bool proved = set->section == SEC_ANSWER && set->security == SECURITY_SECURE && set->nsigs > 0;
 		if (proved && set->type != RR_DS)
-			known_saw_data(l->live, rrset_signer(set), set->owner, q->engine->now.ms);
+			known_saw_data(l->live, rrset_signer(set), set->owner, now);
 	}
+	const struct path *denier = w->ways.n > 0 ? &w->ways.list[0].path : NULL;
+	if (w->answer.kind == SCRUB_NXDOMAIN && denier != NULL && denier->ruling.security == SECURITY_SECURE)
+		known_saw_absent(l->live, denier->keys.zone, now);
 }
 
 /* Ask at once for all that is wanted and not under way; when nothing is wanted any more, rule. */
@@ -259,4 +264,12 @@ void validate_early(const struct link *l, struct query *q, const struct query *c
 	struct ways_env env = { l, q };
 	if (w != NULL && ways_hear_early(&w->ways, &env, child) == ERR_LIMIT)
 		w->ways.guesses = AHEAD_GUESSES;   /* no room for more of them */
+}
+
+void validate_reached(const struct link *l, struct query *q, struct name zone)
+{
+	struct work *w = q->state[q->place];
+	struct ways_env env = { l, q };
+	if (w != NULL && w->begun && is_ours(l->self, q))
+		ways_reached(&w->ways, &env, zone);
 }

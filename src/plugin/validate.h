@@ -23,6 +23,7 @@ struct validating {
 	int64_t wall;                 /* val-override-date, seconds since 1970; 0: the clock */
 	uint32_t log_level, bogus_ttl;
 	bool log_failures;
+	size_t known_bytes;           /* of what is remembered of zones */
 	uint32_t ahead;               /* of 100 questions that may be asked ahead, how many are */
 	bool permissive, ignore_cd, fake_sha1, fake_dsa, clean_additional, harden_stripped, all_algorithms;
 	secs skew_min, skew_max;
@@ -49,5 +50,6 @@ enum verdict validate_request(const struct link *l, struct query *q);
 enum verdict validate_response(const struct link *l, struct query *q);
 enum verdict validate_wake(const struct link *l, struct query *q, const struct query *child);
 void validate_early(const struct link *l, struct query *q, const struct query *child);
+void validate_reached(const struct link *l, struct query *q, struct name zone);
 
 #endif

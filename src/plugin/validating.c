@@ -123,6 +123,8 @@ static const struct opt opts[] = {
 	{ .unbound = { "signet/log-failures", "no" }, BOOL(T, log_failures),
 	  .doc = "A line with all that is known of an answer that is not proved, once for each zone and reason in ten "
 	         "seconds." },
+	{ .unbound = { "key-cache-size", "4m" }, SIZE(T, known_bytes), .min = 0, .max = (int64_t)1 << 40,
+	  .doc = "Memory of what was proved of zones: their keys, or that there are none; at least 64 kB are taken." },
 	{ .unbound = { "signet/ask-ahead", "100" }, U32(T, ahead), .max = 100,
 	  .doc = "Of 100 questions that a proof may need, how many go out before that is known; 0: none." },
 	{ .unbound = { "val-bogus-ttl", "60" }, U32(T, bogus_ttl), .max = 1000000,
@@ -168,16 +170,15 @@ static bool wanted(const void *self)
 static void live_text(const void *self, struct buf *to)
 {
 	const struct validating *s = self;
-	buf_printf(to, "wall %lld legacy %d all %d stripped %d", (long long)s->wall, s->conf.legacy,
-	           s->conf.all_algorithms, s->conf.stripped);
+	buf_printf(to, "wall %lld legacy %d all %d stripped %d zones %zu", (long long)s->wall, s->conf.legacy,
+	           s->conf.all_algorithms, s->conf.stripped, s->known_bytes);
 	for (unsigned i = 0; i < s->nsources; i++)
 		buf_printf(to, " %d %s", (int)s->sources[i].kind, s->sources[i].text);
 }
 
 static void *live_make(const void *self, const struct live_env *env)
 {
-	(void)self;
-	return cache_new(KNOWN_BYTES, &env->key);
+	return cache_new(((const struct validating *)self)->known_bytes, &env->key);
 }
 
 static void live_free(void *live)
@@ -207,7 +208,7 @@ const struct plugin plugin_validate = {
 	.settings = { .name = "validate", .doc = "proves answers by DNSSEC", .clause = "server", .size = sizeof(T),
 	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .request = validate_request, .response = validate_response, .wake = validate_wake,
-	           .early = validate_early, .tend = anchoring_tend },
+	           .early = validate_early, .reached = validate_reached, .tend = anchoring_tend },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted, .joined = joined,
 	.live_flush = live_flush,
 };

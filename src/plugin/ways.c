@@ -62,19 +62,44 @@ static enum err ask(struct ways *w, struct query *q, const struct asked *like)
 	return OK;
 }
 
+/* Does the parent say that the zone is signed? */
+static bool has_ds(const struct ways_env *env, struct name zone)
+{
+	const struct validating *s = env->link->self;
+	const struct msg *m = s->resolver == NULL ? NULL : resolving_proofs(s->resolver, env->query, zone);
+	for (size_t i = 0; m != NULL && i < m->nrrs; i++) {
+		if (m->rrs[i].type == RR_DS)
+			return true;
+	}
+	return false;
+}
+
 /* What was seen of the target's ancestors; where parents have led to zones a moment ago, those zones too. */
 static void notes_of(const struct ways_env *env, const struct path *p, bool forwarded,
                      struct ahead_note notes[AHEAD_NOTES])
 {
-	const struct validating *s = env->link->self;
 	known_notes(env->link->live, p->target, p->at, notes);
-	if (forwarded || s->resolver == NULL)
-		return;
-	unsigned end = MIN(p->target.labels, p->at + WAYS_HINTS);
+	unsigned end = forwarded ? p->at : MIN(p->target.labels, p->at + WAYS_HINTS);
 	for (unsigned i = p->at + 1; i <= end; i++) {
 		struct name name = name_up(p->target, p->target.labels - i);
-		notes[i].cut |= resolving_proofs(s->resolver, env->query, name) != NULL;
+		notes[i].cut |= has_ds(env, name);
 	}
+}
+
+/* What nobody needs yet, unless it is under way, chance leaves it out, or the budget is for what is needed.
+ * returns whether it went out */
+static bool ask_early(struct ways *w, const struct ways_env *env, const struct question *qn)
+{
+	const struct validating *s = env->link->self;
+	struct query *q = env->query;
+	if (q->budget->packets < BUDGET_PACKETS / 2 || find(w, qn, 0) != NULL)
+		return false;
+	if (s->ahead < 100 && rng_below(&q->engine->rng, 100) >= s->ahead)
+		return false;
+	if (ask(w, q, &(struct asked){ .question = *qn, .ahead = true }) != OK)
+		return false;
+	metrics_add(q->engine->metrics, M_ASKED_AHEAD, 1);
+	return true;
 }
 
 /* Of what the way to p's target may need, ask for what nobody has asked for, at most `most` questions. What cannot be
@@ -94,18 +119,11 @@ static unsigned ask_ahead(struct ways *w, const struct ways_env *env, const stru
 		return 0;
 	notes_of(env, p, forwarded, notes);
 	unsigned n = ahead_plan(&a, list, MIN(most, AHEAD_CLAIMED));
-	for (unsigned i = 0; i < n && q->budget->packets >= BUDGET_PACKETS / 2; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		unsigned labels = list[i].name.labels;
 		bool there = forwarded || notes[labels].cut || labels == p->at || labels == p->target.labels;
-		if (!there || find(w, &list[i], 0) != NULL)
-			continue;
-		if (s->ahead < 100 && rng_below(&q->engine->rng, 100) >= s->ahead)
-			continue;
-		if (ask(w, q, &(struct asked){ .question = list[i], .ahead = true }) != OK)
-			break;
-		sent++;
+		sent += there && ask_early(w, env, &list[i]);
 	}
-	metrics_add(q->engine->metrics, M_ASKED_AHEAD, sent);
 	return sent;
 }
 
@@ -116,6 +134,18 @@ void ways_guess(struct ways *w, const struct ways_env *env, struct name name)
 		return;
 	struct path p = start(env, name);
 	w->guesses += ask_ahead(w, env, &p, false, AHEAD_GUESSES - w->guesses);
+}
+
+void ways_reached(struct ways *w, const struct ways_env *env, struct name zone)
+{
+	const struct validating *s = env->link->self;
+	if (s->ahead == 0 || w->claims == AHEAD_CLAIMED)
+		return;
+	struct path p = start(env, zone);
+	bool anchored = p.step == PATH_KEYS && name_eq(p.trust.zone, zone);
+	if (p.step == PATH_DONE || (!anchored && !has_ds(env, zone)))
+		return;
+	w->claims += ask_early(w, env, &(struct question){ zone, RR_DNSKEY, CLASS_IN });
 }
 
 void ways_add(struct ways *w, const struct ways_env *env, struct name target, bool claimed)

@@ -45,6 +45,8 @@ struct ways_env {
 
 /* What may be wanted goes out beside the question itself. */
 void ways_guess(struct ways *w, const struct ways_env *env, struct name name);
+/* The question has come to the servers of a zone: its keys go with it, if the zone is signed. */
+void ways_reached(struct ways *w, const struct ways_env *env, struct name zone);
 /* The way to one more zone or name; w->list has room for it. claimed: a signature names the zone. */
 void ways_add(struct ways *w, const struct ways_env *env, struct name target, bool claimed);
 /* Go on all ways as far as there are replies, and ask for what is wanted next. ret_open: ways not at their end */

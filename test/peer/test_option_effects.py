@@ -557,6 +557,7 @@ CASES = {
                                   ANCHORED),
     "signet/log-failures": Case("log-failures: yes", lambda s: failure_line(s, "dnssec: www.forged. A ") is not None,
                                 True, ANCHORED, ready=wait_answer),
+    "server/key-cache-size": Unit("src/plugin/known_test.c", "memory_bounds_what_is_known"),
     "signet/ask-ahead": Case("ask-ahead: 0", links_asked_ahead, 0, ANCHORED,
                              ready=wait_answer),
     "server/val-bogus-ttl": Unit("src/plugin/cache_test.c", "failures_are_kept_for_as_long_as_they_say"),
