@@ -123,7 +123,7 @@ static struct merged merge(const struct errands *e, unsigned nth)
 	return m;
 }
 
-static void state_text(const struct merged *m, struct buf *to)
+static void state_text(const struct merged *m, enum upstream_proofs proofs, struct buf *to)
 {
 	if (m->passed_over_by > 0)
 		buf_printf(to, "passed over by %u of %u threads: %s", m->passed_over_by, m->asked_by, m->cause);
@@ -131,10 +131,13 @@ static void state_text(const struct merged *m, struct buf *to)
 		buf_printf(to, "answers, %lld ms", (long long)m->rtt);
 	else
 		buf_text(to, "not asked yet");
+	if (proofs == PROOFS_BROKEN)
+		buf_text(to, "; strips or breaks DNSSEC");
 }
 
 static void upstream(const struct errands *e, unsigned nth, struct page *p)
 {
+	static const char *const words[] = { "unknown", "kept", "broken" };
 	const struct upstream_state *u = &e->list[0]->report.list[nth];
 	struct merged m = merge(e, nth);
 	char zone[NAME_TEXT_MAX], server[ADDR_TEXT_MAX + NAME_TEXT_MAX], state[CAUSE_MAX + 64];
@@ -144,7 +147,7 @@ static void upstream(const struct errands *e, unsigned nth, struct page *p)
 	addr_port_text(&u->conf->addr, &s);
 	if (u->conf->tls_name != NULL)
 		buf_printf(&s, "#%s", u->conf->tls_name);
-	state_text(&m, &t);
+	state_text(&m, u->proofs, &t);
 	page_row(p);
 	page_cell(p, "zone", 12, "%s", buf_cstr(&z));
 	page_cell(p, "server", 34, "%s", buf_cstr(&s));
@@ -153,6 +156,7 @@ static void upstream(const struct errands *e, unsigned nth, struct page *p)
 		page_cell_number(p, "threads_asking", 0, m.asked_by);
 		page_cell_number(p, "threads_passing_over", 0, m.passed_over_by);
 		page_cell_number(p, "rtt_ms", 0, (uint64_t)m.rtt);
+		page_cell(p, "proofs", 0, "%s", words[u->proofs]);
 		page_cell(p, "cause", 0, "%s", m.cause == NULL ? "" : m.cause);
 	}
 	page_row_end(p);

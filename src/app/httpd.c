@@ -9,11 +9,37 @@
 
 struct httpd {
 	struct mg_context *context;
-	struct worker *workers;
-	uint32_t nworkers;
+	struct server *server;
 };
 
-static void page(const struct httpd *h, struct buf *to)
+/* What is no counter: for each server asked, whether proofs come through it. */
+static void gauges(struct server *s, struct buf *to)
+{
+	struct report *r = heap_new(sizeof(*r));
+	bool first = true;
+	pthread_mutex_lock(&s->naming);
+	server_measure(s, r);
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct upstream_state *u = &r->list[i];
+		if (u->proofs == PROOFS_UNKNOWN)
+			continue;
+		if (first)
+			buf_text(to, "# HELP signet_upstream_dnssec_ok Whether answers can be proved through it.\n"
+			         "# TYPE signet_upstream_dnssec_ok gauge\n");
+		first = false;
+		buf_text(to, "signet_upstream_dnssec_ok{zone=\"");
+		name_text(u->zone, to);
+		buf_text(to, "\",upstream=\"");
+		addr_port_text(&u->conf->addr, to);
+		if (u->conf->tls_name != NULL)
+			buf_printf(to, "#%s", u->conf->tls_name);
+		buf_printf(to, "\"} %d\n", u->proofs == PROOFS_KEPT);
+	}
+	pthread_mutex_unlock(&s->naming);
+	heap_free(r);
+}
+
+static void page(struct server *s, struct buf *to)
 {
 	buf_printf(to, "# HELP signet_info The program that runs.\n# TYPE signet_info gauge\n"
 	           "signet_info{version=\"%s\"} 1\n", SIGNET_VERSION);
@@ -29,7 +55,7 @@ static void page(const struct httpd *h, struct buf *to)
 		buf_text(to, row->name);
 		if (labels.n > 0)
 			buf_printf(to, "{%s}", buf_cstr(&labels));
-		buf_printf(to, " %llu\n", (unsigned long long)counters_sum(h->workers, h->nworkers, (enum metric)i));
+		buf_printf(to, " %llu\n", (unsigned long long)counters_sum(s->workers, s->nworkers, (enum metric)i));
 	}
 }
 
@@ -37,7 +63,8 @@ static int metrics_request(struct mg_connection *c, void *arg)
 {
 	struct httpd *h = arg;
 	struct buf b = buf_on(heap_new(PAGE_MAX), PAGE_MAX);
-	page(h, &b);
+	page(h->server, &b);
+	gauges(h->server, &b);
 	mg_printf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
 	          "Content-Length: %zu\r\nConnection: close\r\n\r\n", b.n);
 	mg_write(c, b.p, b.n);
@@ -56,7 +83,7 @@ static void listen_text(const struct addr *addr, struct buf *to)
 	buf_cstr(to);
 }
 
-struct httpd *httpd_start(const struct addr *addr, struct worker *workers, uint32_t nworkers, struct buf *why)
+struct httpd *httpd_start(const struct addr *addr, struct server *server, struct buf *why)
 {
 	char where[ADDR_TEXT_MAX + 16];
 	struct buf b = buf_on(where, sizeof(where));
@@ -65,8 +92,7 @@ struct httpd *httpd_start(const struct addr *addr, struct worker *workers, uint3
 		                  "keep_alive_timeout_ms", "0", NULL };
 	struct mg_callbacks callbacks = { 0 };
 	struct httpd *h = heap_new(sizeof(*h));
-	h->workers = workers;
-	h->nworkers = nworkers;
+	h->server = server;
 	h->context = mg_start(&callbacks, NULL, options);
 	if (h->context == NULL) {
 		buf_printf(why, "metrics cannot listen on %s", where);

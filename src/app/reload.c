@@ -100,8 +100,10 @@ void server_take_anchors(struct server *s, struct model *m)
 
 void server_give(struct server *s, struct generation *g)
 {
+	pthread_mutex_lock(&s->naming);
 	g->next = s->generation;
 	s->generation = g;
+	pthread_mutex_unlock(&s->naming);
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		worker_give(&s->workers[i], g);
 }
@@ -155,6 +157,16 @@ void server_reload(struct server *s)
 	/* Counted in worker 0's row by the main thread alone: no worker counts these. */
 	metrics_add(&s->workers[0].metrics, g != NULL ? M_RELOADS : M_RELOADS_FAILED, 1);
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
+}
+
+void server_measure(const struct server *s, struct report *to)
+{
+	const struct generation *g = s->generation;
+	for (unsigned i = 0; i < g->chain->n; i++) {
+		const struct plugin *p = g->model->plugins[i];
+		if (p->measure != NULL)
+			p->measure(&g->chain->links[i], to);
+	}
 }
 
 void server_retire(struct server *s)

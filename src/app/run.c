@@ -143,7 +143,7 @@ static void start_http(struct server *s)
 	const struct addr *a = &s->generation->model->process.metrics;
 	if (a->family == ADDR_NONE)
 		return;
-	s->httpd = httpd_start(a, s->workers, s->nworkers, &why);
+	s->httpd = httpd_start(a, s, &why);
 	if (s->httpd == NULL)
 		logger_say(&s->logger, "error", "%s", buf_cstr(&why));
 }
@@ -317,7 +317,8 @@ static void greet(struct server *s)
 
 int run_server(const struct run_flags *f)
 {
-	struct server s = { .flags = f, .signals = -1, .logger.writing = PTHREAD_MUTEX_INITIALIZER };
+	struct server s = { .flags = f, .signals = -1, .logger.writing = PTHREAD_MUTEX_INITIALIZER,
+		            .naming = PTHREAD_MUTEX_INITIALIZER };
 	struct diag d;
 	process_tune_memory();
 	process_descriptors();

@@ -35,6 +35,7 @@ struct server {
 	struct saver saver;
 	struct logger logger;
 	struct httpd *httpd;
+	pthread_mutex_t naming;              /* of generation: the metrics page reads what the newest one has */
 	struct control *control;             /* NULL: no control socket */
 	struct errands errands;
 	struct reading_told told;
@@ -60,6 +61,8 @@ void server_take_anchors(struct server *s, struct model *m);
 enum err server_check_tls(const struct generation *g, struct buf *why) MUST_CHECK;
 /* Read the configuration again. One that is wrong changes nothing. s->told says how it went. */
 void server_reload(struct server *s);
+/* What all workers know of the newest configuration's servers. Under s->naming, or from the main thread. */
+void server_measure(const struct server *s, struct report *to);
 /* Free configurations that all workers have left. */
 void server_retire(struct server *s);
 

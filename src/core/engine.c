@@ -419,6 +419,26 @@ void engine_alone(struct engine *e, const struct chain *chain, unsigned place, c
 	hand_over(child, owner, ask.share);
 }
 
+void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
+                unsigned server)
+{
+	struct query *q = query_new(e, chain);
+	if (q == NULL)
+		return;
+	q->top = (uint16_t)place;
+	q->place = (uint16_t)(place + 1);
+	q->ask.door = DOOR_BELOW;
+	q->ask.depth = 1;
+	q->ask.aim = (uint8_t)(server + 1);
+	q->checking_disabled = true;
+	q->question = *question;
+	q->question.name = name_dup(&q->arena, question->name);
+	ASSERT(q->question.name.wire != NULL);
+	q->own = (struct budget){ ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
+	q->budget = &q->own;
+	query_wake(q);
+}
+
 /* ---- turns ---- */
 
 /* Died of an empty budget that is not all that q may spend: somebody else paid, or only a share is gone. */

@@ -104,6 +104,10 @@ bool engine_uses(const struct engine *e, const struct chain *chain);
 void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
                   bool checking_disabled);
 
+/* The same of one server alone, with CD, shared with nobody: what does this server say? */
+void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
+                unsigned server);
+
 /* For plugins that wait for the world: wake q (no child) in this or the next turn. */
 void query_wake(struct query *q);
 

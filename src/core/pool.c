@@ -76,6 +76,7 @@ struct pool {
 	msec second;                    /* of the counts that follow */
 	uint32_t asked, asked_before, hedged;
 	struct engine *engine;
+	const _Atomic uint8_t *proofs;  /* NULL: nobody looks at that */
 	struct server *servers[];       /* [max] */
 };
 
@@ -104,6 +105,11 @@ struct pool *pool_new(const struct upstream_group *g)
 		u->tls_name = memcpy(heap_new(size), u->tls_name, size);
 	}
 	return p;
+}
+
+void pool_share(struct pool *p, const _Atomic uint8_t *proofs)
+{
+	p->proofs = proofs;
 }
 
 struct pool *pool_of_world(unsigned max)
@@ -381,13 +387,33 @@ static bool usable(const struct server *s, msec now, bool broken_too)
 	return s->broken_until <= now || (broken_too && !s->auth);
 }
 
+/* Do proofs get lost at the server? */
+static bool loses_proofs(const struct pool *p, unsigned server)
+{
+	return p->proofs != NULL &&
+	       atomic_load_explicit(&p->proofs[server], memory_order_relaxed) == PROOFS_BROKEN;
+}
+
+/* Is one of the party well in every way? Then none that loses proofs is asked, not even as the second. */
+static bool has_better(const struct pool *p, const struct engine *e, const struct party *of)
+{
+	for (unsigned i = 0; p->proofs != NULL && i < of->n; i++) {
+		if (usable(p->servers[of->servers[i]], e->now.ms, false) && !loses_proofs(p, of->servers[i]))
+			return true;
+	}
+	return false;
+}
+
 int pool_pick(struct pool *p, struct engine *e, const struct party *of, struct choice how)
 {
 	link_pool(p, e);
+	bool better = has_better(p, e, of);
 	msec best = NEVER;
 	for (unsigned i = 0; i < of->n; i++) {
 		struct server *s = p->servers[of->servers[i]];
 		if (how.tried >> i & 1 || !usable(s, e->now.ms, how.broken_too))
+			continue;
+		if (better && loses_proofs(p, of->servers[i]))
 			continue;
 		best = MIN(best, score(p, s));
 	}
@@ -399,6 +425,8 @@ int pool_pick(struct pool *p, struct engine *e, const struct party *of, struct c
 	for (unsigned i = 0; i < of->n; i++) {
 		struct server *s = p->servers[of->servers[i]];
 		if (how.tried >> i & 1 || !usable(s, e->now.ms, how.broken_too))
+			continue;
+		if (better && loses_proofs(p, of->servers[i]))
 			continue;
 		if (score(p, s) <= best + best / 4 + RTT_EQUAL && rng_below(&e->rng, ++equals) == 0)
 			found = (int)i;

@@ -41,6 +41,8 @@ struct pool *pool_of_world(unsigned max);
 /* A server of such a pool: number `at`, at most one more than there are, is this address from now on, and nothing is
  * known of it. returns `at`, -1: the one that was there still has connections */
 int pool_put(struct pool *p, unsigned at, const struct addr *addr);
+/* Where all workers find, for each server, whether proofs come through it (enum upstream_proofs; report.h). */
+void pool_share(struct pool *p, const _Atomic uint8_t *proofs);
 /* Close all; every stream's owner is told. Call with e->fx set. */
 void pool_close(struct pool *p, struct engine *e);
 void pool_free(struct pool *p);

@@ -62,6 +62,7 @@ struct ask {
 	uint8_t door, depth;
 	uint8_t doubts;            /* answers to it that could not be proved: it is asked of other servers */
 	struct addr by;            /* the server whose answer it is; family ADDR_NONE: not known */
+	uint8_t aim;               /* 1 + the number of the one server to be asked; 0: any */
 	bool ended;                /* through; alive only for those who still read it or run on its budget */
 	bool remote;               /* another worker runs it for us */
 	bool others;               /* ended by the empty budget of another worker's question */

@@ -7,12 +7,16 @@
 
 #define REPORT_MAX 512u      /* servers told of; a configuration has seldom ten */
 
+/* Can answers be proved through it? Found out by asking it for keys that are known. */
+enum upstream_proofs { PROOFS_UNKNOWN, PROOFS_KEPT, PROOFS_BROKEN };
+
 enum upstream_health { UPSTREAM_UNASKED, UPSTREAM_WELL, UPSTREAM_PASSED_OVER };
 
 struct upstream_state {
 	struct name zone;            /* it is asked for this and what is below */
 	const struct upstream *conf;
 	enum upstream_health health;
+	enum upstream_proofs proofs;
 	msec rtt;                    /* 0: unknown */
 	char cause[CAUSE_MAX];       /* why it is passed over */
 };

@@ -28,8 +28,9 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 const struct plugin plugin_forward = {
 	.settings = { .name = "forward", .doc = "asks recursive servers", .clause = "forward-zone",
 	              .size = sizeof(struct forwarding), .opts = opts, .nopts = COUNT(opts), .ready = ready },
-	.steps = { .request = forwarding_request, .wake = forwarding_wake },
+	.steps = { .request = forwarding_request, .wake = forwarding_wake, .tend = forwarding_tend },
 	.live_text = forwarding_live_text, .live_make = forwarding_live_make, .live_free = forwarding_live_free,
 	.live_leave = forwarding_live_leave, .live_forget = forwarding_live_forget,
-	.report = forwarding_report, .joined = forwarding_joined, .wanted = forwarding_wanted,
+	.report = forwarding_report, .measure = forwarding_measure,
+	.joined = forwarding_joined, .wanted = forwarding_wanted,
 };

@@ -1,13 +1,14 @@
 #include "plugin/forwarding.h"
 
 #include "base/heap.h"
-#include "core/report.h"
+#include "plugin/probing.h"
 
 #define PORT_UNSET 0u
 
-/* One pool a worker: each touches its own alone. */
+/* One pool a worker: each touches its own alone. What was found out about proofs is for all. */
 struct live {
 	uint32_t workers;
+	struct probing probing;
 	struct pool *pools[];
 };
 
@@ -67,6 +68,12 @@ enum verdict forwarding_request(const struct link *l, struct query *q)
 	if (f->group.n == 0)
 		return PASS;   /* a hole: these names are not forwarded */
 	struct exchange_ask ask = { .pool = forwarding_pool(l, q), .group = &f->group, .zone = f->zone };
+	if (q->ask.aim > 0) {
+		struct party one = { .n = 1, .servers = { (uint16_t)(q->ask.aim - 1) } };
+		ask.party = arena_dup(&q->arena, &one, sizeof(one));
+		if (ask.party == NULL)
+			return query_fail_err(q, ERR_LIMIT);
+	}
 	enum err err = exchange_start(q, &ask);
 	if (err != OK)
 		return query_fail_err(q, err);
@@ -85,6 +92,8 @@ enum verdict forwarding_wake(const struct link *l, struct query *q, const struct
 	enum err err = exchange_err(x);
 	exchange_end(x);
 	q->wake_at = NEVER;
+	if (m != NULL && q->ask.aim > 0)
+		probing_heard(&((struct live *)l->live)->probing, f, q, m);
 	if (m != NULL) {
 		struct pack_conf pack = q->chain->conf.pack;
 		pack.no_store = f->no_cache;
@@ -118,8 +127,10 @@ void *forwarding_live_make(const void *self, const struct live_env *env)
 	const struct forwarding *f = self;
 	struct live *live = heap_new(sizeof(*live) + sizeof(struct pool *) * env->workers);
 	live->workers = env->workers;
-	for (uint32_t i = 0; i < env->workers; i++)
+	for (uint32_t i = 0; i < env->workers; i++) {
 		live->pools[i] = pool_new(&f->group);
+		pool_share(live->pools[i], live->probing.proofs);
+	}
 	return live;
 }
 
@@ -140,7 +151,25 @@ void forwarding_report(const struct link *l, struct engine *e, struct report *to
 {
 	const struct forwarding *f = l->self;
 	const struct live *live = l->live;
+	unsigned first = to->n;
 	pool_report(live->pools[e->worker], f->zone, to);
+	for (unsigned i = first; i < to->n; i++)
+		to->list[i].proofs = probing_of(&live->probing, i - first);
+}
+
+void forwarding_measure(const struct link *l, struct report *to)
+{
+	const struct forwarding *f = l->self;
+	const struct live *live = l->live;
+	for (unsigned i = 0; i < f->group.n && to->n < REPORT_MAX; i++)
+		to->list[to->n++] = (struct upstream_state){ .zone = f->zone, .conf = &f->group.servers[i],
+			                                     .proofs = probing_of(&live->probing, i) };
+}
+
+msec forwarding_tend(const struct link *l, struct engine *e)
+{
+	struct live *live = l->live;
+	return probing_tend(&live->probing, l, e);
 }
 
 void forwarding_live_free(void *self)

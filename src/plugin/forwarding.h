@@ -37,6 +37,8 @@ void forwarding_live_free(void *live);
 void forwarding_live_leave(void *live, struct engine *e);
 void forwarding_live_forget(void *live, struct engine *e, struct flush *f);
 void forwarding_report(const struct link *l, struct engine *e, struct report *to);
+void forwarding_measure(const struct link *l, struct report *to);
+msec forwarding_tend(const struct link *l, struct engine *e);
 void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag);
 
 /* Option parsers: "name" and "forward-addr: IP[@port][#tlsname]". */

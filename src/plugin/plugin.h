@@ -30,6 +30,8 @@ struct plugin {
 	void (*live_forget)(void *live, struct engine *e, struct flush *f);
 	/* In a worker: what it knows of the servers that the link asks. */
 	void (*report)(const struct link *l, struct engine *e, struct report *to);
+	/* From any thread: what all workers know of them. */
+	void (*measure)(const struct link *l, struct report *to);
 	/* Once the whole chain stands: take from it, or give to it, what concerns more than one plugin. */
 	void (*joined)(void *self, struct chain *chain, struct arena *a, struct diag *diag);
 	/* Is an instance wanted at all with these settings? NULL: always. */
