@@ -43,6 +43,7 @@ struct exchange {
 	const struct scrubbed *answer;
 	const struct scrubbed *spare;   /* of a server that is not authoritative: better than none */
 	char refusal[64];          /* what the last unhelpful answer said */
+	bool garbled;              /* and it could not be read */
 	int refused_by;            /* the number of who said it; -1 nobody */
 };
 
@@ -311,8 +312,10 @@ static void fail(struct exchange *x, enum err err)
 	x->over = true;
 	if (x->spare != NULL)
 		x->answer = x->spare;
+	else if (err == ERR_UPSTREAM && x->refused_by >= 0)
+		x->err = x->garbled ? ERR_GARBLED : ERR_LAME;
 	else
-		x->err = err == ERR_UPSTREAM && x->refused_by >= 0 ? ERR_LAME : err;
+		x->err = err;
 }
 
 /* It is of no use. Over UDP it may be forged: the true answer may still come to the same socket (attacks A8). */
@@ -324,6 +327,7 @@ static void refuse(struct exchange *x, struct attempt *a, const char *said)
 	buf_text(&b, said);
 	buf_cstr(&b);
 	a->useless = true;
+	x->garbled = false;
 	x->refused_by = (int)a->server;
 	x->refused |= UINT64_C(1) << a->place;
 	x->hedge = x->q->engine->now.ms;
@@ -440,6 +444,7 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	struct scrubbed *kept = ARENA_NEW(&q->arena, struct scrubbed);
 	if (m == NULL || kept == NULL || msg_parse(&q->arena, bytes, m) != OK) {
 		refuse(x, a, "a malformed message");
+		x->garbled = true;
 		return;
 	}
 	pool_answered(x->ask.pool, a->server, q->engine->now.ms - a->sent);

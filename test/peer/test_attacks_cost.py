@@ -168,7 +168,7 @@ def test_d4_never_computed_with(lab, attack):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_d5_one_budget_for_all_hops(keys, threads):
-    with Lab(keys, f"  num-threads: {threads}\n") as lab:
+    with Lab(keys, f"  num-threads: {threads}\n  trust-anchor-signaling: no\n") as lab:
         for _ in range(2):
             name, rrtype = costly.chain_of_traps(lab)
             with lab.cost() as cost:
@@ -180,7 +180,7 @@ def test_d5_one_budget_for_all_hops(keys, threads):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_d5_the_twin_a_chain_of_eight(keys, threads):
-    with Lab(keys, f"  num-threads: {threads}\n") as lab:
+    with Lab(keys, f"  num-threads: {threads}\n  trust-anchor-signaling: no\n") as lab:
         for _ in range(3):
             chain_of_eight(lab)
 
@@ -199,7 +199,7 @@ def chain_of_eight(lab):
 @pytest.mark.parametrize("threads", [1, 4])
 def test_d5_the_twin_an_alias_through_nine_zones(keys, threads):
     """Whichever worker the question falls to has enough to spend."""
-    with Lab(keys, f"  num-threads: {threads}\n") as lab:
+    with Lab(keys, f"  num-threads: {threads}\n  trust-anchor-signaling: no\n") as lab:
         for _ in range(4):
             zones = [lab.zone() for _ in range(9)]
             for here, following in zip(zones, zones[1:]):
