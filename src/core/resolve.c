@@ -134,7 +134,7 @@ static enum next find(struct resolve *r)
 	bool above = q->question.type == RR_DS && q->question.name.labels > 0;   /* the parent's to say */
 	struct name name = above ? name_up(q->question.name, 1) : q->question.name;
 	if (r->reasked)
-		name = name_up(r->at.zone, 1);
+		name = name_up(r->at.zone, MIN(r->at.zone.labels, 1u));   /* a follower may come by again */
 	begin_at(r);
 	bool known = delegation_find(&c, name, &q->arena, &r->at);
 	r->at_fixed = r->fixed != NULL && (!known || r->at.zone.labels <= r->fixed->zone.labels);
