@@ -93,10 +93,10 @@ void tls_verify_text(X509_STORE_CTX *x, const char *name, struct buf *to)
 		buf_text(to, "unknown CA; issued by ");
 		put_common_name(to, X509_get_issuer_name(certificate));
 	} else if (error == X509_V_ERR_CERT_HAS_EXPIRED) {
-		buf_text(to, "certificate has expired");
+		buf_text(to, "certificate has expired by this machine's clock");
 		put_time(to, X509_get0_notAfter(certificate));
 	} else if (error == X509_V_ERR_CERT_NOT_YET_VALID) {
-		buf_text(to, "certificate is not yet valid");
+		buf_text(to, "certificate is not yet valid by this machine's clock");
 		put_time(to, X509_get0_notBefore(certificate));
 	} else {
 		buf_text(to, X509_verify_cert_error_string(error));
