@@ -13,6 +13,7 @@
 #define ANSWERERS_MAX 256u
 #define DOUBTS_MAX 3u        /* times one question is asked again because its answers could not be proved; each is
                                 paid from the budget of the question that wants to know (attacks E7) */
+#define DOUBT_LIFE_MS 700    /* for each: what is known already is told soon when nobody has a better answer */
 
 struct answerers {
 	struct answerer {

@@ -142,7 +142,8 @@ enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 	x->refused_by = -1;
 	x->refused = doubted(x);
 	x->hedge = q->engine->now.ms;
-	x->deadline = MIN(q->deadline, q->engine->now.ms + (ask->life > 0 ? ask->life : EXCHANGE_LIFE_MS));
+	msec life = ask->life > 0 ? ask->life : EXCHANGE_LIFE_MS;
+	x->deadline = MIN(q->deadline, q->engine->now.ms + (q->ask.doubts > 0 ? MIN(life, DOUBT_LIFE_MS) : life));
 	q->exchange = x;
 	return OK;
 }

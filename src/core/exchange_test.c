@@ -17,6 +17,7 @@ static struct upstream servers[64];
 static struct upstream_group group;
 static struct pool *pool;
 static unsigned replies, rcode;
+static uint8_t doubts;
 static char log_line[600];
 static size_t blocks;
 
@@ -37,6 +38,7 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 static enum verdict request(const struct link *l, struct query *q)
 {
 	struct exchange_ask ask = { .pool = pool, .group = &group, .zone = name_root };
+	q->ask.doubts = doubts;
 	enum err err = exchange_start(q, &ask);
 	return err == OK ? wake(l, q, NULL) : query_fail_err(q, err);
 }
@@ -243,6 +245,22 @@ static void test_deadline(void **state)
 	end();
 }
 
+/* An answer that could not be proved is told soon when nobody has a better one. */
+static void test_second_opinion(void **state)
+{
+	(void)state;
+	begin(2, false);
+	doubts = 1;
+	ask("www.example.");
+	msec start = engine.now.ms;
+	for (turn(FX_DATAGRAM); replies == 0 && engine.now.ms < start + 10000; turn(FX_DATAGRAM))
+		engine.now.ms = MAX(engine_deadline(&engine), engine.now.ms + 1);
+	doubts = 0;
+	assert_int_equal(replies, 1);
+	assert_in_range(engine.now.ms - start, DOUBT_LIFE_MS, DOUBT_LIFE_MS + 1);
+	end();
+}
+
 static void test_stream(void **state)
 {
 	(void)state;
@@ -323,7 +341,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagram), cmocka_unit_test(test_guesses),
-		cmocka_unit_test(test_malformed), cmocka_unit_test(test_deadline), cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_malformed), cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_second_opinion), cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_refused_stream),
 		cmocka_unit_test(test_client_string), cmocka_unit_test(test_pick),
 	};

@@ -508,12 +508,21 @@ static enum next targets(struct resolve *r)
 	return fail(r, err, spent ? err_text(err) : "no server of the zone has an address");
 }
 
-/* Wait for an address. */
+/* Wait for an address; for a second opinion not long. */
 static enum next hope(struct resolve *r)
 {
-	if (r->at.naddrs > r->tried)
-		return to(r, STEP_pick);
-	return r->pending > 0 ? PARK : to(r, STEP_targets);
+	struct query *q = r->q;
+	msec now = q->engine->now.ms;
+	bool arrived = r->at.naddrs > r->tried, late = q->wake_at <= now;
+	if (!arrived && !late && r->pending > 0) {
+		if (q->ask.doubts > 0)
+			q->wake_at = MIN(q->wake_at, now + DOUBT_LIFE_MS);
+		return PARK;
+	}
+	q->wake_at = NEVER;
+	if (!arrived && late)
+		return fail(r, ERR_TIMEOUT, err_text(ERR_TIMEOUT));
+	return to(r, arrived ? STEP_pick : STEP_targets);
 }
 
 static enum next done(struct resolve *r)
