@@ -314,7 +314,7 @@ void proofs_clear(struct proofs *p)
 
 /* ---- looking up ---- */
 
-/* One look-up: what was found, copied out, and the proof it is to make. */
+/* One look-up: what was found, borrowed from the view, and the proof it is to make. */
 struct look {
 	struct proofs *p;
 	const struct proofs_ask *ask;
@@ -323,23 +323,23 @@ struct look {
 	struct denial denial;
 	struct msg *m;
 	msec life;          /* of denials in the zone, as its SOA says */
-	unsigned n;
-	struct rr found[FOUND_MAX];
+	unsigned n, nsend;
+	struct rr found[FOUND_MAX], send[RRS_MAX];
 };
 
 /* A row's record, and behind it in the message its signatures. False: it has ended, or there is no room. */
 static bool take(struct look *l, struct span row, struct rr *ret)
 {
 	const struct proofs_ask *ask = l->ask;
+	const uint8_t *at = row.p + sizeof(struct kept);
 	struct kept head;
 	memcpy(&head, row.p, sizeof(head));
-	const uint8_t *at = arena_dup(ask->v->arena, row.p + sizeof(head), row.n - sizeof(head));
 	bool over = head.expires <= ask->now + SECOND;
 	if (head.type == RR_SOA)
 		l->life = head.expires - head.stored;
 	else
 		over |= head.stored + l->life <= ask->now + SECOND;
-	if (over || at == NULL || name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
+	if (over || name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
 		return false;
 	ret->type = head.type;
 	ret->class = CLASS_IN;
@@ -349,12 +349,12 @@ static bool take(struct look *l, struct span row, struct rr *ret)
 	if (ask->bare && head.type != RR_SOA)
 		return true;
 	struct rr rr = *ret;
-	l->m->rrs[l->m->nrrs++] = rr;
+	l->send[l->nsend++] = rr;
 	at += head.owner + head.nrdata;
 	rr.type = RR_RRSIG;
 	for (unsigned i = 0; i < head.nsigs && !ask->bare; i++) {
 		rr.rdata = span_of(at, head.sigs[i]);
-		l->m->rrs[l->m->nrrs++] = rr;
+		l->send[l->nsend++] = rr;
 		at += head.sigs[i];
 	}
 	return true;
@@ -518,14 +518,30 @@ static bool deny(struct look *l)
 	struct span hashing;
 	if (!find_zone(l) || (ask->cut && !is_cut(l, name)))
 		return false;
-	size_t nsoa = l->m->nrrs;
+	unsigned nsoa = l->nsend;
 	if (find_nsec(l, name))
 		return rule(l);
-	l->m->nrrs = nsoa;
+	l->nsend = nsoa;
 	l->n = l->denial.nnsec = 0;
 	key_at(&l->key, KIND_HASHING, span_of(NULL, 0));
 	return store_get(l->view, key_span(&l->key), &hashing) && hashing.n >= 2 && find_nsec3(l, name, hashing) &&
 	       rule(l);
+}
+
+/* Copies of what is to be sent, as the view ends. */
+static bool copy_out(struct look *l)
+{
+	struct arena *a = l->ask->v->arena;
+	l->m->rrs = ARENA_ARRAY(a, struct rr, l->nsend);
+	for (; l->m->rrs != NULL && l->m->nrrs < l->nsend; l->m->nrrs++) {
+		struct rr rr = l->send[l->m->nrrs];
+		rr.owner = name_dup(a, rr.owner);
+		rr.rdata = arena_span(a, rr.rdata);
+		if (rr.owner.wire == NULL || rr.rdata.p == NULL)
+			return false;
+		l->m->rrs[l->m->nrrs] = rr;
+	}
+	return l->m->rrs != NULL;
 }
 
 bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret)
@@ -535,14 +551,13 @@ bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret
 	l.p = p;
 	l.ask = ask;
 	l.m = &m;
-	l.n = 0;
-	m.rrs = ARENA_ARRAY(ask->v->arena, struct rr, RRS_MAX);
-	if (m.rrs == NULL || rrtype_is_meta(ask->question->type) || ask->question->type == RR_RRSIG ||
+	l.n = l.nsend = 0;
+	if (rrtype_is_meta(ask->question->type) || ask->question->type == RR_RRSIG ||
 	    ask->question->type == RR_NSEC || ask->question->type == RR_NSEC3)
 		return false;
 	store_turn(&p->store, ask->worker);
 	l.view = store_view(&p->store);
-	bool denied = deny(&l);
+	bool denied = deny(&l) && copy_out(&l);
 	store_park(&p->store, ask->worker);
 	if (denied)
 		*ret = m;

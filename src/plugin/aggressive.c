@@ -16,6 +16,7 @@
 struct aggressive {
 	size_t bytes;
 	bool everything, below;
+	const struct validating *validating;   /* of the same chain; NULL: it proves nothing */
 };
 
 struct asking {
@@ -40,7 +41,7 @@ static int anchor_labels(const struct chain *chain, const struct engine *e, stru
 static bool asking_begin(struct asking *s, const struct aggressive *conf, const struct chain *chain, struct engine *e,
                          const struct question *q)
 {
-	const struct validating *v = validate_settings(chain);
+	const struct validating *v = conf->validating;
 	if (v == NULL || e->crypto == NULL || q->class != CLASS_IN || anchoring_is_asked(v, q))
 		return false;
 	int anchor = anchor_labels(chain, e, q->name);
@@ -151,6 +152,13 @@ static bool wanted(const void *self)
 	return s->everything || s->below;
 }
 
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	(void)diag;
+	((struct aggressive *)self)->validating = validate_settings(chain);
+}
+
 static void live_text(const void *self, struct buf *to)
 {
 	buf_printf(to, "proofs %zu", ((const struct aggressive *)self)->bytes);
@@ -181,5 +189,6 @@ const struct plugin plugin_aggressive = {
 	.settings = { .name = "aggressive", .doc = "denies out of proofs it has", .clause = "server", .size = sizeof(T),
 	              .opts = opts, .nopts = COUNT(opts) },
 	.steps = { .request = request, .response = response, .fast = fast },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted,
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .joined = joined,
+	.wanted = wanted,
 };
