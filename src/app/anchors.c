@@ -56,7 +56,12 @@ static void load_auto(struct loading *l, const struct anchor_source *s)
 	struct autotrust *t = ARENA_NEW(l->arena, struct autotrust);
 	if (text.p == NULL || t == NULL)
 		return;
-	if (autotrust_read(l->arena, text, s->text, l->diag, t) == OK) {
+	struct diag told;
+	diag_init(&told, l->arena);
+	enum err err = autotrust_read(l->arena, text, s->text, &told, t);
+	for (const struct diag_line *line = told.first; line != NULL; line = line->next)
+		diag_warning(l->diag, line->file, line->line, line->column, "%s", line->text);
+	if (err == OK) {
 		add_point(l, s, (struct anchor_point){ s->text, anchor_mark(text), t });
 		return;
 	}
@@ -252,17 +257,20 @@ static void warn_old(struct loading *l)
 	             s->kind == ANCHOR_TEXT ? "trust-anchor" : s->text, TAG_2017, TAG_2024);
 }
 
-void anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag)
+bool anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag)
 {
 	const struct validating *s = validate_settings(&m->chain);
+	uint32_t before = diag->errors;
 	if (s == NULL)
-		return;
+		return true;
 	struct anchors *all = ARENA_NEW(&m->arena, struct anchors);
 	struct anchorage_conf *conf = ARENA_NEW(&m->arena, struct anchorage_conf);
 	struct loading l = { .arena = &m->arena, .anchors = all, .conf = conf, .diag = diag,
 		             .given = given, .rules = &s->conf };
-	if (all == NULL || conf == NULL)
-		return;
+	if (all == NULL || conf == NULL) {
+		diag_error(diag, m->file, 0, 0, "no room for trust anchors");
+		return false;
+	}
 	conf->fixed = all;
 	conf->autotrust = &s->autotrust;
 	for (unsigned i = 0; i < s->nsources; i++) {
@@ -272,4 +280,5 @@ void anchors_load(struct model *m, const struct anchor_files *given, struct diag
 	warn_old(&l);
 	join_root(&l);
 	m->anchors = conf;
+	return diag->errors == before;
 }

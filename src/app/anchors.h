@@ -11,7 +11,8 @@ struct anchor_files {
 	struct span text;
 };
 
-/* Set m->anchors. What cannot be read is told in diag; a file that is missing takes nothing else away. */
-void anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag);
+/* Set m->anchors. What cannot be read is told in diag. A file that is missing, or a state file that is broken, takes
+ * nothing else away; anything else that is no anchor is an error. returns whether there was none */
+bool anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag);
 
 #endif

@@ -88,8 +88,7 @@ static int check(const char *file, enum show show)
 	arena_init(&a, DIAG_BYTES_MAX);
 	diag_init(&d, &a);
 	struct model *m = model_load(file, &d);
-	if (m != NULL)
-		anchors_load(m, NULL, &d);
+	bool good = m != NULL && anchors_load(m, NULL, &d);
 	if (show == SHOW_JSON)
 		json_print(file, &d);
 	else
@@ -105,7 +104,7 @@ static int check(const char *file, enum show show)
 	if (m != NULL)
 		model_free(m);
 	arena_free(&a);
-	return m != NULL && fflush(stdout) == 0 ? 0 : 2;
+	return good && fflush(stdout) == 0 ? 0 : 2;
 }
 
 int command_check(int argc, char **argv)

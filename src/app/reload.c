@@ -36,10 +36,12 @@ static void told_begin(struct server *s, struct buf *ret)
 static struct model *load(struct server *s, struct diag *d, struct buf *told)
 {
 	struct model *m = model_load(s->flags->conf, d);
-	if (m != NULL)
-		anchors_load(m, NULL, d);
+	bool good = m != NULL && anchors_load(m, NULL, d);
 	tell(s, d, told);
-	return m;
+	if (good || m == NULL)
+		return m;
+	model_free(m);
+	return NULL;
 }
 
 struct model *server_load(struct server *s, struct diag *d)

@@ -292,6 +292,13 @@ def test_an_old_root_file_is_told(tmp_path, option, text, warned):
     assert ("20326" in done.stderr) == warned, done.stderr
 
 
+@pytest.mark.parametrize("option,status", [("trust-anchor-file", 2), ("auto-trust-anchor-file", 0)])
+def test_nonsense_is_refused_where_nothing_stands_in(tmp_path, option, status):
+    (tmp_path / "root.key").write_text("nonsense\n")
+    done = check(tmp_path, [f'{option}: "{tmp_path}/root.key"'])
+    assert done.returncode == status and "root.key" in done.stderr, done.stderr
+
+
 @pytest.mark.skipif(not Path("/usr/share/dns/root.key").exists(), reason="absent: dns-root-data")
 def test_debians_root_key_needs_no_word(tmp_path):
     shutil.copy("/usr/share/dns/root.key", tmp_path / "root.key")

@@ -13,7 +13,7 @@ struct anchorage *rpl_anchors_load(struct rpl *r, struct model *m, struct diag *
 		*more = (struct anchor_files){ files, f->name, f->text };
 		files = more;
 	}
-	anchors_load(m, files, diag);
+	(void)anchors_load(m, files, diag);
 	if (m->anchors == NULL)
 		return NULL;
 	struct anchorage *g = anchorage_new(seed);
