@@ -34,13 +34,14 @@ static const struct {
 	{ "a state that has seen the old one revoked", AUTO, HEAD KEY("385", ROOT_KEY_2017, "4")
 	  KEY("257", ROOT_KEY_2024, "2"), "38696", false },
 	{ "a state that has forgotten the old one", AUTO, HEAD KEY("257", ROOT_KEY_2024, "2"), "38696", false },
-	{ "a state whose only key was revoked", AUTO, ";;REVOKED\n" HEAD KEY("385", ROOT_KEY_2017, "4"), "38696", false },
+	{ "a state whose only key was revoked", AUTO, ";;REVOKED\n" HEAD KEY("385", ROOT_KEY_2017, "4"),
+	  "38696", false },
 	{ "a managed file of somebody's own root", AUTO, ". DS 7 13 2 " ZEROS, "7", false },
 	{ "a managed file that is not there", AUTO, NULL, "20326 38696", false },
 	{ "a managed file of nonsense", AUTO, "nonsense\n", "20326 38696", false },
 	{ "a state without states", AUTO, HEAD ". DNSKEY 257 3 8 " ROOT_KEY_2017, "20326 38696", false },
-	{ "somebody's own root beside a file that is not there", AUTO "\n trust-anchor: \". DS 7 13 2 " ZEROS "\"", NULL,
-	  "7", false },
+	{ "somebody's own root beside a file that is not there", AUTO "\n trust-anchor: \". DS 7 13 2 " ZEROS "\"",
+	  NULL, "7", false },
 	{ "a revoked key that an old file names", AUTO "\n trust-anchor: \". DNSKEY 257 3 8 " ROOT_KEY_2017 "\"",
 	  HEAD KEY("385", ROOT_KEY_2017, "4") KEY("257", ROOT_KEY_2024, "2"), "38696", false },
 };

@@ -255,7 +255,7 @@ def test_an_unwritable_file_ends_nothing(root, resolvers, tmp_path):
     r = resolvers(root.port, "permit-small-holddown: yes\nadd-holddown: 1\n", state)
     r.start()
     r.wait_state(root.tag(old), "VALID")
-    shutil.rmtree(locked)      # nowhere to write to, not even for root
+    locked.rename(tmp_path / "away")      # nowhere to write to, not even for root
     root.publish(old, new)
     wait_for(lambda: "kept in memory alone" in r.log(), PATIENCE_S, "a warning")
     time.sleep(4)              # long enough for some more probes
