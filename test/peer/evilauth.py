@@ -123,7 +123,7 @@ class Evil:
 
     def below(self, name) -> int:
         """How many questions came about a name and all below it."""
-        return sum(n for (asked, _), n in self.asked.items() if name_of(asked).is_subdomain(name_of(name)))
+        return sum(n for (asked, _), n in list(self.asked.items()) if name_of(asked).is_subdomain(name_of(name)))
 
     def on(self, call, *args):
         """Run something of the site in its thread."""

@@ -216,14 +216,20 @@ class Zone:
 
     def add(self, owner, rrtype, *rdatas, ttl=None):
         owner, rrtype = name_of(owner), type_of(rrtype)
-        self.nodes.setdefault(owner, {})[rrtype] = rrset(owner, rrtype, self.ttl if ttl is None else ttl, *rdatas)
+        made = rrset(owner, rrtype, self.ttl if ttl is None else ttl, *rdatas)
+        self.replace(owner, {**self.nodes.get(owner, {}), rrtype: made})
         return self
+
+    def replace(self, owner, sets):
+        """What others may be reading at this moment stays as it is."""
+        self.nodes = {**self.nodes, owner: sets}
 
     def name(self, label):
         return f"{label}.{self.apex}"
 
     def set_ds(self, *rdatas):
-        self.parent.nodes[self.apex].pop(T.DS, None)
+        kept = {t: s for t, s in self.parent.nodes[self.apex].items() if t != T.DS}
+        self.parent.replace(self.apex, kept)
         if rdatas:
             self.parent.add(self.apex, "DS", *rdatas)
         return self
@@ -270,14 +276,14 @@ class Zone:
             sets | ({T.RRSIG} if not at_cut or T.DS in sets else set())
 
     def chain(self):
-        return sorted(n for n in self.nodes if not self.is_glue(n))
+        cuts = self.cuts()
+        return sorted(n for n in self.nodes if not any(n != c and n.is_subdomain(c) for c in cuts))
 
     def exists(self, owner):
-        return any(n.is_subdomain(owner) for n in self.nodes if not self.is_glue(n))
+        return any(n.is_subdomain(owner) and not self.is_glue(n) for n in self.nodes)
 
     def nsec_at(self, owner):
         """The record that matches owner, or covers it."""
-        names = self.chain()
         if self.denial == "narrow":
             if owner in self.nodes:
                 following = dns.name.Name((b"\0", *owner.labels))
@@ -286,6 +292,7 @@ class Zone:
             before = first[:-1] + bytes([first[-1] - 1]) + b"~"
             return nsec(dns.name.Name((before, *owner.labels[1:])), dns.name.Name((first + b"!", *owner.labels[1:])),
                         T.RRSIG, T.NSEC, ttl=self.negative)
+        names = self.chain()
         at = max(i for i, n in enumerate(names) if n <= owner)
         return nsec(names[at], names[(at + 1) % len(names)], *self.types_at(names[at]), ttl=self.negative)
 
@@ -405,7 +412,7 @@ class Tree:
         made = Zone(apex, **how)
         made.parent = self.zone_of(made.apex.parent())
         made.parent.add(apex, "NS", f"ns.{apex}")
-        self.zones[made.apex] = made
+        self.zones = {**self.zones, made.apex: made}
         if made.keys:
             made.set_ds(made.keys[0].ds(apex))
         return made
