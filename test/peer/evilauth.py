@@ -22,11 +22,11 @@ import dns.rdatatype
 import hosts
 from ask import ask, counters
 from evilzone import Tree, blank, name_of, type_of
-from ns import CLONE_NEWNET, World, libc
+from ns import CLONE_NEWNET, World, libc, program
 from server import Server
 
 START_S = 20
-METRICS = "signet:\n  metrics: 127.0.0.1@9153\n"
+METRICS = "" if "unbound" in program().name else "signet:\n  metrics: 127.0.0.1@9153\n"
 FORWARD = 'forward-zone:\n  name: "."\n  forward-addr: 1.1.1.1\n'
 ANCHOR = "/var/lib/unbound/root.key"
 ONE = "  num-threads: 1\n"

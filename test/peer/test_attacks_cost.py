@@ -14,11 +14,12 @@ import costly  # noqa: E402
 import twist  # noqa: E402
 from ask import frames, packet, rcode, send, stream, values  # noqa: E402
 from evilauth import Lab  # noqa: E402
-from evilzone import RSA8, ZSK, Key, Nsec3, colliding, ds, nsec, signature  # noqa: E402
+from evilzone import RSA8, ZSK, Key, Nsec3, colliding, ds, nsec, rrset, signature  # noqa: E402
 from keys import wire  # noqa: E402
 from server import memory_of  # noqa: E402
 from verdict import is_bogus, is_insecure, is_secure  # noqa: E402
 
+pytestmark = pytest.mark.ours("has no counters")
 T = dns.rdatatype
 ADDR = "198.51.100.7"
 # What one question may cost: signatures and imports, SHA-1 blocks, packets.
@@ -128,6 +129,30 @@ def test_d2_a_flood_of_names_below_a_zone_that_is_known(lab):
     within(cost, 8)
 
 
+def test_d2_in_a_referral(keys):
+    """A delegation that comes with records of a chain in which its name has no place."""
+    lab, z = iterating(keys, 2, denial=Nsec3(b"", 50))
+    with lab:
+        name = costly.deep_name(z)
+        cut = dns.name.from_text(name).parent()
+        proof = costly.nsec3_padding(z)
+
+        def how(message):
+            message.authority = [rrset(cut, "NS", 300, f"ns0.{z.apex}"), *proof]
+            return message
+        is_secure(lab.ask(z.name("ok")))
+        lab.twist(cut, None, how, below=True, anew=True)
+        with lab.cost() as cost:
+            m = lab.ask(name)
+            assert m is not None and not m.flags & dns.flags.AD
+        within(cost)
+        child = lab.tree.zone(z.name("child"), denial=None)        # the twin: a delegation that is proved unsigned
+        child.at = z.at
+        z.add(child.apex, "NS", f"ns0.{z.apex}")
+        child.add(child.name("www"), "A", ADDR)
+        is_insecure(lab.ask(child.name("www")))
+
+
 # --- D3: what is no failure and costs all the same -------------------------------------------------------------
 
 def test_d3_the_twin_a_denial_with_a_record_more(lab):
@@ -213,7 +238,7 @@ def test_d5_the_twin_an_alias_through_nine_zones(keys, threads):
             assert cost.asked <= 30
 
 
-def iterating(keys, count):
+def iterating(keys, count, **how):
     """A program that asks authorities itself: the root at one address, `count` servers for the zone below it."""
     servers = [f"192.5.6.{i + 1}" for i in range(count)]
     hosts_at = {"1.1.1.1": "cloudflare", **{a: "cloudflare" for a in servers}}
@@ -222,7 +247,7 @@ def iterating(keys, count):
     lab.tree.root.at = {"1.1.1.1"}
     lab.tree.root.nodes[dns.name.root].pop(T.NS)
     lab.tree.root.add(".", "NS", "ns.root.").add("ns.root.", "A", "1.1.1.1")
-    z = lab.zone()
+    z = lab.zone(**how)
     z.at = set(servers)
     names = [f"ns{i}.{z.apex}" for i in range(count)]
     lab.tree.root.add(z.apex, "NS", *names)

@@ -1,7 +1,6 @@
 """Attacks on the logic of validation, each beside an honest twin that must be proved: what is forged is never served,
-and what stands beside it is not touched. What costs rather than lies is in test_attacks_cost.py.
-
-C13, lies about keys to come (RFC 5011), is judged by src/core/autotrust_test.c."""
+and what stands beside it is not touched. What costs rather than lies is in test_attacks_cost.py. Keys to come (RFC 5011)
+are judged by src/core/autotrust_test.c; here only what a state file may not be made to say."""
 import time
 
 import dns.flags
@@ -12,11 +11,12 @@ import pytest
 pytest.importorskip("cryptography")
 import twist  # noqa: E402
 from ask import rcode, values  # noqa: E402
-from evilauth import Lab  # noqa: E402
+from evilauth import ANCHOR, Lab  # noqa: E402
 from evilzone import (KSK, P256, REVOKED, ZSK, Key, Nsec3, ds, nsec, rrset,  # noqa: E402
                       signature)
 from verdict import is_bogus, is_insecure, is_secure  # noqa: E402
 
+pytestmark = pytest.mark.ours("is older than the cures of several of these")
 T = dns.rdatatype
 ADDR = "198.51.100.7"
 
@@ -480,6 +480,35 @@ def test_c12_gone_when_the_signature_is(lab):
     z.sigs(www, "A", expiration=now - 8000, inception=now - 9000)
     is_bogus(lab.ask(www), 7)
     assert lab.evil.count(www) == 2
+
+
+# --- C13: a state file that says more than it may --------------------------------------------------------------
+
+def state_line(key, state, comment=""):
+    words = {1: "[ ADDPEND ]", 2: "[  VALID  ]", 3: "[ MISSING ]", 4: "[ REVOKED ]"}[state]
+    now = int(time.time())
+    return (f".\t3600\tIN\tDNSKEY\t{key.rdata.to_text()} ;{{id = {key.tag} (ksk), size = 256b}} {comment}"
+            f";;state={state} {words} ;;count=1 ;;lastchange={now} ;;{time.asctime(time.gmtime(now))}\n")
+
+
+@pytest.mark.parametrize("state,comment,trusted", [
+    (2, "", True), (1, "", False), (4, "", False), (1, "x" * 65536 + " ", False), (2, "x" * 300 + " ", True)],
+    ids=["valid", "pending", "revoked", "pending behind 64 kB", "valid behind 300 bytes"])
+def test_c13_a_key_is_trusted_when_its_time_has_come(keys, state, comment, trusted):
+    with Lab(keys, start=False, anchors=f"  auto-trust-anchor-file: {ANCHOR}\n") as lab:
+        z = small(lab)
+        now = int(time.time())
+        head = (f"; autotrust trust anchor file\n;;id: . 1\n;;last_queried: {now} ;;{time.ctime(now)}\n"
+                f";;last_success: {now} ;;{time.ctime(now)}\n;;next_probe_time: {now + 86400} ;;{time.ctime(now)}\n"
+                ";;query_failed: 0\n;;query_interval: 86400\n;;retry_time: 8640\n")
+        lab.world.write(ANCHOR, head + state_line(Key(), 2) + state_line(lab.tree.root.keys[0], state, comment))
+        lab.start()
+        m = lab.ask(z.name("www"))
+        if trusted:
+            is_secure(m)
+        else:
+            assert not m.flags & dns.flags.AD, m
+            is_bogus(m)
 
 
 # --- C14: an upstream that says it has proved ------------------------------------------------------------------
