@@ -1,6 +1,6 @@
 """Attacks on the logic of validation, each beside an honest twin that must be proved: what is forged is never served,
-and what stands beside it is not touched. What costs rather than lies is in test_attacks_cost.py. Keys to come (RFC 5011)
-are judged by src/core/autotrust_test.c; here only what a state file may not be made to say."""
+and what stands beside it is not touched. What costs rather than lies is in test_attacks_cost.py. Keys to come
+(RFC 5011) are judged by src/core/autotrust_test.c; here only what a state file may not be made to say."""
 import time
 
 import dns.flags
