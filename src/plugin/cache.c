@@ -196,8 +196,12 @@ static enum verdict request(const struct link *l, struct query *q)
 	}
 	metrics_add(q->engine->metrics, M_CACHE_MISSES, 1);
 	enum err err = query_ask(q, DOOR_BELOW, &q->question);
+	if (err != OK && state == STALE)
+		return answer_found(s, q, &f, true);
+	if (err == ERR_BUDGET && q->client != NULL && (q->client->flags & FLAG_RD) == 0)
+		return query_fail(q, RCODE_REFUSED, 20, "not asked for recursion, and not in the cache");
 	if (err != OK)
-		return state == STALE ? answer_found(s, q, &f, true) : query_fail_err(q, err);
+		return query_fail_err(q, err);
 	if (state == STALE)
 		q->wake_at = now + s->client_timeout_ms;
 	return WAIT;

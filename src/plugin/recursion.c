@@ -35,6 +35,14 @@ static inline bool plain(const struct access_table *t, uint16_t flags)
 	return !t->some_local && (flags & FLAG_RD) != 0;
 }
 
+/* May the client read the cache, but has not asked for recursion? What the cache does not have it does not get: nothing
+ * is asked upstream for it, or two servers that take each other for authoritative would go on without end (attacks
+ * E14). */
+static bool reads_only(enum access access, uint16_t flags)
+{
+	return access == ACCESS_ALLOW_SNOOP && (flags & FLAG_RD) == 0;
+}
+
 static enum verdict fast(const struct link *l, struct fast *f)
 {
 	const struct access_table *t = ((const struct recursion *)l->self)->table;
@@ -42,9 +50,10 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	const char *text;
 	if (LIKELY(plain(t, f->client->flags)))
 		return PASS;
-	enum verdict v = judge(access_find(t, &f->client->from), f->client->flags, &ede, &text);
+	enum access access = access_find(t, &f->client->from);
+	enum verdict v = judge(access, f->client->flags, &ede, &text);
 	if (v != ANSWERED)
-		return v;
+		return reads_only(access, f->client->flags) ? SLOW : v;
 	f->rcode = RCODE_REFUSED;
 	struct reason why = { (int)ede, text };
 	size_t at = f->out->n;
@@ -62,7 +71,10 @@ static enum verdict request(const struct link *l, struct query *q)
 	const char *text;
 	if (q->client == NULL || plain(t, q->client->flags))
 		return PASS;
-	enum verdict v = judge(access_find(t, &q->client->from), q->client->flags, &ede, &text);
+	enum access access = access_find(t, &q->client->from);
+	enum verdict v = judge(access, q->client->flags, &ede, &text);
+	if (reads_only(access, q->client->flags))
+		q->own = (struct budget){ 0 };
 	return v == ANSWERED ? query_fail(q, RCODE_REFUSED, (int)ede, text) : v;
 }
 

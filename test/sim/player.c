@@ -93,6 +93,7 @@ struct player {
 	struct rpl_macros macros;
 	bool trace;
 	uint64_t seed;
+	struct purse *purse;
 	unsigned timing_out;          /* a server's silence is being played: questions before it */
 };
 
@@ -137,10 +138,9 @@ static void note_out(const struct player *p, const char *what, const struct out 
 {
 	char room[512];
 	struct buf b = buf_on(room, sizeof(room));
-	if (!p->trace)
-		return;
 	out_text(o, &b);
 	note(p, "%s %s", what, buf_cstr(&b));
+	purse_note(p->purse, what, buf_cstr(&b));
 }
 
 static unsigned step_nr(const struct player *p)
@@ -625,6 +625,8 @@ static void ask(struct player *p, const struct rpl_step *s)
 		answered(p, i, buf_span(&out));
 	else if (v != SLOW || engine_question(&p->engine, f.chain, f.place, &c) != OK)
 		answered(p, i, (struct span){ 0 });
+	else
+		purse_open(p->purse, &p->engine);
 }
 
 /* ---- steps ---- */
@@ -909,6 +911,7 @@ static void end(struct player *p)
 		if (p->model->plugins[i]->live_leave != NULL)
 			p->model->plugins[i]->live_leave(c->links[i].live, &p->engine);
 	}
+	purse_close(p->purse, &p->metrics);
 	verifier_free(p->engine.crypto);
 	engine_fini(&p->engine);
 	for (unsigned i = 0; i < c->n; i++) {
@@ -971,6 +974,7 @@ enum played play_file(const char *file, const struct play_how *how, struct buf *
 	p->why = why;
 	p->trace = how->trace;
 	p->seed = how->seed;
+	p->purse = how->purse;
 	arena_init(&p->arena, SCENARIO_ARENA);
 	arena_init(&p->conf, 8u << 20);
 	arena_init(&p->scratch, 16u << 20);

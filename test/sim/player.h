@@ -3,6 +3,7 @@
 #ifndef SIM_PLAYER_H
 #define SIM_PLAYER_H
 
+#include "sim/purse.h"
 #include "sim/rpl.h"
 
 enum played { PLAYED_PASS, PLAYED_FAIL, PLAYED_SKIP };
@@ -11,6 +12,7 @@ struct play_how {
 	bool trace;                   /* print every packet and step */
 	const char *append;           /* more lines of configuration; "" none */
 	uint64_t seed;                /* of all that is left to chance */
+	struct purse *purse;          /* NULL: nobody wants to know */
 };
 
 /* why: of a failure the first difference, of a skip what cannot be played. */
