@@ -96,8 +96,10 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 	struct judgement j = judge_answer(&w->judge, &b.v, paths);
 	bench_close(&b, q);
 	bool nobody = j.ruling.security == SECURITY_INDETERMINATE && j.ruling.why == WHY_NO_ANCHOR;
-	if (j.ruling.security == SECURITY_SECURE && anchoring_refuses(s, q))
+	if (j.ruling.security == SECURITY_SECURE && anchoring_refuses(s, q)) {
+		q->err = ERR_BOGUS;   /* kept as any other failure */
 		return query_fail(q, RCODE_SERVFAIL, EDE_DNSSEC_BOGUS, "root key sentinel");
+	}
 	if (j.ruling.security == SECURITY_SECURE)
 		return pass_judged(s, q, w, SECURITY_SECURE, &j);
 	if (j.ruling.security == SECURITY_INSECURE || nobody)
