@@ -297,9 +297,10 @@ void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg
 	leave(p);
 }
 
-void proofs_clear(struct proofs *p)
+size_t proofs_clear(struct proofs *p)
 {
 	struct store_row row;
+	size_t gone = 0;
 	while (!enter(p))
 		;   /* whoever writes is done in microseconds */
 	uint8_t key[KEY_MAX];
@@ -308,8 +309,11 @@ void proofs_clear(struct proofs *p)
 		memcpy(key, row.key.p, n);
 		if (store_remove(&p->store, span_of(key, n)) != OK)
 			store_commit(&p->store);
+		else
+			gone++;
 	}
 	leave(p);
+	return gone;
 }
 
 /* ---- looking up ---- */

@@ -40,6 +40,7 @@ void proofs_put_proved(struct proofs *p, const struct proofs_ask *ask, const str
 /* Deny the question out of what is kept: the message as the zone would have sent it, TTLs as they are now.
  * returns false when it has to be asked */
 bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret);
-void proofs_clear(struct proofs *p);
+/* Forget all. returns how many records that were */
+size_t proofs_clear(struct proofs *p);
 
 #endif

@@ -174,6 +174,12 @@ static void live_free(void *live)
 	proofs_free(live);
 }
 
+/* Of one name too: which of the proofs would deny it again is not worth knowing. */
+static void live_flush(void *live, struct flush *f)
+{
+	f->n[FLUSH_PROOFS] += proofs_clear(live);
+}
+
 #define T struct aggressive
 
 static const struct opt opts[] = {
@@ -189,6 +195,7 @@ const struct plugin plugin_aggressive = {
 	.settings = { .name = "aggressive", .doc = "denies out of proofs it has", .clause = "server", .size = sizeof(T),
 	              .opts = opts, .nopts = COUNT(opts) },
 	.steps = { .request = request, .response = response, .fast = fast },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .joined = joined,
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_flush = live_flush,
+	.joined = joined,
 	.wanted = wanted,
 };

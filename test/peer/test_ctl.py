@@ -222,6 +222,15 @@ def test_flush_forgets_failures_and_what_was_proved(world, one):
     assert asked(world, "secure") > before, "its keys are asked for again"
 
 
+def test_flush_forgets_proofs(world, one):
+    """Which of the proofs would deny a name again is not told apart: all go."""
+    asked_for = lambda name: world.counts()["questions"].get(f"{name}/A", 0)
+    assert rcode(ask(world, "n1.secure", want_dnssec=True)) == "NXDOMAIN"
+    assert rcode(ask(world, "n2.secure", want_dnssec=True)) == "NXDOMAIN" and asked_for("n2.secure") == 0
+    assert told(world, "flush", "n2.secure")["proofs"] >= 1
+    assert rcode(ask(world, "n3.secure", want_dnssec=True)) == "NXDOMAIN" and asked_for("n3.secure") == 1
+
+
 def test_nta(world, one):
     """A bogus name answers without AD while a negative anchor stands, and is refused again when it has ended."""
     assert rcode(ask(world, "www.forged")) == "SERVFAIL" and ede(ask(world, "www.forged", use_edns=0))[0][0] == 6
