@@ -224,7 +224,7 @@ def test_flush_forgets_failures_and_what_was_proved(world, one):
 
 def test_flush_forgets_proofs(world, one):
     """Which of the proofs would deny a name again is not told apart: all go."""
-    asked_for = lambda name: world.counts()["questions"].get(f"{name}/A", 0)
+    asked_for = lambda name: world.counts()["questions"].get(f"{name}./A", 0)
     assert rcode(ask(world, "n1.secure", want_dnssec=True)) == "NXDOMAIN"
     assert rcode(ask(world, "n2.secure", want_dnssec=True)) == "NXDOMAIN" and asked_for("n2.secure") == 0
     assert told(world, "flush", "n2.secure")["proofs"] >= 1
