@@ -14,7 +14,7 @@
 #define SWEEPS_MAX 16u            /* and so many times for one that comes in: nodes are of many sizes */
 #define TTL_MAX DAY               /* a denial is not believed for longer (attacks K) */
 #define PREFIX 13u                /* instance, zone, kind */
-#define KEY_MAX (PREFIX + NAME_ORDERED_MAX)
+#define KEY_MAX (PREFIX + NAME_ORDERED_MAX + 1u)
 #define FOUND_MAX 3u              /* records of one proof: encloser, next closer name, wildcard (RFC5155 7.2.1) */
 #define RRS_MAX ((1u + FOUND_MAX) * (1u + SIGS_MAX))   /* and the SOA, with signatures */
 #define RECORD_MAX 4096u          /* bytes of one record with its signatures; larger ones are not kept */
@@ -76,10 +76,9 @@ static int key_cmp(const struct key *a, const struct key *b)
 	return c != 0 ? c : (int)a->n - (int)b->n;
 }
 
-static void key_begin(const struct proofs *p, uint32_t instance, struct name zone, struct key *ret)
+/* folded: the zone, in lower case */
+static void key_begin(const struct proofs *p, uint32_t instance, struct name folded, struct key *ret)
 {
-	uint8_t store[NAME_MAX_BYTES];
-	struct name folded = name_fold(zone, store);
 	uint64_t hash = hash_bytes(&p->key, span_of(folded.wire, folded.len));
 	put_u32(ret->bytes, instance);
 	memcpy(ret->bytes + 4, &hash, sizeof(hash));
@@ -193,7 +192,7 @@ static void clear_between(struct proofs *p, const struct key *from, const struct
 /* nsec and nsec3 of one zone share its SOA and, the latter, one way to hash. */
 static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_rrset *set, uint32_t ttl)
 {
-	uint8_t store[RECORD_MAX];
+	uint8_t store[RECORD_MAX], folded[NAME_MAX_BYTES];
 	struct denial d;
 	struct key k, end = { .n = 0 };
 	struct name zone = zone_of(set);
@@ -204,7 +203,7 @@ static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_r
 	struct span value = kept_make(set, ask->now, ttl, store);
 	if ((!soa && !proof) || value.n == 0)
 		return;
-	key_begin(p, ask->instance, zone, &k);
+	key_begin(p, ask->instance, name_fold(zone, folded), &k);
 	if (soa) {
 		key_at(&k, KIND_SOA, span_of(NULL, 0));
 	} else if (set->type == RR_NSEC) {
@@ -234,8 +233,9 @@ static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_r
 static void put_cut(struct proofs *p, const struct proofs_ask *ask, const struct msg_rrset *soa, struct name denied)
 {
 	struct key k;
+	uint8_t folded[NAME_MAX_BYTES];
 	msec expires = ask->now + MIN(soa->ttl, (uint32_t)TTL_MAX) * SECOND;
-	key_begin(p, ask->instance, soa->owner, &k);
+	key_begin(p, ask->instance, name_fold(soa->owner, folded), &k);
 	key_at_name(&k, KIND_CUT, denied);
 	put(p, &k, span_of(&expires, sizeof(expires)));
 }
@@ -387,9 +387,8 @@ static bool take_proof(struct look *l, struct span row)
 static bool row_before(struct look *l, struct span *ret)
 {
 	struct store_row row;
-	if (store_get(l->view, key_span(&l->key), ret))
-		return true;
-	if (!store_before(l->view, key_span(&l->key), &row) || row.key.n < PREFIX ||
+	l->key.bytes[l->key.n] = 0;   /* what follows the key itself and comes before all else */
+	if (!store_before(l->view, span_of(l->key.bytes, l->key.n + 1), &row) || row.key.n < PREFIX ||
 	    memcmp(row.key.p, l->key.bytes, PREFIX) != 0)
 		return false;
 	*ret = row.value;
@@ -472,10 +471,12 @@ static bool find_zone(struct look *l)
 	struct rr soa;
 	const struct proofs_ask *ask = l->ask;
 	const struct question *q = ask->question;
+	uint8_t store[NAME_MAX_BYTES];
+	struct name folded = name_fold(q->name, store);
 	struct span row;
 	for (unsigned up = first_up(q); up + ask->top.labels <= q->name.labels; up++) {
 		struct name zone = name_up(q->name, up);
-		key_begin(l->p, ask->instance, zone, &l->key);
+		key_begin(l->p, ask->instance, name_up(folded, up), &l->key);
 		key_at(&l->key, KIND_SOA, span_of(NULL, 0));
 		if (!store_get(l->view, key_span(&l->key), &row))
 			continue;

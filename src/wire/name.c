@@ -248,9 +248,14 @@ int name_cmp(struct name a, struct name b)
 
 struct span name_ordered(struct name n, uint8_t store[NAME_ORDERED_MAX])
 {
+	uint8_t starts[LABELS_MAX];
 	size_t at = 0;
+	for (unsigned i = 0, from = 0; i < n.labels; i++) {
+		starts[i] = (uint8_t)from;
+		from += 1u + n.wire[from];
+	}
 	for (unsigned up = n.labels; up-- > 0;) {
-		const uint8_t *label = name_up(n, up).wire;
+		const uint8_t *label = n.wire + starts[up];
 		for (unsigned i = 1; i <= label[0]; i++) {
 			uint8_t byte = fold(label[i]);
 			if (byte <= 1)
