@@ -228,10 +228,18 @@ static enum verdict refuse(struct query *q, struct name zone, uint32_t limit)
 	return query_fail(q, RCODE_SERVFAIL, EDE_OTHER, buf_cstr(&b));
 }
 
+/* What an answer's proof needs is no question of its own: the answer's was counted, and bounds it. */
+static bool is_proof(const struct query *q)
+{
+	return q->ask.depth > 0 && q->chain->proofs > 0 && q->top == q->chain->proofs;
+}
+
 static enum verdict request(const struct link *l, struct query *q)
 {
 	const struct zonelimit *z = l->self;
 	uint32_t limit;
+	if (is_proof(q))
+		return PASS;
 	struct name zone = zone_of(z, q->question.name, &limit);
 	if (limit == 0)
 		return PASS;

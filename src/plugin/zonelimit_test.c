@@ -230,12 +230,42 @@ static void wanted_with_a_limit(void **state)
 	assert_true(plugin_zonelimit.wanted(settings));
 }
 
+/* One who proves: asks for the DS of what was asked. */
+static enum verdict prove(const struct link *l, struct query *q)
+{
+	(void)l;
+	struct question ds = { q->question.name, RR_DS, CLASS_IN };
+	return query_ask(q, DOOR_BELOW, &ds) == OK ? WAIT : DROP;
+}
+
+static enum verdict proved(const struct link *l, struct query *q, const struct query *child)
+{
+	(void)l;
+	(void)q;
+	return child == NULL ? WAIT : PASS;
+}
+
+/* What the proof of an answer needs is not counted: the answer's own question was. */
+static void proofs_are_no_questions(void **state)
+{
+	static const struct steps idle = { 0 }, proving = { .request = prove, .wake = proved };
+	begin(10, 0);
+	struct link limiting = chain.links[0];
+	chain.links[0] = (struct link){ .steps = &idle };
+	chain.links[1] = (struct link){ .steps = &proving };
+	chain.links[2] = limiting;
+	chain.n = 3;
+	chain.proofs = 1;
+	assert_int_equal(passed(5000, "example.com", 25), 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(limit_of_a_second), T(registered_domains), T(one_in_factor), T(backoff), T(exceptions),
 		T(flood_of_domains), T(memory_bounds_what_is_remembered), T(wanted_with_a_limit),
+		T(proofs_are_no_questions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
