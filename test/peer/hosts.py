@@ -326,6 +326,9 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        if not self.host.listeners:      # closed while this one was shaking hands
+            transport.abort()
+            return
         self.host.streams.add(self)
         tls = transport.get_extra_info("ssl_object")
         if tls:
