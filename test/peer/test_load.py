@@ -24,7 +24,8 @@ def test_new_names_below_many_domains_are_all_answered(world, server):
 def test_new_names_below_one_domain_show_the_limit(world, server):
     got = burst(world, [(f"n{i}.tunnel.com", "A") for i in range(BURST)], timeout=10)
     assert len(got.rcodes) == BURST
-    assert got.count(0) >= 1000 and got.count(2) >= 500, (got.count(0), got.count(2))
+    # a burst that takes two seconds and more meets the limit of each of them
+    assert got.count(0) >= 1000 and got.count(2) >= 100, (got.count(0), got.count(2))
     asked = sum(n for name, n in world.counts()["questions"].items() if name.endswith("tunnel.com./A"))
     assert asked <= got.count(0) + 50
     assert server.lines("(?i)ratelimit.*tunnel.com|tunnel.com.*ratelimit")
