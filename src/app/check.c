@@ -4,6 +4,7 @@
 
 #include "app/anchors.h"
 #include "app/commands.h"
+#include "app/show.h"
 #include "base/heap.h"
 #include "conf/model.h"
 
@@ -34,20 +35,14 @@ static void line_print(const struct diag_line *l)
 		fprintf(stderr, "%s:%u:%u: %s%s\n", l->file, l->line, l->column, level, l->text);
 }
 
-/* A JSON string (RFC8259 7). Bytes that are no ASCII come from names of files and from values; they go out as they came
- * in, and a reader of JSON will tell whether they are UTF-8. */
 static void json_text(const char *text)
 {
-	putchar('"');
-	for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++) {
-		if (*p == '"' || *p == '\\')
-			printf("\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			printf("\\u%04x", *p);
-		else
-			putchar(*p);
-	}
-	putchar('"');
+	struct span s = span_text(text);
+	size_t cap = 6 * s.n + 3;   /* a byte becomes six at most, in quotes */
+	struct buf b = buf_on(heap_new(cap), cap);
+	show_string(s, &b);
+	fwrite(b.p, 1, b.n, stdout);
+	heap_free(b.p);
 }
 
 static void json_print(const char *file, const struct diag *d)

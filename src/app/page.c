@@ -2,23 +2,10 @@
 
 #include <stdio.h>
 
+#include "app/show.h"
+
 #define LABEL_WIDTH 15u
 #define CELL_MAX 1024u
-
-void json_string(struct buf *to, struct span text)
-{
-	buf_u8(to, '"');
-	for (size_t i = 0; i < text.n; i++) {
-		uint8_t c = text.p[i];
-		if (c == '"' || c == '\\')
-			buf_printf(to, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(to, "\\u%04x", c);
-		else
-			buf_u8(to, c);
-	}
-	buf_u8(to, '"');
-}
 
 void page_begin(struct page *p, struct buf to, bool json)
 {
@@ -46,7 +33,7 @@ static void comma(struct page *p)
 static void key_put(struct page *p, const char *key)
 {
 	comma(p);
-	json_string(&p->to, span_text(key));
+	show_string(span_text(key), &p->to);
 	buf_u8(&p->to, ':');
 }
 
@@ -74,7 +61,7 @@ void page_field(struct page *p, const char *key, const char *label, const char *
 	va_end(ap);
 	if (p->json) {
 		key_put(p, key);
-		json_string(&p->to, buf_span(&b));
+		show_string(buf_span(&b), &p->to);
 	} else if (label != NULL) {
 		plain(&b);
 		label_put(p, label);
@@ -147,7 +134,7 @@ void page_cell(struct page *p, const char *key, unsigned width, const char *fmt,
 	va_end(ap);
 	if (p->json) {
 		key_put(p, key);
-		json_string(&p->to, buf_span(&b));
+		show_string(buf_span(&b), &p->to);
 		return;
 	}
 	size_t from = p->to.n;
@@ -183,7 +170,7 @@ void page_item(struct page *p, const char *text)
 {
 	if (p->json) {
 		comma(p);
-		json_string(&p->to, span_text(text));
+		show_string(span_text(text), &p->to);
 		return;
 	}
 	for (buf_text(&p->to, "  "); *text != 0; text++)

@@ -31,7 +31,5 @@ void page_list_end(struct page *p);
 void page_item(struct page *p, const char *text);
 void page_end(struct page *p);
 
-/* A JSON string (RFC8259 7). Bytes that are no ASCII go out as they came in. */
-void json_string(struct buf *to, struct span text);
 
 #endif

@@ -70,7 +70,7 @@ void trust_update(struct trust *t, const char *bundle, bool system)
 	memcpy(t->marks, marks, sizeof(marks));
 	bool any = *bundle != 0 || system;
 	t->running = any && pthread_create(&t->thread, NULL, parse, t) == 0;
-	if (!t->running)
+	if (!any || (!t->running && trust_version(t) == 0))   /* no thread to be had: what is there stays */
 		publish(t, NULL);
 }
 

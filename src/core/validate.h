@@ -101,11 +101,11 @@ struct name rrset_signer(const struct msg_rrset *set);
 /* Can this DS set, or anchor, ever make a zone secure? SECURE: yes. INSECURE: no algorithm, or no digest, of it is
  * supported (RFC4035 5.2). */
 struct ruling validate_trust(const struct validator *v, const struct trust *trust);
-/* DS rdatas of a set that validate_rrset called secure. */
 /* Its records into an arena. returns OK | ERR_LIMIT */
 enum err trust_dup(struct arena *a, struct trust *trust) MUST_CHECK;
 /* One more DS, of a set that was kept; those beyond TRUST_DS_MAX are left out. */
 void trust_add_ds(struct trust *trust, struct span rdata);
+/* DS rdatas of a set that validate_rrset called secure. */
 void trust_from_ds(struct name zone, const struct msg_rrset *ds, struct trust *ret);
 /* Judge a zone's DNSKEY set. ret_keys (borrowing from it) is set when SECURE. INSECURE as validate_trust says, and when
  * all keys vouched for are of sizes that are not supported. */
