@@ -105,6 +105,16 @@ def is_due(said, program):
     return said == "pass" or (said.startswith(("program:", "clock:")) and not program)
 
 
+TTL_OFF = re.compile(r"(?:FAIL )?(?:step \d+: )?\w+ ttl: expected .*\[ttl (\d+)\].*, got \[(\d+)\]")
+
+
+def is_second_off(reason):
+    """TTLs beside what is wanted by one second and nothing else: where a real clock's second ends. The player within
+    the process has a clock of its own and is held to the second."""
+    parts = [TTL_OFF.fullmatch(part.strip()) for part in reason.split(";")]
+    return all(m and abs(int(m[1]) - int(m[2])) <= 1 for m in parts)
+
+
 def findings(want, got, program=False):
     """What ended otherwise than expected. What one of the two players cannot play says nothing."""
     lines = []
@@ -112,7 +122,7 @@ def findings(want, got, program=False):
         result, reason = got.get(name, ("absent", ""))
         if name not in want:
             lines.append(f"{name}: {result}, and expected.txt does not know it")
-        elif program and want[name].startswith("clock:"):
+        elif program and (want[name].startswith("clock:") or is_second_off(reason)):
             continue
         elif result not in ("SKIP", "absent") and (result == "PASS") != is_due(want[name], program):
             lines.append(f"{name}: {result} {reason}; expected: {want[name]}"[:400])
