@@ -259,7 +259,7 @@ static void warn_old(struct loading *l)
 
 bool anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag)
 {
-	const struct validating *s = validate_settings(&m->chain);
+	const struct validating *s = validate_settings(&m->sites[0].chain);
 	uint32_t before = diag->errors;
 	if (s == NULL)
 		return true;

@@ -55,8 +55,8 @@ static void modules(const struct server *s, struct page *p)
 	char text[MODULES_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
 	for (unsigned i = 0; i < g->chain->n; i++) {
-		const char *name = g->model->plugins[i]->settings.name;
-		if (i == 0 || strcmp(name, g->model->plugins[i - 1]->settings.name) != 0)
+		const char *name = g->model->sites[0].plugins[i]->settings.name;
+		if (i == 0 || strcmp(name, g->model->sites[0].plugins[i - 1]->settings.name) != 0)
 			buf_printf(&b, "%s%s", i > 0 ? " " : "", name);
 	}
 	page_field(p, "modules", "modules", "%s", buf_cstr(&b));

@@ -56,7 +56,7 @@ static void report(struct errand *er, struct worker *w)
 {
 	const struct generation *g = w->generation;
 	for (unsigned i = 0; i < g->chain->n; i++) {
-		const struct plugin *p = g->model->plugins[i];
+		const struct plugin *p = g->model->sites[0].plugins[i];
 		if (p->report != NULL)
 			p->report(&g->chain->links[i], &w->engine, &er->report);
 	}

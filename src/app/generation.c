@@ -192,9 +192,9 @@ static void life_drop(struct registry *r, struct life *gone)
 
 static void lives_take(struct registry *r, struct generation *g)
 {
-	struct chain *c = &g->model->chain;
+	struct chain *c = &g->model->sites[0].chain;
 	for (unsigned i = 0; i < c->n; i++) {
-		const struct plugin *p = g->model->plugins[i];
+		const struct plugin *p = g->model->sites[0].plugins[i];
 		if (p->live_make == NULL)
 			continue;
 		struct life *l = life_take(r, p, c->links[i].self);
@@ -225,8 +225,8 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 	arena_init(&g->arena, 4 * PEM_MAX);
 	g->model = model;
 	g->number = model->generation;
-	g->chain = &model->chain;
-	model->chain.instance = 1;   /* one server: its answers stay good over a reload */
+	g->chain = &model->sites[0].chain;
+	model->sites[0].chain.instance = 1;   /* one server: its answers stay good over a reload */
 	enum err err = read_tls(g, why);
 	g->cookie = r->cookie;
 	const char *secret = model->process.cookie_secret;

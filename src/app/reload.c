@@ -72,8 +72,8 @@ void server_style_log(struct server *s, const struct model *m)
 	struct tm local;
 	if (localtime_r(&at, &local) != NULL)
 		st->utc_offset = (int32_t)local.tm_gmtoff;
-	st->tag = m->chain.conf.log_tag;
-	st->destaddr = m->chain.conf.log_destaddr;
+	st->tag = m->sites[0].chain.conf.log_tag;
+	st->destaddr = m->sites[0].chain.conf.log_destaddr;
 	if (st->ident != NULL)
 		atomic_store(&s->logger.style, st);
 }
@@ -97,7 +97,7 @@ void server_take_anchors(struct server *s, struct model *m)
 	if (m->anchors != NULL && anchorage_configure(s->anchorage, m->anchors, now.wall.sec) != OK)
 		logger_say(&s->logger, "error", "trust anchors: no room for what the configuration names; "
 		           "those of before stay");
-	m->chain.conf.anchorage = m->anchors == NULL ? NULL : s->anchorage;
+	m->sites[0].chain.conf.anchorage = m->anchors == NULL ? NULL : s->anchorage;
 }
 
 void server_give(struct server *s, struct generation *g)
@@ -165,7 +165,7 @@ void server_measure(const struct server *s, struct report *to)
 {
 	const struct generation *g = s->generation;
 	for (unsigned i = 0; i < g->chain->n; i++) {
-		const struct plugin *p = g->model->plugins[i];
+		const struct plugin *p = g->model->sites[0].plugins[i];
 		if (p->measure != NULL)
 			p->measure(&g->chain->links[i], to);
 	}

@@ -74,7 +74,7 @@ void serving_enter(struct serving *s, const struct generation *g, const struct g
 		if (!generation_has_listener(g, before->listeners[i]))
 			watch(w, before->listeners[i], false);
 	}
-	s->reply = g->model->reply;
+	s->reply = g->model->sites[0].reply;
 	s->udp_size_max = (uint16_t)MIN(MIN(g->model->listen.max_udp_size, UDP_OUT_MAX), s->reply.edns_size);
 	s->udp_size_max = MAX(s->udp_size_max, 512);
 	w->engine.clients_max = g->model->listen.clients_max;

@@ -113,8 +113,8 @@ static bool has_rows(const struct instance *in, const char *clause)
 /* A zone that another one of its name has replaced is not in the chain. */
 static bool in_chain(const struct model *m, const struct instance *in)
 {
-	for (unsigned i = 0; i < m->chain.n; i++)
-		if (m->chain.links[i].self == in->self)
+	for (unsigned i = 0; i < m->sites[0].chain.n; i++)
+		if (m->sites[0].chain.links[i].self == in->self)
 			return true;
 	return false;
 }

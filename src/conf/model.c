@@ -64,21 +64,21 @@ static int zone_cmp(const void *x, const void *y)
 	return c != 0 ? c : (int)(*a)->clause_nr - (int)(*b)->clause_nr;
 }
 
-static void link_add(struct model *m, const struct instance *in, struct diag *diag)
+static void link_add(struct site *s, const struct instance *in, struct diag *diag)
 {
 	const struct plugin *p = in->plugin;
 	if (p->wanted != NULL && !p->wanted(in->self))
 		return;
-	if (m->chain.n == CHAIN_MAX) {
+	if (s->chain.n == CHAIN_MAX) {
 		diag_error(diag, NULL, 0, 0, "too many zones; expected at most %u with all else", CHAIN_MAX);
 		return;
 	}
-	m->plugins[m->chain.n] = p;
-	m->chain.links[m->chain.n++] = (struct link){ .steps = &p->steps, .name = p->settings.name, .self = in->self };
+	s->plugins[s->chain.n] = p;
+	s->chain.links[s->chain.n++] = (struct link){ .steps = &p->steps, .name = p->settings.name, .self = in->self };
 }
 
 /* Zones of plugins that stand side by side, from l->instances[at] on. returns the index behind them */
-static unsigned zones_add(struct model *m, const struct lowered *l, unsigned at, struct diag *diag)
+static unsigned zones_add(struct site *s, const struct lowered *l, unsigned at, struct diag *diag)
 {
 	const struct instance *zones[CHAIN_MAX];
 	unsigned n = 0, i = at;
@@ -95,7 +95,7 @@ static unsigned zones_add(struct model *m, const struct lowered *l, unsigned at,
 		i++;
 	qsort(zones, n, sizeof(zones[0]), zone_cmp);
 	for (unsigned k = 0; k < n; k++)
-		link_add(m, zones[k], diag);
+		link_add(s, zones[k], diag);
 	return i;
 }
 
@@ -127,26 +127,26 @@ static void hints_tell(const struct source *from, const struct lowered *l, struc
 	}
 }
 
-static void chain_make(struct model *m, const struct lowered *l, struct diag *diag)
+static void chain_make(struct model *m, struct site *s, const struct lowered *l, struct diag *diag)
 {
-	m->chain.instance = 1;
+	s->chain.instance = 1;
 	for (unsigned i = 0; i < l->n;) {
 		if (is_zone(&l->instances[i])) {
-			i = zones_add(m, l, i, diag);
+			i = zones_add(s, l, i, diag);
 			continue;
 		}
 		if (l->instances[i].plugin != NULL)
-			link_add(m, &l->instances[i], diag);
+			link_add(s, &l->instances[i], diag);
 		i++;
 	}
-	for (unsigned i = 0; i < m->chain.n; i++)
-		if (m->plugins[i]->joined != NULL)
-			m->plugins[i]->joined((void *)m->chain.links[i].self, &m->chain, &m->arena, diag);
+	for (unsigned i = 0; i < s->chain.n; i++)
+		if (s->plugins[i]->joined != NULL)
+			s->plugins[i]->joined((void *)s->chain.links[i].self, &s->chain, &m->arena, diag);
 }
 
 /* ---- the model ---- */
 
-static void tables_take(struct model *m, const struct lowered *l)
+static void tables_take(struct model *m, struct site *s, const struct lowered *l)
 {
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct instance *in = &l->instances[i];
@@ -155,15 +155,15 @@ static void tables_take(struct model *m, const struct lowered *l)
 		else if (in->settings == &process_settings)
 			m->process = ((struct processing *)in->self)->conf;
 		else if (in->settings == &reply_settings)
-			m->reply = ((struct replying *)in->self)->conf;
+			s->reply = ((struct replying *)in->self)->conf;
 		else if (in->settings == &upstreams_settings)
-			m->chain.conf = *(struct chain_conf *)in->self;
+			s->chain.conf = *(struct chain_conf *)in->self;
 	}
-	struct chain_conf *c = &m->chain.conf;
+	struct chain_conf *c = &s->chain.conf;
 	c->no_udp = !m->listen.do_udp;
 	c->no_ip4 = !m->listen.do_ip4;
 	c->no_ip6 = !m->listen.do_ip6;
-	c->edns_size = m->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
+	c->edns_size = s->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
 }
 
 static bool is_given(const struct instance *in, const char *option)
@@ -178,13 +178,13 @@ static bool is_given(const struct instance *in, const char *option)
 
 /* Why something failed is told unless the file says `ede: no` (doc/decisions/0005). A file that believes broken
  * signatures is there to be compared with Unbound, and gets its default. */
-static void reasons_choose(struct model *m, const struct lowered *l)
+static void reasons_choose(struct site *s, const struct lowered *l)
 {
-	const struct validating *v = validate_settings(&m->chain);
+	const struct validating *v = validate_settings(&s->chain);
 	bool given = false;
 	for (unsigned i = 0; i < l->n; i++)
 		given |= l->instances[i].settings == &reply_settings && is_given(&l->instances[i], "ede");
-	m->reply.quiet = !m->reply.ede && (given || (v != NULL && v->conf.legacy));
+	s->reply.quiet = !s->reply.ede && (given || (v != NULL && v->conf.legacy));
 }
 
 /* A file's name in full: what is relative is below directory:, and all is below chroot:, unless it says so itself. */
@@ -213,6 +213,27 @@ static void paths_ready(struct model *m)
 	p->ca_bundle = path_full(m, p->ca_bundle);
 	m->listen.tls_key = path_full(m, m->listen.tls_key);
 	m->listen.tls_pem = path_full(m, m->listen.tls_pem);
+}
+
+/* All of unbound.conf is one site, for every name, wherever a question comes in. */
+static enum err site_open(struct model *m, struct site *s)
+{
+	struct name *zone = ARENA_NEW(&m->arena, struct name);
+	struct route *route = ARENA_NEW(&m->arena, struct route);
+	if (zone == NULL || route == NULL)
+		return ERR_LIMIT;
+	*zone = name_root;
+	*route = (struct route){ .zone = *zone };
+	s->zones = zone;
+	s->nzones = 1;
+	s->label = "";
+	for (unsigned i = 0; i < m->listen.nlistens; i++) {
+		m->listen.listens[i].routes = route;
+		m->listen.listens[i].nroutes = 1;
+	}
+	m->sites = s;
+	m->nsites = 1;
+	return OK;
 }
 
 /* Lines about the whole configuration name its file. */
@@ -262,12 +283,16 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	m->ninstances = lowered.n;
 	if (diag->errors > 0)
 		return OK;
-	tables_take(m, &lowered);
+	struct site *site = ARENA_NEW(&m->arena, struct site);
+	if (site == NULL)
+		return ERR_LIMIT;
+	tables_take(m, site, &lowered);
+	TRY(site_open(m, site));
 	paths_ready(m);
 	host_tell(m, &lowered);
 	hints_tell(&r.source, &lowered, diag);
-	chain_make(m, &lowered, diag);
-	reasons_choose(m, &lowered);
+	chain_make(m, site, &lowered, diag);
+	reasons_choose(site, &lowered);
 	return OK;
 }
 

@@ -9,12 +9,32 @@
 #include "plugin/plugin.h"
 
 #define LISTENS_MAX 256u
+#define SITES_MAX 256u     /* server blocks of one Corefile */
 
-/* One listening address. */
+/* Questions for names at and below `zone` go to that site. */
+struct route {
+	struct name zone;          /* lower case */
+	unsigned site;
+};
+
+/* One listening address, and where the questions that come in there go. */
 struct listen {
 	struct addr addr;
 	bool tls;                  /* DNS over TLS on this port */
 	const char *name;          /* an interface instead of an address: addr has the port alone. NULL none */
+	const struct route *routes;   /* most labels first; where no zone holds the name, the answer is REFUSED */
+	unsigned nroutes;
+};
+
+/* What a server block of a Corefile, or the whole of an unbound.conf, serves: one chain for all its zones. */
+struct site {
+	struct chain chain;
+	const struct plugin *plugins[CHAIN_MAX];   /* of chain.links */
+	struct reply_conf reply;
+	const struct name *zones;  /* of its keys; unbound.conf: the root */
+	unsigned nzones;
+	const char *label;         /* tells it from other sites, over reloads too: "dns://.:53"; unbound.conf: "" */
+	uint32_t line;             /* of its first key; 0 unbound.conf */
 };
 
 /* Ports that questions may leave from. */
@@ -82,10 +102,9 @@ struct model {
 	unsigned nfiles;
 	struct socket_conf listen;
 	struct process_conf process;
-	struct reply_conf reply;
-	struct chain chain;
+	struct site *sites;                   /* at least one */
+	unsigned nsites;
 	const struct anchorage_conf *anchors; /* where trust begins, files read; NULL: nothing is validated */
-	const struct plugin *plugins[CHAIN_MAX];   /* of chain.links */
 	uint64_t generation;
 	const struct instance *instances;
 	unsigned ninstances;

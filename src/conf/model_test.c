@@ -148,12 +148,12 @@ static void defaults(void **state)
 	assert_string_equal(m->process.logfile, "");
 	assert_true(m->process.use_syslog);
 	assert_int_equal(m->process.verbosity, 1);
-	assert_int_equal(m->reply.edns_size, 1232);
-	assert_int_equal(m->reply.pad_block, 468);
-	assert_int_equal(m->reply.keepalive_100ms, 1200);
-	assert_int_equal(m->chain.conf.edns_size, 1232);
-	assert_true(m->reply.pad && m->reply.rotate && !m->reply.ede);
-	assert_string_equal(m->chain.links[m->chain.n - 1].name, "resolve");
+	assert_int_equal(m->sites[0].reply.edns_size, 1232);
+	assert_int_equal(m->sites[0].reply.pad_block, 468);
+	assert_int_equal(m->sites[0].reply.keepalive_100ms, 1200);
+	assert_int_equal(m->sites[0].chain.conf.edns_size, 1232);
+	assert_true(m->sites[0].reply.pad && m->sites[0].reply.rotate && !m->sites[0].reply.ede);
+	assert_string_equal(m->sites[0].chain.links[m->sites[0].chain.n - 1].name, "resolve");
 	drop(&l);
 }
 
@@ -169,8 +169,9 @@ static void reasons_are_told(void **state)
 		struct loaded l;
 		struct model *m = load(&l, rows[i].text);
 		assert_non_null(m);
-		if (m->reply.ede != rows[i].ede || m->reply.quiet != rows[i].quiet)
-			fail_msg("'%s': ede %d, quiet %d", rows[i].text, m->reply.ede, m->reply.quiet);
+		const struct reply_conf *r = &m->sites[0].reply;
+		if (r->ede != rows[i].ede || r->quiet != rows[i].quiet)
+			fail_msg("'%s': ede %d, quiet %d", rows[i].text, r->ede, r->quiet);
 		drop(&l);
 	}
 }
@@ -223,9 +224,9 @@ static void listens(void **state)
 
 static const char *zone_at(const struct model *m, unsigned n)
 {
-	for (unsigned i = 0; i < m->chain.n; i++)
-		if ((m->plugins[i] == &plugin_forward || m->plugins[i] == &plugin_stub) && n-- == 0)
-			return ((const struct forwarding *)m->chain.links[i].self)->name_text;
+	for (unsigned i = 0; i < m->sites[0].chain.n; i++)
+		if ((m->sites[0].plugins[i] == &plugin_forward || m->sites[0].plugins[i] == &plugin_stub) && n-- == 0)
+			return ((const struct forwarding *)m->sites[0].chain.links[i].self)->name_text;
 	return NULL;
 }
 

@@ -42,8 +42,8 @@ static bool given_as(const struct model *m, const char *name, const char *value)
 
 static bool has_plugin(const struct model *m, const char *name)
 {
-	for (unsigned i = 0; i < m->chain.n; i++)
-		if (strcmp(m->chain.links[i].name, name) == 0)
+	for (unsigned i = 0; i < m->sites[0].chain.n; i++)
+		if (strcmp(m->sites[0].chain.links[i].name, name) == 0)
 			return true;
 	return false;
 }
@@ -51,13 +51,13 @@ static bool has_plugin(const struct model *m, const char *name)
 /* The n-th zone whose servers are asked, in the order of the chain; NULL behind the last. */
 static const struct forwarding *zone_at(const struct model *m, unsigned n, const char **ret_kind)
 {
-	for (unsigned i = 0; i < m->chain.n; i++) {
-		const struct plugin *p = m->plugins[i];
+	for (unsigned i = 0; i < m->sites[0].chain.n; i++) {
+		const struct plugin *p = m->sites[0].plugins[i];
 		if (p != &plugin_forward && p != &plugin_stub)
 			continue;
 		*ret_kind = p->settings.clause;
 		if (n-- == 0)
-			return m->chain.links[i].self;
+			return m->sites[0].chain.links[i].self;
 	}
 	return NULL;
 }
@@ -144,7 +144,7 @@ static void tls_zone_put(const struct model *m, const struct forwarding *f, cons
 		return;
 	}
 	buf_printf(to, "enforced: %s: questions at and below %s leave over TLS alone\n",
-	           m->chain.conf.tls_upstream ? "tls-upstream" : tls_option(kind), f->name_text);
+	           m->sites[0].chain.conf.tls_upstream ? "tls-upstream" : tls_option(kind), f->name_text);
 	for (unsigned i = 0; i < f->group.n && i < SERVERS_TOLD_MAX; i++) {
 		const struct upstream *u = &f->group.servers[i];
 		buf_text(to, u->tls_name != NULL ? "enforced: " : "leak: ");
@@ -260,7 +260,7 @@ static void inert_put(const struct model *m, struct buf *to)
 /* What answers are proved from. */
 static void proof_put(const struct model *m, struct buf *to)
 {
-	const struct validating *v = validate_settings(&m->chain);
+	const struct validating *v = validate_settings(&m->sites[0].chain);
 	if (v == NULL) {
 		buf_text(to, "leak: no trust anchor: answers are not validated, and a forged answer of an upstream "
 		             "would be believed; cure: auto-trust-anchor-file: FILE\n");

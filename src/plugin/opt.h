@@ -7,12 +7,20 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/time.h"
+#include "wire/name.h"
 
 #define DIRECTIVE_ARGS_MAX 64u
 
 struct word {
 	const char *text;
 	uint32_t line, column;
+};
+
+/* The server block of a Corefile that a directive stands in. */
+struct server_block {
+	const struct name *zones;  /* of its keys: lower case; what a plugin takes that is told none */
+	unsigned nzones;
+	const char *root;          /* relative names of files are below it; "" the process's own folder */
 };
 
 /* One statement of a configuration file, either dialect. In the config generation's arena. */
@@ -24,6 +32,10 @@ struct directive {
 	unsigned nargs;
 	const struct word *args;
 	struct directive *next;
+	/* A Corefile's alone. */
+	const struct server_block *server;   /* NULL in unbound.conf */
+	const struct directive *inside;      /* the lines within its braces, by next; NULL none */
+	bool braced;
 };
 
 enum opt_type { OPT_BOOL, OPT_U32, OPT_SECS, OPT_MSEC, OPT_SIZE, OPT_TEXT, OPT_CUSTOM };
@@ -57,11 +69,30 @@ struct opt {
 #define TEXT(T, f) OPT_TEXT, OPT_AT(T, f, const char *)
 #define CUSTOM OPT_CUSTOM, 0
 
+/* How often a directive may stand in a server block, and what a second one means. */
+enum directive_many {
+	DIRECTIVE_ONCE,            /* "this plugin can only be used once per Server Block" */
+	DIRECTIVE_ADDS,            /* all of them fill the same settings, in their order (log, acl) */
+	DIRECTIVE_EACH,            /* each has settings and a link of its own, in their order (forward, file) */
+};
+
+/* The directive of a Corefile that fills a settings struct. The lines within its braces are rows of opts with a
+ * .corefile.word: a row of a plain type takes argument number .corefile.arg of its line (BOOL with arg 0: the line
+ * alone says yes), a CUSTOM row the whole line. Rows without a .corefile.word have their .corefile.dflt, else their
+ * .unbound.dflt. */
+struct corefile_syntax {
+	const char *directive;     /* NULL: a Corefile has no directive for it */
+	enum directive_many many;
+	/* The arguments behind its name (d->args, d->server). NULL: it takes none. */
+	void (*head)(void *self, const struct directive *d, struct arena *a, struct diag *diag);
+};
+
 /* A table of options over one struct. */
 struct settings {
 	const char *name;          /* "cache", "listen" */
 	const char *doc;
-	const char *clause;        /* unbound.conf clause its options stand in: "server", "forward-zone", ... */
+	const char *clause;        /* of unbound.conf in which its options stand: "server", ...; NULL none */
+	struct corefile_syntax corefile;
 	size_t size;               /* of the struct; zeroed before the defaults are set */
 	const struct opt *opts;
 	size_t nopts;

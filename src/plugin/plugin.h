@@ -14,6 +14,15 @@ struct live_env {
 };
 
 struct report;
+struct samples;
+struct sample_labels;
+
+/* A file that settings name. It is read with the configuration, and watched: a change reads the configuration again. */
+struct file_want {
+	const char *path;
+	msec every;                    /* look for a change this often; 0: only when the configuration is read */
+	bool optional;                 /* may be missing */
+};
 
 struct plugin {
 	struct settings settings;      /* name and doc are the plugin's */
@@ -36,6 +45,16 @@ struct plugin {
 	void (*joined)(void *self, struct chain *chain, struct arena *a, struct diag *diag);
 	/* Is an instance wanted at all with these settings? NULL: always. */
 	bool (*wanted)(const void *self);
+	/* The i-th file it wants; false: these were all. Asked after each file_take, as what a file includes is wanted
+	 * then. */
+	bool (*file_want)(const void *self, unsigned i, struct file_want *ret);
+	/* The bytes of the i-th file, which live as long as the configuration; p NULL: it is missing, and optional.
+	 * Errors go to diag. Called before joined. */
+	void (*file_take)(void *self, unsigned i, struct span text, struct arena *a, struct diag *diag);
+	/* From any thread: what monitoring wants to know of it (core/sample.h). */
+	void (*samples)(const struct link *l, const struct sample_labels *where, struct samples *to);
+	/* From any thread: NULL, or why the program is not ready to serve yet, in one word: its name (plugin ready). */
+	const char *(*not_ready)(const struct link *l);
 };
 
 #define PLUGIN(name) extern const struct plugin plugin_##name;

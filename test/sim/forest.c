@@ -248,7 +248,7 @@ static struct anchorage *give_trust(struct host *h)
 	g = anchorage_new(seed);
 	if (h->model->anchors == NULL || anchorage_configure(g, h->model->anchors, h->now.wall.sec) != OK)
 		h->seen.fault = "the anchor is not taken";
-	h->model->chain.conf.anchorage = g;
+	h->model->sites[0].chain.conf.anchorage = g;
 	for (unsigned i = 0; i < h->workers; i++)
 		h->engines[i].crypto = verifier_new(NULL, NULL, 0, NULL);
 	return g;

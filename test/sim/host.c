@@ -426,7 +426,7 @@ static void replied(struct host *h, unsigned nr, struct span bytes)
 static void perform_reply(struct host *h, uint32_t worker, const struct query *q)
 {
 	static uint8_t room[65535];
-	const struct reply_conf *conf = &h->model->reply;
+	const struct reply_conf *conf = &h->model->sites[0].reply;
 	struct buf out = buf_on(room, sizeof(room));
 	uint32_t turn = (uint32_t)rng_u64(&h->engines[worker].rng);
 	enum err err = OK;
@@ -537,8 +537,8 @@ static void client_asks(struct host *h, unsigned nr)
 		fault(h, "a good question is not taken");
 		return;
 	}
-	struct fast f = { .engine = e, .chain = &h->model->chain, .client = &c, .out = &out };
-	f.reply = &h->model->reply;
+	struct fast f = { .engine = e, .chain = &h->model->sites[0].chain, .client = &c, .out = &out };
+	f.reply = &h->model->sites[0].reply;
 	enum verdict v = engine_fast(&f);
 	a->cached = v == ANSWERED;
 	if (v == ANSWERED)
@@ -672,11 +672,11 @@ bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed
 	}
 	struct live_env env = { .workers = workers };
 	rng_fill(&h->rng, &env.key, sizeof(env.key));
-	struct chain *c = &h->model->chain;
+	struct chain *c = &h->model->sites[0].chain;
 	c->instance = 1;
 	for (unsigned i = 0; i < c->n; i++) {
-		if (h->model->plugins[i]->live_make != NULL)
-			c->links[i].live = h->model->plugins[i]->live_make(c->links[i].self, &env);
+		if (h->model->sites[0].plugins[i]->live_make != NULL)
+			c->links[i].live = h->model->sites[0].plugins[i]->live_make(c->links[i].self, &env);
 	}
 	h->fx = heap_new(sizeof(*h->fx) * workers);
 	for (unsigned i = 0; i < workers; i++) {
@@ -694,9 +694,9 @@ bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed
 
 static void leave(struct host *h)
 {
-	struct chain *c = &h->model->chain;
+	struct chain *c = &h->model->sites[0].chain;
 	for (unsigned i = 0; i < c->n; i++) {
-		const struct plugin *p = h->model->plugins[i];
+		const struct plugin *p = h->model->sites[0].plugins[i];
 		for (unsigned k = 0; k < h->workers && p->live_leave != NULL; k++) {
 			p->live_leave(c->links[i].live, &h->engines[k]);
 			perform_all(h, k);
@@ -717,10 +717,10 @@ void host_fini(struct host *h)
 			engine_fini(&h->engines[i]);
 			arena_free(&h->scratch[i]);
 		}
-		for (unsigned i = 0; i < h->model->chain.n; i++) {
-			const struct plugin *p = h->model->plugins[i];
+		for (unsigned i = 0; i < h->model->sites[0].chain.n; i++) {
+			const struct plugin *p = h->model->sites[0].plugins[i];
 			if (p->live_free != NULL)
-				p->live_free(h->model->chain.links[i].live);
+				p->live_free(h->model->sites[0].chain.links[i].live);
 		}
 		model_free(h->model);
 	}

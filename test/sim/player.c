@@ -414,7 +414,7 @@ static void perform_reply(struct player *p, const struct query *q)
 {
 	uint8_t room[MSG_MAX];
 	struct buf out = buf_on(room, sizeof(room));
-	const struct reply_conf *conf = &p->model->reply;
+	const struct reply_conf *conf = &p->model->sites[0].reply;
 	enum err err = OK;
 	if (!q->dropped && q->answer == NULL)
 		err = reply_error(conf, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, &out);
@@ -586,7 +586,7 @@ static void refuse(struct player *p, struct client *c, unsigned i, unsigned rcod
 {
 	uint8_t room[4096];
 	struct buf out = buf_on(room, sizeof(room));
-	if (reply_error(&p->model->reply, c, rcode, (struct reason){ -1, NULL }, &out) == OK)
+	if (reply_error(&p->model->sites[0].reply, c, rcode, (struct reason){ -1, NULL }, &out) == OK)
 		answered(p, i, buf_span(&out));
 }
 
@@ -609,7 +609,7 @@ static void ask(struct player *p, const struct rpl_step *s)
 		            .to = { .family = ADDR_4, .port = 53, .ip = { 127, 0, 0, 1 } } };
 	if (s->addr.family != ADDR_NONE)
 		c.from = s->addr;
-	uint16_t size_max = (uint16_t)MAX(512u, MIN(p->model->listen.max_udp_size, p->model->reply.edns_size));
+	uint16_t size_max = (uint16_t)MAX(512u, MIN(p->model->listen.max_udp_size, p->model->sites[0].reply.edns_size));
 	enum client_sort sort = client_read(&c, buf_span(&b), size_max, &rcode);
 	if (sort != CLIENT_QUESTION) {
 		if (sort == CLIENT_ERROR && !s->entry->is_raw)
@@ -618,8 +618,8 @@ static void ask(struct player *p, const struct rpl_step *s)
 	}
 	if (p->model->process.cookies && c.edns.present && (c.edns.cookie.n == 8 || c.edns.cookie.n >= 16))
 		cookie_judge(&p->cookie, p->engine.now.wall, &c);
-	struct fast f = { .engine = &p->engine, .chain = &p->model->chain, .client = &c, .out = &out };
-	f.reply = &p->model->reply;
+	struct fast f = { .engine = &p->engine, .chain = &p->model->sites[0].chain, .client = &c, .out = &out };
+	f.reply = &p->model->sites[0].reply;
 	enum verdict v = engine_fast(&f);
 	if (v == ANSWERED)
 		answered(p, i, buf_span(&out));
@@ -877,11 +877,11 @@ static bool begin(struct player *p)
 	rng_seed_number(&rng, p->seed);
 	rng_fill(&rng, &env.key, sizeof(env.key));
 	rng_fill(&rng, bytes, sizeof(bytes));
-	struct chain *c = &p->model->chain;
+	struct chain *c = &p->model->sites[0].chain;
 	c->instance = 1;
 	for (unsigned i = 0; i < c->n; i++) {
-		if (p->model->plugins[i]->live_make != NULL)
-			c->links[i].live = p->model->plugins[i]->live_make(c->links[i].self, &env);
+		if (p->model->sites[0].plugins[i]->live_make != NULL)
+			c->links[i].live = p->model->sites[0].plugins[i]->live_make(c->links[i].self, &env);
 	}
 	p->fx = heap_new(sizeof(*p->fx));
 	p->fx->scratch = &p->scratch;
@@ -906,17 +906,17 @@ static void end(struct player *p)
 {
 	if (p->model == NULL)
 		return;
-	struct chain *c = &p->model->chain;
+	struct chain *c = &p->model->sites[0].chain;
 	for (unsigned i = 0; i < c->n; i++) {
-		if (p->model->plugins[i]->live_leave != NULL)
-			p->model->plugins[i]->live_leave(c->links[i].live, &p->engine);
+		if (p->model->sites[0].plugins[i]->live_leave != NULL)
+			p->model->sites[0].plugins[i]->live_leave(c->links[i].live, &p->engine);
 	}
 	purse_close(p->purse, &p->metrics);
 	verifier_free(p->engine.crypto);
 	engine_fini(&p->engine);
 	for (unsigned i = 0; i < c->n; i++) {
-		if (p->model->plugins[i]->live_free != NULL)
-			p->model->plugins[i]->live_free(c->links[i].live);
+		if (p->model->sites[0].plugins[i]->live_free != NULL)
+			p->model->sites[0].plugins[i]->live_free(c->links[i].live);
 	}
 	if (p->anchorage != NULL)
 		anchorage_free(p->anchorage);

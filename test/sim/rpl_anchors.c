@@ -19,7 +19,7 @@ struct anchorage *rpl_anchors_load(struct rpl *r, struct model *m, struct diag *
 	struct anchorage *g = anchorage_new(seed);
 	enum err err = anchorage_configure(g, m->anchors, wall);
 	ASSERT(err == OK);
-	m->chain.conf.anchorage = g;
+	m->sites[0].chain.conf.anchorage = g;
 	return g;
 }
 
