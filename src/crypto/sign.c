@@ -247,6 +247,15 @@ size_t sign_make(struct sign_keys *s, const struct sign_key *k, struct span data
 	return made;
 }
 
+void sign_fingerprint(const struct sign_key *k, struct span data, uint8_t ret[SIGN_FINGERPRINT])
+{
+	crypto_generichash_state state;
+	(void)crypto_generichash_init(&state, NULL, 0, SIGN_FINGERPRINT);
+	(void)crypto_generichash_update(&state, k->public, k->npublic);
+	(void)crypto_generichash_update(&state, data.p, data.n);
+	(void)crypto_generichash_final(&state, ret, SIGN_FINGERPRINT);
+}
+
 /* --- files --- */
 
 /* The next line without its end; false behind the last. */

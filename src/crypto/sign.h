@@ -11,6 +11,7 @@
 
 #define SIGNATURE_MAX (RSA_BITS_MAX / 8)   /* the longest there is */
 #define SIGN_FILE_MAX 16384u               /* bytes of a .private file; RSA of 4096 bits takes 3 kB */
+#define SIGN_FINGERPRINT 32u
 
 struct sign_key;    /* a private key */
 struct sign_keys;   /* a worker's library objects of those it has signed with */
@@ -32,5 +33,8 @@ void sign_keys_free(struct sign_keys *s);
 void sign_keys_drop(struct sign_keys *s, const struct sign_key *k);
 /* The signature over data as it stands in an RRSIG. returns its bytes, 0 when the library cannot make it */
 size_t sign_make(struct sign_keys *s, const struct sign_key *k, struct span data, uint8_t ret[SIGNATURE_MAX]);
+
+/* What stands for data and the key that signs it, in a table of signatures made: BLAKE2b. */
+void sign_fingerprint(const struct sign_key *k, struct span data, uint8_t ret[SIGN_FINGERPRINT]);
 
 #endif
