@@ -99,7 +99,9 @@ struct made {
 static bool recall(struct signatory *s, struct span print, size_t nsig, uint32_t ttl, struct made *ret)
 {
 	struct cache_meta meta;
-	if (s->kept == NULL || cache_get(s->kept, cache_key(s->kept, print), ret, sizeof(*ret), &meta) != MADE_HEAD + nsig)
+	if (s->kept == NULL)
+		return false;
+	if (cache_get(s->kept, cache_key(s->kept, print), ret, sizeof(*ret), &meta) != MADE_HEAD + nsig)
 		return false;
 	uint32_t now = (uint32_t)s->now.wall.sec, least = MIN(MAX(ttl, SIGNING_LEFT), SIGNING_LIFE / 2);
 	return (int32_t)(ret->expiration - now) >= (int32_t)least && (int32_t)(now - ret->inception) >= 0;

@@ -168,11 +168,11 @@ static const struct row {
 	{ "no such type", "www.signed.test", RR_A, 0, "", SOA,
 	  SOA_OUT "1 www.signed.test. 60 IN NSEC \\000.www.signed.test. " PLAUSIBLE "1   +NSEC/13\n", false },
 	{ "no such type that is beyond 255", "www.signed.test", RR_CAA, 0, "", SOA,
-	  SOA_OUT "1 www.signed.test. 60 IN NSEC \\000.www.signed.test. A PTR HINFO MX TXT RP AFSDB AAAA LOC SRV NAPTR "
-	  "CERT SSHFP RRSIG NSEC TLSA SMIMEA HIP OPENPGPKEY SVCB HTTPS SPF URI\n1   +NSEC/13\n", false },
+	  SOA_OUT "1 www.signed.test. 60 IN NSEC \\000.www.signed.test. A PTR HINFO MX TXT RP AFSDB AAAA LOC SRV "
+	  "NAPTR CERT SSHFP RRSIG NSEC TLSA SMIMEA HIP OPENPGPKEY SVCB HTTPS SPF URI\n1   +NSEC/13\n", false },
 	{ "no such type at the apex", "signed.test", RR_MX, 0, "", SOA,
-	  SOA_OUT "1 signed.test. 60 IN NSEC \\000.signed.test. A NS SOA PTR HINFO TXT RP AFSDB AAAA LOC SRV NAPTR CERT "
-	  "SSHFP RRSIG NSEC DNSKEY TLSA SMIMEA HIP OPENPGPKEY SVCB HTTPS SPF URI CAA\n1   +NSEC/13\n", false },
+	  SOA_OUT "1 signed.test. 60 IN NSEC \\000.signed.test. A NS SOA PTR HINFO TXT RP AFSDB AAAA LOC SRV NAPTR "
+	  "CERT SSHFP RRSIG NSEC DNSKEY TLSA SMIMEA HIP OPENPGPKEY SVCB HTTPS SPF URI CAA\n1   +NSEC/13\n", false },
 	{ "an alias to nothing", "a.signed.test", RR_A, RCODE_NXDOMAIN, "a.signed.test. 30 IN CNAME no.signed.test.\n",
 	  SOA, "0 a.signed.test. 30 IN CNAME no.signed.test.\n0   +CNAME/13\n"
 	  SOA_OUT "1 no.signed.test. 60 IN NSEC \\000.no.signed.test. RRSIG NSEC\n1   +NSEC/13\n", false },
@@ -183,10 +183,12 @@ static const struct row {
 	  "1 " SOA "1 test. 1 IN SOA a. b. 1 1 1 1 1\n", false },
 	{ "a name of no zone of ours", "www.other.test", RR_A, 0, "www.other.test. 30 IN A 192.0.2.1\n", "",
 	  "0 www.other.test. 30 IN A 192.0.2.1\n", false },
-	{ "a delegation without DS", "www.sub.signed.test", RR_A, 0, "", "sub.signed.test. 90 IN NS ns.sub.signed.test.\n",
+	{ "a delegation without DS", "www.sub.signed.test", RR_A, 0, "",
+	  "sub.signed.test. 90 IN NS ns.sub.signed.test.\n",
 	  "1 sub.signed.test. 90 IN NS ns.sub.signed.test.\n"
 	  "1 sub.signed.test. 90 IN NSEC \\000.sub.signed.test. NS RRSIG NSEC\n1   +NSEC/13\n", false },
-	{ "a delegation with DS", "www.sub.signed.test", RR_A, 0, "", "sub.signed.test. 90 IN NS ns.sub.signed.test.\n"
+	{ "a delegation with DS", "www.sub.signed.test", RR_A, 0, "",
+	  "sub.signed.test. 90 IN NS ns.sub.signed.test.\n"
 	  "sub.signed.test. 80 IN DS 1 13 2 0102\n", "1 sub.signed.test. 90 IN NS ns.sub.signed.test.\n"
 	  "1 sub.signed.test. 80 IN DS 1 13 2 0102\n1   +DS/13\n", false },
 	{ "the DS of a name that is no delegation", "www.signed.test", RR_DS, 0, "", SOA,
@@ -194,7 +196,8 @@ static const struct row {
 	{ "the DS of a delegation that has none", "sub.signed.test", RR_DS, 0, "", SOA,
 	  SOA_OUT "1 sub.signed.test. 60 IN NSEC \\000.sub.signed.test. NS RRSIG NSEC\n1   +NSEC/13\n", true },
 	{ "an answer that is signed already", "www.signed.test", RR_A, 0, "www.signed.test. 30 IN A 192.0.2.1\n"
-	  "www.signed.test. 30 IN RRSIG A 13 3 30 20300101000000 20200101000000 1 signed.test. AAAA\n", "", NULL, false },
+	  "www.signed.test. 30 IN RRSIG A 13 3 30 20300101000000 20200101000000 1 signed.test. AAAA\n", "", NULL,
+	  false },
 	{ "an answer out of a wildcard", "*.signed.test", RR_TXT, 0, "*.signed.test. 30 IN TXT \"x\"\n", "",
 	  "0 *.signed.test. 30 IN TXT \"x\"\n0   +TXT/13\n", false },
 	{ "a failure", "www.signed.test", RR_A, RCODE_SERVFAIL, "", SOA, "1 " SOA, false },
@@ -376,7 +379,8 @@ static void zones_take_the_nearest_keys(void **state)
 	struct signing_key keys[] = { key_of("sub.signed.test", ED, 257), key_of("signed.test", P256, 257),
 		                      key_of("signed.test", P384, 256), key_of("other.test", RSA, 257) };
 	static const struct { const char *zone; unsigned n; bool split; uint8_t algorithm; } want[] = {
-		{ "signed.test", 2, true, 0 }, { "a.signed.test", 2, true, 0 }, { "sub.signed.test", 1, false, ALG_ED25519 },
+		{ "signed.test", 2, true, 0 }, { "a.signed.test", 2, true, 0 },
+		{ "sub.signed.test", 1, false, ALG_ED25519 },
 		{ "b.sub.signed.test", 1, false, ALG_ED25519 }, { "test", 0, false, 0 }, { "third.test", 0, false, 0 },
 		{ "other.test", 1, false, ALG_RSASHA256 },
 	};

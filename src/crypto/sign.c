@@ -221,7 +221,8 @@ static bool der_half(struct span der, size_t *at, size_t half, uint8_t *to)
 static size_t halves_of(struct span der, size_t half, uint8_t *to)
 {
 	size_t at = 2;
-	bool good = der.n > 2 && der.p[0] == 0x30 && der_half(der, &at, half, to) && der_half(der, &at, half, to + half);
+	bool good = der.n > 2 && der.p[0] == 0x30 && der_half(der, &at, half, to) &&
+	            der_half(der, &at, half, to + half);
 	return good ? 2 * half : 0;
 }
 

@@ -125,7 +125,8 @@ static void what_is_no_key_is_refused_without_its_bytes(void **state)
 	expect_refused("Private-key-format: v1.3\nAlgorithm: 13\nPrivateKey: ???secret\n", 13, public, "malformed");
 	assert_null(strstr(why, "secret"));
 	expect_refused("Private-key-format: v1.3\nAlgorithm: 13\nEngine: cGtjczEx\n", 13, public, "hardware");
-	expect_refused("Private-key-format: v1.3\nAlgorithm: 13\nPrivateKey: AAAA\n", 13, public, "not the private half");
+	expect_refused("Private-key-format: v1.3\nAlgorithm: 13\nPrivateKey: AAAA\n", 13, public,
+	               "not the private half");
 	expect_refused("Private-key-format: v1.3\nAlgorithm: 15\nPrivateKey: AAAA\n", 15, of_ed, "malformed");
 	expect_refused(p256->private, 15, of_ed, "its algorithm is 13");
 	expect_refused(p256->private, 13, of_ed, "no key of its algorithm");
