@@ -177,7 +177,7 @@ static bool admit(struct conns *c, const struct addr *from, int *ret_limit)
 static void conn_add(struct conns *c, const struct listener *l, int fd, const struct addr *from, const struct addr *to)
 {
 	int limit;
-	if (!admit(c, from, &limit) || (l->what.tls && c->tls == NULL)) {
+	if (!admit(c, from, &limit) || (l->what.transport == TRANSPORT_TLS && c->tls == NULL)) {
 		stream_abort(fd);
 		metrics_add(&c->w->metrics, M_DROPPED, 1);
 		return;
@@ -194,7 +194,7 @@ static void conn_add(struct conns *c, const struct listener *l, int fd, const st
 	k->id = slots_add(&c->slots, k);
 	if (limit >= 0)
 		c->limited[limit]++;
-	if (l->what.tls) {
+	if (l->what.transport == TRANSPORT_TLS) {
 		if (rekey(c))
 			tls_context_rekey(c->tls, span_of(c->ticket_key, sizeof(c->ticket_key)));
 		k->tls = tls_server_new(c->tls);

@@ -43,7 +43,8 @@ static void listeners(const struct server *s, struct page *p)
 		char text[ADDR_TEXT_MAX + 32];
 		struct buf b = buf_on(text, sizeof(text));
 		addr_port_text(&l->what.addr, &b);
-		buf_printf(&b, "%s%s", l->has_udp ? " udp" : "", !l->has_tcp ? "" : l->what.tls ? " tls" : " tcp");
+		bool tls = l->what.transport == TRANSPORT_TLS;
+		buf_printf(&b, "%s%s", l->has_udp ? " udp" : "", !l->has_tcp ? "" : tls ? " tls" : " tcp");
 		page_item(p, buf_cstr(&b));
 	}
 	page_list_end(p);

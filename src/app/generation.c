@@ -34,7 +34,7 @@ static struct listen_conf bind_conf(const struct socket_conf *c, const struct li
 static enum err bind_all(struct listener *l, const struct socket_conf *c, unsigned workers, struct buf *why)
 {
 	struct listen_conf bc = bind_conf(c, &l->what);
-	l->has_udp = c->do_udp && !l->what.tls;
+	l->has_udp = c->do_udp && l->what.transport == TRANSPORT_DNS;
 	l->has_tcp = c->do_tcp;
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		l->udp[i].fd = l->tcp[i].fd = -1;
@@ -54,7 +54,7 @@ static enum err bind_all(struct listener *l, const struct socket_conf *c, unsign
 static struct listener *listener_find(struct registry *r, const struct listen *what)
 {
 	for (struct listener *l = r->listeners; l != NULL; l = l->next) {
-		if (l->what.tls == what->tls && addr_eq(&l->what.addr, &what->addr))
+		if (l->what.transport == what->transport && addr_eq(&l->what.addr, &what->addr))
 			return l;
 	}
 	return NULL;
@@ -77,7 +77,7 @@ static enum err listener_take(struct registry *r, struct generation *g, const st
 {
 	struct listener *l = listener_find(r, what);
 	const struct socket_conf *c = &g->model->listen;
-	if (l != NULL && (l->has_udp != (c->do_udp && !what->tls) || l->has_tcp != c->do_tcp)) {
+	if (l != NULL && (l->has_udp != (c->do_udp && what->transport == TRANSPORT_DNS) || l->has_tcp != c->do_tcp)) {
 		buf_text(why, "do-udp or do-tcp changed for ");
 		addr_port_text(&what->addr, why);
 		buf_text(why, ", which is in service; that takes a restart");
@@ -108,7 +108,7 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 	const struct socket_conf *c = &g->model->listen;
 	struct addr found[LISTENS_MAX];
 	unsigned n = 1;
-	if (what->tls && g->tls_pem.n == 0)
+	if (what->transport == TRANSPORT_TLS && g->tls_pem.n == 0)
 		return OK;   /* closed for want of a certificate, as the configuration's warning says */
 	found[0] = what->addr;
 	if (what->name != NULL)
@@ -118,7 +118,7 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 		return ERR_WORLD;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		struct listen one = { .addr = found[i], .tls = what->tls };
+		struct listen one = { .addr = found[i], .transport = what->transport };
 		if ((one.addr.family == ADDR_4 && !c->do_ip4) || (one.addr.family == ADDR_6 && !c->do_ip6))
 			continue;
 		if (g->nlisteners == LISTENS_MAX) {
@@ -210,7 +210,7 @@ static enum err read_tls(struct generation *g, struct buf *why)
 	const struct socket_conf *c = &g->model->listen;
 	bool tls = false;
 	for (unsigned i = 0; i < c->nlistens; i++)
-		tls |= c->listens[i].tls;
+		tls |= c->listens[i].transport == TRANSPORT_TLS;
 	if (!tls)
 		return OK;
 	if (c->tls_pem == NULL || c->tls_key == NULL || *c->tls_pem == 0 || *c->tls_key == 0)

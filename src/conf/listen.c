@@ -141,7 +141,7 @@ static bool listen_read(const struct listening *l, const char *text, struct aren
 	*ret = (struct listen){ 0 };
 	if (at != NULL && !port_read(at + 1, &port))
 		return false;
-	ret->tls = is_tls_port(l, port);
+	ret->transport = is_tls_port(l, port) ? TRANSPORT_TLS : TRANSPORT_DNS;
 	if (addr_parse(span_of(text, n), (uint16_t)port, &ret->addr) == OK)
 		return true;
 	/* Names of interfaces are looked up when the sockets are made, as they come and go. An address with a named
@@ -195,7 +195,7 @@ static void listen_default(struct listening *l)
 	static const uint8_t loopback_4[4] = { 127, 0, 0, 1 }, loopback_6[16] = { [15] = 1 };
 	struct listen four = { .addr = { .family = ADDR_4, .port = (uint16_t)l->conf.port } };
 	struct listen six = { .addr = { .family = ADDR_6, .port = (uint16_t)l->conf.port } };
-	four.tls = six.tls = is_tls_port(l, l->conf.port);
+	four.transport = six.transport = is_tls_port(l, l->conf.port) ? TRANSPORT_TLS : TRANSPORT_DNS;
 	if (!l->automatic) {
 		memcpy(four.addr.ip, loopback_4, sizeof(loopback_4));
 		memcpy(six.addr.ip, loopback_6, sizeof(loopback_6));
@@ -304,7 +304,7 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 		             "an answer was cut or a clause wants it");
 	bool tls = false;
 	for (unsigned i = 0; i < l->conf.nlistens; i++)
-		tls = tls || l->conf.listens[i].tls;
+		tls = tls || l->conf.listens[i].transport == TRANSPORT_TLS;
 	if (tls && (l->conf.tls_key[0] == 0 || l->conf.tls_pem[0] == 0))
 		diag_warning(diag, NULL, 0, 0,
 		             "an interface has the TLS port, but there is no certificate: it stays closed; "

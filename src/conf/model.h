@@ -17,11 +17,26 @@ struct route {
 	unsigned site;
 };
 
+enum listen_transport {
+	TRANSPORT_DNS,             /* UDP and TCP */
+	TRANSPORT_TLS,             /* RFC7858 */
+	TRANSPORT_HTTPS,           /* RFC8484; without a certificate it is HTTP in the clear, for a proxy in front */
+};
+
+/* What is asked of a client's certificate. */
+enum client_auth { AUTH_NONE, AUTH_REQUEST, AUTH_REQUIRE, AUTH_VERIFY_GIVEN, AUTH_REQUIRE_VERIFY };
+
 /* One listening address, and where the questions that come in there go. */
 struct listen {
 	struct addr addr;
-	bool tls;                  /* DNS over TLS on this port */
+	enum listen_transport transport;
 	const char *name;          /* an interface instead of an address: addr has the port alone. NULL none */
+	const struct addr *except; /* of the addresses of that interface, those that stay closed */
+	unsigned nexcept;
+	/* Files with the certificates, their key, and the authorities of clients' certificates. NULL: those of
+	 * socket_conf, which an unbound.conf names; a Corefile's https:// without `tls` has them "". */
+	const char *tls_pem, *tls_key, *tls_ca;
+	enum client_auth auth;
 	const struct route *routes;   /* most labels first; where no zone holds the name, the answer is REFUSED */
 	unsigned nroutes;
 };
@@ -84,12 +99,36 @@ struct process_conf {
 	const char *cookie_secret;            /* 32 hex digits, "" random */
 };
 
+/* What a Corefile asks of the program itself. */
+struct daemon_conf {
+	bool corefile;                        /* all below is unset without */
+	struct addr health;                   /* family ADDR_NONE: not wanted, here and below */
+	msec lameduck;
+	struct addr ready;
+	bool ready_always;                    /* a plugin once ready is asked again */
+	struct addr *metrics;                 /* each address once; the wildcard is :: */
+	unsigned nmetrics;
+	bool reload;
+	msec reload_every, reload_jitter;
+	bool debug;
+	msec read_timeout, write_timeout, idle_timeout;   /* of clients' connections */
+	uint32_t queries_max;                 /* of one such connection; 0 any number */
+};
+
+/* A file that was read with the configuration. */
+struct watch {
+	const char *path;
+	msec every;                           /* look for a change this often; 0: not for its own sake */
+	uint64_t hash;                        /* of its bytes, or 0: it is missing */
+};
+
 /* The settings of one owner as they were read: a table of src/conf, a plugin, or a plugin's part of one zone clause. */
 struct instance {
 	const struct settings *settings;
 	const struct plugin *plugin;          /* NULL: a table of src/conf */
 	void *self;
 	uint32_t clause_nr;                   /* of a clause that starts an object, else 0 */
+	unsigned site;                        /* of a Corefile; the one that all else belongs to is 0 */
 	const char *zone;                     /* its name: as written */
 	unsigned labels;                      /* of zone */
 	const struct directive **given;       /* for each row the last statement, or NULL */
@@ -102,6 +141,10 @@ struct model {
 	unsigned nfiles;
 	struct socket_conf listen;
 	struct process_conf process;
+	struct daemon_conf daemon;
+	struct watch *watches;                /* main file and includes first, then what plugins wanted */
+	unsigned nwatches;
+	struct span canonical;                /* a Corefile with its imports, no comments: what a reload compares */
 	struct site *sites;                   /* at least one */
 	unsigned nsites;
 	const struct anchorage_conf *anchors; /* where trust begins, files read; NULL: nothing is validated */

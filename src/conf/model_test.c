@@ -199,10 +199,10 @@ static void listens(void **state)
 	assert_non_null(m);
 	assert_int_equal(m->listen.nlistens, 4);
 	assert_int_equal(m->listen.listens[0].addr.port, 5353);
-	assert_false(m->listen.listens[0].tls);
+	assert_int_equal(m->listen.listens[0].transport, TRANSPORT_DNS);
 	assert_string_equal(m->listen.listens[1].name, "lo");
 	assert_int_equal(m->listen.listens[1].addr.port, 54);
-	assert_true(m->listen.listens[2].tls);
+	assert_int_equal(m->listen.listens[2].transport, TRANSPORT_TLS);
 	assert_string_equal(m->listen.listens[3].name, "fe80::1%lo");
 	drop(&l);
 	m = load(&l, "server: interface: 127.0.0.1 interface: ::1 do-ip6: no");

@@ -84,10 +84,10 @@ static void clients_put(const struct model *m, struct buf *to)
 		else
 			addr_put(&l->addr, to);
 		buf_printf(to, " (%s)\n",
-		           l->tls              ? "DNS over TLS"
-		           : !m->listen.do_tcp ? "UDP"
-		           : !m->listen.do_udp ? "TCP"
-		                               : "UDP and TCP");
+		           l->transport == TRANSPORT_TLS ? "DNS over TLS"
+		           : !m->listen.do_tcp           ? "UDP"
+		           : !m->listen.do_udp           ? "TCP"
+		                                         : "UDP and TCP");
 	}
 	const struct access_table *t = settings_of(m, &plugin_acl.settings);
 	static const struct addr far_4 = { .family = ADDR_4, .ip = { 203, 0, 113, 1 } };
