@@ -52,6 +52,7 @@ TARGETS = (
     ("dot", "signet log off", "unbound log off", 0.65),
     ("proof", "signet", "unbound", 0.75),
     ("flood", "signet log off", "echo udp", 1.60),
+    ("flood", "signet", "echo udp", 1.60),
 )
 FIRST_TARGETS = (("dot proved", 80), ("udp proved", 45))
 KEPT_TARGET_BYTES = 400

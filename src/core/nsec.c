@@ -51,10 +51,39 @@ bool nsec_empty(const struct denial *d, struct name name)
 	return false;
 }
 
+/* Labels of what n shows to exist nearest above name. */
+static unsigned encloser_labels(const struct nsec *n, struct name name)
+{
+	return MAX(name_common(name, n->owner), name_common(name, n->next));
+}
+
+/* The label of name under an ancestor of so many labels; none when it is not below that. */
+static void label_under(struct name name, struct name ancestor, uint8_t ret[LABEL_MAX + 1])
+{
+	uint8_t store[NAME_MAX_BYTES];
+	ret[0] = 0;
+	if (name.labels <= ancestor.labels || !name_below(name, ancestor))
+		return;
+	const uint8_t *label = name_fold(name_up(name, name.labels - ancestor.labels - 1), store).wire;
+	memcpy(ret, label, 1u + label[0]);
+}
+
+bool nsec_reach(const struct denial *d, struct name name, struct nsec_reach *ret)
+{
+	const struct nsec *n = denying(d, name);
+	if (n == NULL || matching(d, name) != NULL)
+		return false;
+	ret->labels = encloser_labels(n, name);
+	struct name encloser = name_up(name, name.labels - ret->labels);
+	label_under(n->owner, encloser, ret->after);
+	label_under(n->next, encloser, ret->before);
+	return true;
+}
+
 struct name nsec_source(const struct nsec *n, struct name name, uint8_t store[NAME_MAX_BYTES])
 {
 	static const struct name star = { (const uint8_t *)"\001*", 3, 1 };
-	unsigned labels = MAX(name_common(name, n->owner), name_common(name, n->next));
+	unsigned labels = encloser_labels(n, name);
 	struct name wildcard = { 0 };
 	/* fits: name itself has one label more than its encloser, of two bytes at least */
 	enum err e = name_join(star, 1, name_up(name, name.labels - labels), store, &wildcard);

@@ -5,7 +5,6 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/store.h"
-#include "core/nsec.h"
 #include "core/nsec3.h"
 
 #define BYTES_MIN (1u << 20)      /* the store keeps 128 kB for taking out */
@@ -18,6 +17,7 @@
 #define FOUND_MAX 3u              /* records of one proof: encloser, next closer name, wildcard (RFC5155 7.2.1) */
 #define RRS_MAX ((1u + FOUND_MAX) * (1u + SIGS_MAX))   /* and the SOA, with signatures */
 #define RECORD_MAX 4096u          /* bytes of one record with its signatures; larger ones are not kept */
+#define STAMPS 64u                /* zones share them: what is new of one makes some denials of others be made anew */
 
 /* What stands under a zone's prefix. */
 enum kind {
@@ -40,6 +40,8 @@ struct proofs {
 	struct store store;
 	struct hash_key key;
 	_Atomic bool writing;
+	_Atomic uint32_t stamps[STAMPS];   /* counts what came in, by zone */
+	uint64_t news;               /* the writer's: a bit for each stamp that goes up with the next commit */
 	uint8_t hand[KEY_MAX];       /* the key behind which the next sweep begins */
 	size_t nhand;
 };
@@ -74,6 +76,12 @@ static int key_cmp(const struct key *a, const struct key *b)
 {
 	int c = memcmp(a->bytes, b->bytes, MIN(a->n, b->n));
 	return c != 0 ? c : (int)a->n - (int)b->n;
+}
+
+/* Which stamp is of the zone that the key is of. */
+static unsigned key_stamp(const struct key *k)
+{
+	return k->bytes[4] % STAMPS;   /* of the hash */
 }
 
 /* folded: the zone, in lower case */
@@ -196,6 +204,7 @@ static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_r
 	struct denial d;
 	struct key k, end = { .n = 0 };
 	struct name zone = zone_of(set);
+	struct span was;
 	if (zone.len == 0 || ttl == 0)
 		return;
 	bool soa = set->type == RR_SOA && name_eq(set->owner, zone);
@@ -204,8 +213,11 @@ static void put_set(struct proofs *p, const struct proofs_ask *ask, struct msg_r
 	if ((!soa && !proof) || value.n == 0)
 		return;
 	key_begin(p, ask->instance, name_fold(zone, folded), &k);
+	p->news |= UINT64_C(1) << key_stamp(&k);
 	if (soa) {
 		key_at(&k, KIND_SOA, span_of(NULL, 0));
+		if (!store_get(store_pending(&p->store), key_span(&k), &was))
+			p->news = UINT64_MAX;   /* names below it may have been denied by a zone above */
 	} else if (set->type == RR_NSEC) {
 		end = k;
 		key_at_name(&k, KIND_NSEC, set->owner);
@@ -247,9 +259,14 @@ static bool enter(struct proofs *p)
 	                                               memory_order_relaxed);
 }
 
+/* Stamps go up when readers can see the news: what is made of the old ones meanwhile has the old stamp. */
 static void leave(struct proofs *p)
 {
 	store_commit(&p->store);
+	for (unsigned i = 0; i < STAMPS && p->news >> i != 0; i++)
+		if ((p->news >> i & 1) != 0)
+			atomic_fetch_add(&p->stamps[i], 1);
+	p->news = 0;
 	atomic_store_explicit(&p->writing, false, memory_order_release);
 }
 
@@ -303,6 +320,7 @@ size_t proofs_clear(struct proofs *p)
 	size_t gone = 0;
 	while (!enter(p))
 		;   /* whoever writes is done in microseconds */
+	p->news = UINT64_MAX;
 	uint8_t key[KEY_MAX];
 	while (store_first(store_pending(&p->store), &row)) {
 		size_t n = row.key.n;
@@ -327,6 +345,7 @@ struct look {
 	struct denial denial;
 	struct msg *m;
 	msec life;          /* of denials in the zone, as its SOA says */
+	struct proofs_reach *reach;
 	unsigned n, nsend;
 	struct rr found[FOUND_MAX], send[RRS_MAX];
 };
@@ -338,12 +357,13 @@ static bool take(struct look *l, struct span row, struct rr *ret)
 	const uint8_t *at = row.p + sizeof(struct kept);
 	struct kept head;
 	memcpy(&head, row.p, sizeof(head));
-	bool over = head.expires <= ask->now + SECOND;
+	msec until = head.expires;
 	if (head.type == RR_SOA)
 		l->life = head.expires - head.stored;
 	else
-		over |= head.stored + l->life <= ask->now + SECOND;
-	if (over || name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
+		until = MIN(until, head.stored + l->life);
+	l->reach->until = MIN(l->reach->until, until - SECOND);
+	if (until <= ask->now + SECOND || name_from_wire(span_of(at, head.owner), &ret->owner) != OK)
 		return false;
 	ret->type = head.type;
 	ret->class = CLASS_IN;
@@ -465,6 +485,20 @@ static unsigned first_up(const struct question *q)
 	return q->type == RR_DS && q->name.labels > 0 ? 1 : 0;
 }
 
+/* From here on as it is now: the stamp is no younger than what is seen. */
+static void stamp(struct look *l)
+{
+	unsigned i = key_stamp(&l->key);
+	l->reach->zone_labels = l->denial.zone.labels;
+	l->reach->stamp = (uint64_t)i << 32 | atomic_load(&l->p->stamps[i]);
+	l->view = store_view(&l->p->store);
+}
+
+bool proofs_stands(const struct proofs *p, uint64_t stamp)
+{
+	return atomic_load(&p->stamps[stamp >> 32 & (STAMPS - 1)]) == (uint32_t)stamp;
+}
+
 /* The deepest zone of the name's that something is kept of. */
 static bool find_zone(struct look *l)
 {
@@ -481,6 +515,9 @@ static bool find_zone(struct look *l)
 		if (!store_get(l->view, key_span(&l->key), &row))
 			continue;
 		l->denial = (struct denial){ .zone = zone };
+		stamp(l);
+		if (!store_get(l->view, key_span(&l->key), &row))
+			return false;
 		return take(l, row, &soa) && name_eq(soa.owner, zone);
 	}
 	return false;
@@ -508,6 +545,8 @@ static bool rule(struct look *l)
 	struct ruling no_name = denial_nxdomain(l->ask->v, &l->denial, q->name);
 	if (no_name.security == SECURITY_SECURE) {
 		l->m->rcode = RCODE_NXDOMAIN;
+		l->reach->wide = !l->ask->cut && l->denial.nnsec > 0 &&
+		                 nsec_reach(&l->denial, q->name, &l->reach->names);
 		return true;
 	}
 	if (l->ask->cut || no_name.security == SECURITY_INDETERMINATE)
@@ -549,7 +588,12 @@ static bool copy_out(struct look *l)
 	return l->m->rrs != NULL;
 }
 
-bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret)
+bool proofs_may_deny(uint16_t type)
+{
+	return !rrtype_is_meta(type) && type != RR_RRSIG && type != RR_NSEC && type != RR_NSEC3;
+}
+
+bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret, struct proofs_reach *ret_reach)
 {
 	struct msg m = { .flags = FLAG_QR | FLAG_RA, .question = *ask->question, .counts = { 1 } };
 	struct look l;
@@ -557,8 +601,9 @@ bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret
 	l.ask = ask;
 	l.m = &m;
 	l.n = l.nsend = 0;
-	if (rrtype_is_meta(ask->question->type) || ask->question->type == RR_RRSIG ||
-	    ask->question->type == RR_NSEC || ask->question->type == RR_NSEC3)
+	l.reach = ret_reach;
+	*ret_reach = (struct proofs_reach){ .until = ask->now + (msec)TTL_MAX * SECOND };
+	if (!proofs_may_deny(ask->question->type))
 		return false;
 	store_turn(&p->store, ask->worker);
 	l.view = store_view(&p->store);

@@ -12,7 +12,7 @@
 #define CORE_PROOFS_H
 
 #include "base/hash.h"
-#include "core/denial.h"
+#include "core/nsec.h"
 
 struct proofs;
 
@@ -32,6 +32,15 @@ struct proofs_ask {
 	struct validator *v;           /* NSEC3 is hashed on its effort; what comes out stands in its arena */
 };
 
+/* What else a denial is good for: other names, as long as `stamp` is the zone's and it is not `until`. */
+struct proofs_reach {
+	bool wide;                     /* false: for no other name */
+	struct nsec_reach names;
+	uint8_t zone_labels;           /* of who denies */
+	uint64_t stamp;
+	msec until;
+};
+
 /* Keep what a secure answer proves, for as long as its records say. denied: the name that it says does not exist,
  * .len 0 none. */
 void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg *m, struct name denied);
@@ -39,7 +48,11 @@ void proofs_put(struct proofs *p, const struct proofs_ask *ask, const struct msg
 void proofs_put_proved(struct proofs *p, const struct proofs_ask *ask, const struct msg_rrsets *sets);
 /* Deny the question out of what is kept: the message as the zone would have sent it, TTLs as they are now.
  * returns false when it has to be asked */
-bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret);
+bool proofs_deny(struct proofs *p, const struct proofs_ask *ask, struct msg *ret, struct proofs_reach *ret_reach);
+/* Is nothing new known of the zone that the stamp is of, since it was given? */
+bool proofs_stands(const struct proofs *p, uint64_t stamp);
+/* Questions for a type that no proof says anything of are never denied. */
+bool proofs_may_deny(uint16_t type);
 /* Forget all. returns how many records that were */
 size_t proofs_clear(struct proofs *p);
 

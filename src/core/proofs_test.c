@@ -11,6 +11,7 @@ static struct effort effort;
 static struct validator validator;
 static struct proofs *proofs;
 static msec now;
+static struct proofs_reach reach;
 
 static int set_up(void **state)
 {
@@ -38,32 +39,13 @@ static struct proofs_ask ask_of(const struct question *q)
 		                    .v = &validator };
 }
 
-/* The records, one a line, each with a signature by `signer` of so many labels fewer than its owner has. */
-static void add_with_signatures(struct msg *m, const char *lines, const char *signer, unsigned expanded)
-{
-	size_t from = m->nrrs;
-	text_add(&arena, m, SEC_AUTHORITY, lines);
-	for (size_t i = from, n = m->nrrs; i < n; i++) {
-		const struct rr rr = m->rrs[i];
-		char owner[NAME_TEXT_MAX], type[32];
-		struct buf b = buf_on(owner, sizeof(owner)), t = buf_on(type, sizeof(type));
-		name_text(rr.owner, &b);
-		rrtype_text(rr.type, &t);
-		char *line = arena_printf(&arena, "%s %u IN RRSIG %s 13 %u %u 20261201000000 20261101000000 1 %s AAAA",
-		                          buf_cstr(&b), rr.ttl, buf_cstr(&t), owner_labels(rr.owner) - expanded,
-		                          rr.ttl, signer);
-		assert_non_null(line);
-		text_add(&arena, m, SEC_AUTHORITY, line);
-	}
-}
-
 static void keep(const char *soa, const char *lines, const char *signer, const char *denied)
 {
 	struct question q = text_question(&arena, "any.example", RR_A);
 	struct proofs_ask ask = ask_of(&q);
 	struct msg m = text_msg(&arena, &q, "", "");
-	add_with_signatures(&m, soa, signer, 0);
-	add_with_signatures(&m, lines, signer, 0);
+	add_with_signatures(&arena, &m, soa, signer, 0);
+	add_with_signatures(&arena, &m, lines, signer, 0);
 	proofs_put(proofs, &ask, &m, denied == NULL ? (struct name){ 0 } : text_name(&arena, denied));
 }
 
@@ -77,7 +59,7 @@ static enum outcome look(const char *name, uint16_t type, const char *top, bool 
 	ask.top = text_name(&arena, top);
 	ask.cut = cut;
 	effort.blocks = EFFORT_BLOCKS;
-	if (!proofs_deny(proofs, &ask, &m))
+	if (!proofs_deny(proofs, &ask, &m, &reach))
 		return ASK;
 	if (ret != NULL)
 		*ret = m;
@@ -174,7 +156,7 @@ static void rfc8198_5_nsec3(void **state)
 	struct question q = text_question(&arena, "a.c.x.w.example", RR_A);
 	struct proofs_ask ask = ask_of(&q);
 	struct msg m;
-	assert_false(proofs_deny(proofs, &ask, &m));
+	assert_false(proofs_deny(proofs, &ask, &m, &reach));
 }
 
 /* An opt-out span proves nothing of what is unsigned in it (RFC5155 6). */
@@ -205,8 +187,8 @@ static void only_what_is_its_own(void **state)
 		struct question q = text_question(&arena, "any.example", RR_A);
 		struct proofs_ask ask = ask_of(&q);
 		struct msg m = text_msg(&arena, &q, "", "");
-		add_with_signatures(&m, bad[i].soa, bad[i].signer, 0);
-		add_with_signatures(&m, bad[i].lines, bad[i].signer, bad[i].expanded);
+		add_with_signatures(&arena, &m, bad[i].soa, bad[i].signer, 0);
+		add_with_signatures(&arena, &m, bad[i].lines, bad[i].signer, bad[i].expanded);
 		proofs_put(proofs, &ask, &m, (struct name){ 0 });
 		static const char *const asked[] = { "b.evil", "victim", "x.example", "x.child.example" };
 		for (size_t k = 0; k < COUNT(asked); k++)
@@ -234,9 +216,9 @@ static void instances_are_apart(void **state)
 	struct question q = text_question(&arena, "ml.example", RR_A);
 	struct proofs_ask ask = ask_of(&q);
 	struct msg m;
-	assert_true(proofs_deny(proofs, &ask, &m));
+	assert_true(proofs_deny(proofs, &ask, &m, &reach));
 	ask.instance++;
-	assert_false(proofs_deny(proofs, &ask, &m));
+	assert_false(proofs_deny(proofs, &ask, &m, &reach));
 }
 
 /* TTLs go down, and end. */
@@ -263,8 +245,8 @@ static void proofs_of_the_way(void **state)
 	struct proofs_ask ask = ask_of(&q);
 	struct msg m = text_msg(&arena, &q, "", "");
 	struct msg_rrsets sets;
-	add_with_signatures(&m, "example. 3600 IN NSEC m.example. SOA NS RRSIG NSEC\n", "example.", 0);
-	add_with_signatures(&m, "m.example. 3600 IN NSEC example. A RRSIG NSEC\n", "example.", 0);
+	add_with_signatures(&arena, &m, "example. 3600 IN NSEC m.example. SOA NS RRSIG NSEC\n", "example.", 0);
+	add_with_signatures(&arena, &m, "m.example. 3600 IN NSEC example. A RRSIG NSEC\n", "example.", 0);
 	assert_int_equal(rrsets_of(&arena, &m, 2, &sets), OK);
 	sets.list[0].security = SECURITY_SECURE;   /* and the other was not looked at */
 	proofs_put_proved(proofs, &ask, &sets);

@@ -106,6 +106,27 @@ static inline void add_signed(struct arena *a, struct msg *m, enum section secti
 	sign_last(a, m, s, (struct twist){ 0 });
 }
 
+/* The records, one a line, each with a signature by `signer` that nobody looks at, of so many labels fewer than its
+ * owner has. */
+static inline void add_with_signatures(struct arena *a, struct msg *m, const char *lines, const char *signer,
+                                       unsigned expanded)
+{
+	size_t from = m->nrrs;
+	text_add(a, m, SEC_AUTHORITY, lines);
+	for (size_t i = from, n = m->nrrs; i < n; i++) {
+		const struct rr rr = m->rrs[i];
+		char owner[NAME_TEXT_MAX], type[32];
+		struct buf b = buf_on(owner, sizeof(owner)), t = buf_on(type, sizeof(type));
+		name_text(rr.owner, &b);
+		rrtype_text(rr.type, &t);
+		char *line = arena_printf(a, "%s %u IN RRSIG %s 13 %u %u 20261201000000 20261101000000 1 %s AAAA",
+		                          buf_cstr(&b), rr.ttl, buf_cstr(&t), owner_labels(rr.owner) - expanded,
+		                          rr.ttl, signer);
+		assert_non_null(line);
+		text_add(a, m, SEC_AUTHORITY, line);
+	}
+}
+
 static inline struct verifier *test_verifier(void)
 {
 	char why[100];

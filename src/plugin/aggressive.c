@@ -4,12 +4,14 @@
  * an anchor or a configured zone below the proofs' zone is responsible for (attacks B14, CVE-2026-44687). */
 #include "plugin/aggressive.h"
 
+#include "base/heap.h"
+#include "core/absent.h"
 #include "core/anchor.h"
 #include "core/anchorage.h"
-#include "core/proofs.h"
 #include "plugin/forwarding.h"
 #include "plugin/validate.h"
 
+#define ABSENT_BYTES ((size_t)512 << 10)   /* at least, of denials made of proofs */
 #define FAST_BYTES 65536u    /* of memory for it */
 #define FAST_BLOCKS 32u      /* SHA-1 blocks spent on a question still in its packet */
 
@@ -17,6 +19,12 @@ struct aggressive {
 	size_t bytes;
 	bool everything, below;
 	const struct validating *validating;   /* of the same chain; NULL: it proves nothing */
+};
+
+/* What lives on: proofs, and denials made of them. */
+struct live {
+	struct proofs *proofs;
+	struct cache *absent;
 };
 
 struct asking {
@@ -64,30 +72,49 @@ static enum err pack(struct arena *a, const struct chain *chain, const struct qu
 	return packed_make(a, q, m, &conf, ret);
 }
 
-/* The denial into the reply. False: it is not known, or does not fit. */
-static bool reply(const struct link *l, struct fast *f, struct asking *s)
+static bool reply(struct fast *f, const struct packed *p, uint32_t age)
 {
-	struct msg m;
-	const struct packed *p;
-	if (!proofs_deny(l->live, &s->ask, &m) || pack(s->v.arena, f->chain, &f->client->question, &m, &p) != OK)
-		return false;
-	struct reply_form form = { .ttl_cap = NO_TTL_CAP };
+	struct reply_form form = { .age = age, .ttl_cap = NO_TTL_CAP };
 	f->rcode = p->rcode;
 	return reply_write(f->reply, f->client, p, form, f->out) == OK;
+}
+
+/* What was made for another name that is as absent. */
+static bool reply_again(const struct live *live, struct fast *f, const struct absent_ask *ask)
+{
+	struct absent a;
+	return proofs_may_deny(f->client->question.type) && absent_find(live->absent, ask, &a) &&
+	       proofs_stands(live->proofs, a.stamp) && reply(f, a.answer, a.age);
+}
+
+/* The denial into the reply. False: it is not known, or does not fit. */
+static bool reply_new(const struct live *live, struct fast *f, struct asking *s, const struct absent_ask *ask)
+{
+	struct msg m;
+	struct arena a;
+	const struct packed *p;
+	struct proofs_reach reach;
+	arena_init(&a, FAST_BYTES);   /* of its own: a batch of them would make the turn's grow and shrink */
+	s->effort = (struct effort){ 0, FAST_BLOCKS };
+	s->v.arena = &a;
+	s->ask.bare = ask->bare;
+	bool replied = proofs_deny(live->proofs, &s->ask, &m, &reach) &&
+	               pack(&a, f->chain, &f->client->question, &m, &p) == OK && reply(f, p, 0);
+	if (replied)
+		absent_keep(live->absent, ask, &reach, &m, p);
+	arena_free(&a);
+	return replied;
 }
 
 static enum verdict fast(const struct link *l, struct fast *f)
 {
 	struct asking s;
-	struct arena a;
-	if (f->client->flags & FLAG_CD || !asking_begin(&s, l->self, f->chain, f->engine, &f->client->question))
+	const struct client *c = f->client;
+	if (c->flags & FLAG_CD || !asking_begin(&s, l->self, f->chain, f->engine, &c->question))
 		return PASS;
-	arena_init(&a, FAST_BYTES);   /* of its own: a batch of them would make the turn's grow and shrink */
-	s.effort = (struct effort){ 0, FAST_BLOCKS };
-	s.v.arena = &a;
-	s.ask.bare = !client_wants_dnssec(f->client);
-	f->cached = reply(l, f, &s);
-	arena_free(&a);
+	struct absent_ask ask = { .instance = f->chain->instance, .bare = !client_wants_dnssec(c),
+		                  .top = s.ask.top.labels, .name = c->question.name, .now = f->engine->now.ms };
+	f->cached = reply_again(l->live, f, &ask) || reply_new(l->live, f, &s, &ask);
 	if (!f->cached)
 		return PASS;
 	metrics_add(f->engine->metrics, M_SYNTHESIZED, 1);
@@ -98,11 +125,13 @@ static enum verdict request(const struct link *l, struct query *q)
 {
 	struct asking s;
 	struct msg m;
+	struct proofs_reach reach;
+	const struct live *live = l->live;
 	if (q->checking_disabled || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
 		return PASS;
 	s.effort = (struct effort){ 0, q->budget->blocks };
 	s.v.arena = &q->arena;
-	bool denied = proofs_deny(l->live, &s.ask, &m);
+	bool denied = proofs_deny(live->proofs, &s.ask, &m, &reach);
 	q->budget->blocks = s.effort.blocks;
 	if (!denied)
 		return PASS;
@@ -116,6 +145,7 @@ static enum verdict request(const struct link *l, struct query *q)
 static enum verdict response(const struct link *l, struct query *q)
 {
 	const struct packed *p = q->answer;
+	const struct live *live = l->live;
 	struct asking s;
 	struct msg m;
 	if (p == NULL || p->security != SECURITY_SECURE || p->origin != ORIGIN_UPSTREAM || p->ttl == 0 ||
@@ -125,8 +155,9 @@ static enum verdict response(const struct link *l, struct query *q)
 		return PASS;
 	s.effort = (struct effort){ 0, 0 };
 	s.v.arena = &q->arena;
+	struct name denied = p->rcode == RCODE_NXDOMAIN ? q->question.name : (struct name){ 0 };
 	if (packed_parse(&q->arena, p, &q->question, &m) == OK)
-		proofs_put(l->live, &s.ask, &m, p->rcode == RCODE_NXDOMAIN ? q->question.name : (struct name){ 0 });
+		proofs_put(live->proofs, &s.ask, &m, denied);
 	return PASS;
 }
 
@@ -141,7 +172,7 @@ void aggressive_keep(struct query *q, const struct msg_rrsets *sets)
 		return;
 	s.effort = (struct effort){ 0, 0 };
 	s.v.arena = &q->arena;
-	proofs_put_proved(l->live, &s.ask, sets);
+	proofs_put_proved(((const struct live *)l->live)->proofs, &s.ask, sets);
 }
 
 /* ---- settings ---- */
@@ -166,18 +197,26 @@ static void live_text(const void *self, struct buf *to)
 
 static void *live_make(const void *self, const struct live_env *env)
 {
-	return proofs_new(((const struct aggressive *)self)->bytes, env->workers, &env->key);
+	const struct aggressive *s = self;
+	struct live *live = heap_new(sizeof(*live));
+	live->proofs = proofs_new(s->bytes, env->workers, &env->key);
+	live->absent = cache_new(MAX(s->bytes / 2, ABSENT_BYTES), &env->key);
+	return live;
 }
 
-static void live_free(void *live)
+static void live_free(void *self)
 {
-	proofs_free(live);
+	struct live *live = self;
+	proofs_free(live->proofs);
+	cache_free(live->absent);
+	heap_free(live);
 }
 
 /* Of one name too: which of the proofs would deny it again is not worth knowing. */
-static void live_flush(void *live, struct flush *f)
+static void live_flush(void *self, struct flush *f)
 {
-	f->n[FLUSH_PROOFS] += proofs_clear(live);
+	struct live *live = self;
+	f->n[FLUSH_PROOFS] += proofs_clear(live->proofs);
 }
 
 #define T struct aggressive
@@ -188,7 +227,7 @@ static const struct opt opts[] = {
 	{ .unbound = { "harden-below-nxdomain", "yes" }, BOOL(T, below),
 	  .doc = "Deny at once what is below a name that was proved not to exist (RFC8020)." },
 	{ .unbound = { "neg-cache-size", "1m" }, SIZE(T, bytes), .min = 0, .max = (int64_t)1 << 32,
-	  .doc = "Memory of the proofs kept; at least 1 MB is taken." },
+	  .doc = "Memory of the proofs kept, at least 1 MB; half as much is for denials made of them." },
 };
 
 const struct plugin plugin_aggressive = {
