@@ -101,7 +101,7 @@ static uint32_t ttl_for(const struct pack *p, const struct rr *rr)
 	const struct pack_conf *conf = p->conf;
 	if (!p->negative || rr->section != SEC_AUTHORITY)
 		return clamp(rr->ttl, conf->ttl_min, conf->ttl_max);
-	if (rr->type == RR_SOA)
+	if (rr->type == RR_SOA && !conf->keep_ttls)
 		return p->negative_ttl;
 	return clamp(rr->ttl, conf->negative_min, conf->negative_max);
 }

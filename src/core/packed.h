@@ -68,6 +68,7 @@ struct pack_conf {
 	bool minimal;                /* leave out authority and additional of positive answers (minimal-responses) */
 	bool no_store;               /* ttl is 0 whatever the records say: no cache keeps it */
 	bool keep_flags;             /* AA and RA as received; else upstream's answers are a resolver's: RA, no AA */
+	bool keep_ttls;              /* a denial's SOA keeps its TTL, and tells in its data how long the denial lives */
 	enum origin origin;
 	enum security security;
 	uint32_t ttl_min, ttl_max;   /* clamps on positive TTLs; visible to clients as Unbound does */

@@ -273,9 +273,10 @@ static void check_alone(struct zone_build *b, const struct build_node *n)
 	bool others = false;
 	for (const struct zone_set *s = n->sets; s != NULL; s = s->next) {
 		bool single = s->type == RR_CNAME || s->type == RR_DNAME || s->type == RR_SOA;
+		const char *type = s->type == RR_CNAME ? "CNAME" : s->type == RR_SOA ? "SOA" : "DNAME";
 		if (single && s->nrrs > 1)
-			diag_error(b->diag, n->where.file, n->where.line, n->where.column, "several %s records of one "
-			           "name; expected one", s->type == RR_CNAME ? "CNAME" : s->type == RR_SOA ? "SOA" : "DNAME");
+			diag_error(b->diag, n->where.file, n->where.line, n->where.column,
+			           "several %s records of one name; expected one", type);
 		if (s->type == RR_CNAME && s->nrrs > 0)
 			alias = s;
 		else
@@ -349,8 +350,9 @@ static bool hash_take(const struct zone *z, const struct build_node *n, struct z
 	struct radix r = radix_begin(&radix_32hex);
 	struct buf b = buf_on(ret->hash, sizeof(ret->hash));
 	struct zone_set *set = n->sets;
-	if (n->name.labels != z->origin.labels + 1u || n->name.wire[0] != 32 || set == NULL ||
-	    radix_feed(&r, span_of(n->name.wire + 1, 32), &b) != OK || radix_end(&r) != OK || b.n != sizeof(ret->hash))
+	if (n->name.labels != z->origin.labels + 1u || n->name.wire[0] != 32 || set == NULL)
+		return false;
+	if (radix_feed(&r, span_of(n->name.wire + 1, 32), &b) != OK || radix_end(&r) != OK || b.n != sizeof(ret->hash))
 		return false;
 	for (struct zone_rdata **at = &set->rrs; *at != NULL; at = &(*at)->next) {
 		struct zone_rdata *d = *at;
