@@ -16,8 +16,10 @@ static const char world[] =
 	"*.wild A 192.0.2.3\nsub.wild TXT \"own\"\n*.aw CNAME www\n*.lw CNAME gone\n*.deep.wild2 TXT \"x\"\n"
 	"signed NS ns.signed\n"
 	"signed DS 1 13 2 0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\n"
-	"ns.signed A 192.0.2.4\nplain NS ns.plain\nns.plain A 192.0.2.5\nx.plainent NS ns.plain\ny.x.plainent A 192.0.2.6\n"
-	"old DNAME new\nt.new A 192.0.2.7\nz.last A 192.0.2.8\n";
+	"ns.signed A 192.0.2.4\nplain NS ns.plain\nns.plain A 192.0.2.5\n"
+	"x.plainent NS ns.plain\ny.x.plainent A 192.0.2.6\n"
+	"old DNAME new\n"
+	"t.new A 192.0.2.7\nz.last A 192.0.2.8\n";
 
 enum chain { CHAIN_NSEC, CHAIN_NSEC3, CHAIN_OPT_OUT, CHAIN_COUNT };
 
