@@ -1,0 +1,421 @@
+/* file: zones of our own, served from zone files (RFC1034 4.3). What stands in the file is served as it is, signatures
+ * and proofs included, and none of it is judged. Where an alias leads out of the zone the whole server is asked for the
+ * rest. A zone lives over reloads until its SOA has another serial. */
+#include "base/heap.h"
+#include "core/zone_answer.h"
+#include "core/zone_load.h"
+#include "plugin/plugin.h"
+#include "plugin/zones.h"
+
+#define PATH_BYTES_MAX 4096u
+#define ZONE_BYTES_MAX ((size_t)4 << 30)      /* of one directive's zones in memory */
+#define WORDS_BYTES_MAX ((size_t)4 << 20)     /* of what is wrong with them, and of paths */
+#define ANSWER_BYTES_MAX ((size_t)1 << 20)    /* of one answer while it is made */
+
+/* A file that the zones are made of: DBFILE itself, then what is included, as it is found. */
+struct part {
+	const char *path;
+	struct span text;            /* p NULL: it is missing */
+	bool taken;
+};
+
+struct file {
+	struct zone_list zones;      /* origins */
+	struct zone_list fall;       /* names for which the next plugin may know more; n 0: none */
+	const char *corefile;        /* where DBFILE is named */
+	uint32_t line, column;
+	const char *root;
+	msec reload;
+	bool by_mtime;
+	unsigned nparts;
+	struct part parts[ZONE_FILES_MAX];
+	uint64_t version;            /* of what is served; 0: it is not there yet */
+	unsigned flags;              /* FLAG_RA where others are asked behind it */
+};
+
+/* What lives on. */
+struct served {
+	struct arena arena;
+	unsigned n;
+	const struct zone **zones;   /* as file.zones; n 0: not there yet */
+};
+
+/* ---- files ---- */
+
+/* A path in full: what is relative is below dir. */
+static const char *path_of(struct arena *a, struct span name, struct span dir)
+{
+	char path[PATH_BYTES_MAX];
+	struct buf b = buf_on(path, sizeof(path));
+	if (name.n > 0 && name.p[0] != '/' && dir.n > 0) {
+		buf_span_put(&b, dir);
+		if (dir.p[dir.n - 1] != '/')
+			buf_u8(&b, '/');
+	}
+	buf_span_put(&b, name);
+	return buf_ok(&b) ? arena_text(a, buf_span(&b)) : NULL;
+}
+
+static struct span folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return span_of(path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
+}
+
+static unsigned part_of(const struct file *s, const char *path)
+{
+	unsigned i = 0;
+	while (i < s->nparts && strcmp(s->parts[i].path, path) != 0)
+		i++;
+	return i;
+}
+
+/* What an $INCLUDE names, below the folder of the file that it stands in: read on in it. False: it is still to come. */
+static bool include(struct file *s, struct zone_load *l, struct span name, const char *from, struct arena *a)
+{
+	const char *path = path_of(a, name, folder_of(from));
+	unsigned i = path == NULL ? s->nparts : part_of(s, path);
+	if (path == NULL || i == ZONE_FILES_MAX) {
+		zone_load_missing(l, "one file too many");
+		return true;
+	}
+	if (i == s->nparts)
+		s->parts[s->nparts++] = (struct part){ .path = path };
+	if (!s->parts[i].taken)
+		return false;
+	if (s->parts[i].text.p == NULL)
+		zone_load_missing(l, "no such file");
+	else
+		zone_load_text(l, s->parts[i].path, s->parts[i].text);
+	return true;
+}
+
+/* One zone out of the parts that are there. */
+static const struct zone *zone_read(struct file *s, struct name origin, struct arena *keep, struct arena *paths,
+                                    struct diag *diag)
+{
+	struct arena scratch;
+	struct span name;
+	const char *from;
+	const struct zone *z = NULL;
+	bool whole = true;
+	arena_init(&scratch, ZONE_BYTES_MAX);
+	struct zone_load *l = zone_load_new(keep, &scratch, origin, diag);
+	if (l != NULL) {
+		zone_load_text(l, s->parts[0].path, s->parts[0].text);
+		while (zone_load_run(l, &name, &from) == ZONE_WANTS_FILE)   /* ZONE_FILES_MAX */
+			whole &= include(s, l, name, from, paths);
+		z = whole ? zone_load_done(l) : NULL;
+	}
+	arena_free(&scratch);
+	return z;
+}
+
+static void lines_copy(struct diag *to, const struct diag *from)
+{
+	for (const struct diag_line *l = from->first; l != NULL; l = l->next) {   /* DIAG_LINES_MAX */
+		if (l->level == DIAG_ERROR)
+			diag_error(to, l->file, l->line, l->column, "%s", l->text);
+		else
+			diag_warning(to, l->file, l->line, l->column, "%s", l->text);
+	}
+}
+
+static uint64_t mix(uint64_t version, uint64_t more)
+{
+	static const struct hash_key key = { { 'z', 'o', 'n', 'e' } };   /* told apart, not defended: files are ours */
+	uint64_t words[2] = { version, more };
+	return hash_bytes(&key, span_of(words, sizeof(words))) | 1;
+}
+
+static uint64_t mix_bytes(uint64_t version, struct span bytes)
+{
+	static const struct hash_key key = { { 'z', 'o', 'n', 'e' } };
+	return mix(version, hash_bytes(&key, bytes));
+}
+
+/* All parts that are known are there: read the zones, for what is wrong with them and for their version. They are read
+ * once more by live_make, if what is served has another. */
+static void settle(struct file *s, struct arena *a, struct diag *diag)
+{
+	struct arena words;
+	struct diag told;
+	unsigned before = s->nparts;
+	uint64_t version = 0;
+	arena_init(&words, WORDS_BYTES_MAX);
+	diag_init(&told, &words);
+	for (unsigned i = 0; i < s->zones.n && s->nparts == before; i++) {
+		struct arena keep;
+		arena_init(&keep, ZONE_BYTES_MAX);
+		const struct zone *z = zone_read(s, s->zones.names[i], &keep, a, &told);
+		version = mix(version, z == NULL ? 0 : z->serial);
+		arena_free(&keep);
+	}
+	for (unsigned i = 0; i < s->nparts && s->by_mtime; i++)
+		version = mix_bytes(version, s->parts[i].text);
+	if (s->nparts == before) {   /* else it is not whole yet */
+		lines_copy(diag, &told);
+		s->version = version;
+	}
+	arena_free(&words);
+}
+
+static void file_take(void *self, unsigned i, struct span text, struct arena *a, struct diag *diag)
+{
+	struct file *s = self;
+	s->parts[i].text = text;
+	s->parts[i].taken = true;
+	for (unsigned k = 0; k < s->nparts; k++)
+		if (!s->parts[k].taken)
+			return;
+	if (s->parts[0].text.p != NULL)
+		settle(s, a, diag);
+	else
+		diag_warning(diag, s->corefile, s->line, s->column,
+		             "open %s: no such file or directory; its zones are answered with SERVFAIL until it is "
+		             "there", s->parts[0].path);
+}
+
+static bool file_want(const void *self, unsigned i, struct file_want *ret)
+{
+	const struct file *s = self;
+	if (i >= s->nparts)
+		return false;
+	*ret = (struct file_want){ .path = s->parts[i].path, .every = s->reload, .optional = i > 0 || s->reload > 0 };
+	return true;
+}
+
+/* ---- what lives ---- */
+
+static void live_text(const void *self, struct buf *to)
+{
+	const struct file *s = self;
+	uint64_t version = s->version;
+	for (unsigned i = 0; i < s->zones.n; i++)
+		version = mix_bytes(version, span_of(s->zones.names[i].wire, s->zones.names[i].len));
+	buf_printf(to, "zones %s %u %016llx", s->parts[0].path, s->version != 0 ? s->zones.n : 0,
+	           (unsigned long long)version);
+}
+
+static void live_free(void *live)
+{
+	struct served *v = live;
+	arena_free(&v->arena);
+	heap_free(v);
+}
+
+static void *live_make(const void *self, const struct live_env *env)
+{
+	struct file s = *(const struct file *)self;
+	struct served *v = heap_new(sizeof(*v));
+	struct arena words;
+	struct diag told;
+	(void)env;
+	arena_init(&v->arena, ZONE_BYTES_MAX);
+	if (s.version == 0)
+		return v;
+	arena_init(&words, WORDS_BYTES_MAX);
+	diag_init(&told, &words);
+	v->zones = ARENA_ARRAY(&v->arena, const struct zone *, s.zones.n);
+	for (unsigned i = 0; i < s.zones.n && v->zones != NULL && told.errors == 0; i++) {
+		v->zones[i] = zone_read(&s, s.zones.names[i], &v->arena, &words, &told);
+		v->n += v->zones[i] != NULL;
+	}
+	if (v->n < s.zones.n)
+		v->n = 0;
+	arena_free(&words);
+	return v;
+}
+
+/* ---- answers ---- */
+
+/* The zone that holds the name; *ret_zone NULL: it is not there yet. False: none does. */
+static bool zone_for(const struct link *l, const struct question *q, const struct zone **ret_zone)
+{
+	const struct file *s = l->self;
+	const struct served *v = l->live;
+	const struct name *origin = q->class == CLASS_IN ? zones_find(&s->zones, q->name) : NULL;
+	if (origin == NULL)
+		return false;
+	*ret_zone = v->n == 0 ? NULL : v->zones[origin - s->zones.names];
+	return true;
+}
+
+static bool is_transfer(uint16_t type)
+{
+	return type == RR_AXFR || type == RR_IXFR;
+}
+
+static bool falls_through(const struct file *s, const struct zone_reply *r, const struct question *q)
+{
+	return r->absent && zones_find(&s->fall, q->name) != NULL;
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	const struct file *s = l->self;
+	const struct question *q = &f->client->question;
+	const struct zone *z;
+	struct zone_reply r;
+	const struct packed *p;
+	struct arena a;
+	enum verdict v = SLOW;
+	if (LIKELY(!zone_for(l, q, &z)))
+		return PASS;
+	if (z == NULL || is_transfer(q->type))
+		return SLOW;
+	arena_init(&a, ANSWER_BYTES_MAX);
+	struct zone_ask ask = { z, q, client_wants_dnssec(f->client), f->engine->crypto, s->flags };
+	if (zone_answer(&a, &ask, &r) == OK && r.target.len == 0) {
+		struct reply_form form = { 0, NO_TTL_CAP, (uint32_t)rng_u64(&f->engine->rng) };
+		if (falls_through(s, &r, q)) {
+			v = PASS;
+		} else if (packed_make(&a, q, &r.msg, &zone_packing, &p) == OK &&
+		           reply_write(f->reply, f->client, p, form, f->out) == OK) {
+			f->rcode = p->rcode;
+			v = ANSWERED;
+		}
+	}
+	arena_free(&a);
+	return v;
+}
+
+/* What the zone said, while the rest is asked for. */
+struct chase {
+	struct msg msg;
+	struct question target;
+};
+
+static enum verdict target_ask(struct query *q, const struct zone_reply *r)
+{
+	struct chase *c = query_state(q, sizeof(*c));
+	if (c == NULL)
+		return query_fail_err(q, ERR_LIMIT);
+	c->msg = r->msg;
+	c->target = (struct question){ r->target, q->question.type, q->question.class };
+	enum err err = query_ask(q, DOOR_TOP, &c->target);
+	return err == OK ? WAIT : query_fail_err(q, err);
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	const struct file *s = l->self;
+	const struct zone *z;
+	struct zone_reply r;
+	if (!zone_for(l, &q->question, &z))
+		return PASS;
+	if (z == NULL)
+		return query_fail(q, RCODE_SERVFAIL, EDE_NOT_READY, "the zone's file is missing");
+	if (is_transfer(q->question.type))
+		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
+	struct zone_ask ask = { z, &q->question, true, q->engine->crypto, s->flags };
+	enum err err = zone_answer(&q->arena, &ask, &r);
+	if (err == OK && falls_through(s, &r, &q->question))
+		return PASS;
+	if (err == OK && r.target.len > 0)
+		return target_ask(q, &r);
+	if (err == OK)
+		err = packed_make(&q->arena, &q->question, &r.msg, &zone_packing, &q->answer);
+	return err == OK ? ANSWERED : query_fail_err(q, err);
+}
+
+/* The rest behind what the zone said, under the RCODE of the rest (RFC6604 3); without one, what the zone said. */
+static enum err join(struct query *q, struct msg *own, const struct packed *p, const struct question *target)
+{
+	struct msg more = { 0 };
+	if (p != NULL) {
+		const struct packed *copy = packed_dup(&q->arena, p);
+		if (copy == NULL)
+			return ERR_LIMIT;
+		TRY(packed_parse(&q->arena, copy, target, &more));
+	}
+	struct rr *rrs = ARENA_ARRAY(&q->arena, struct rr, own->nrrs + more.nrrs + 1);
+	if (rrs == NULL)
+		return ERR_LIMIT;
+	memcpy(rrs, own->rrs, sizeof(*rrs) * own->nrrs);
+	if (more.nrrs > 0)
+		memcpy(rrs + own->nrrs, more.rrs, sizeof(*rrs) * more.nrrs);
+	own->rrs = rrs;
+	own->nrrs += more.nrrs;
+	own->rcode = p == NULL ? (uint16_t)RCODE_SERVFAIL : p->rcode;
+	own->edns = more.edns;
+	return packed_make(&q->arena, &q->question, own, &zone_packing, &q->answer);
+}
+
+static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
+{
+	struct chase *c = q->state[q->place];
+	(void)l;
+	if (child == NULL)
+		return WAIT;
+	if (child->dropped)
+		return DROP;
+	enum err err = join(q, &c->msg, child->answer, &c->target);
+	return err == OK ? ANSWERED : query_fail_err(q, err);
+}
+
+/* ---- settings ---- */
+
+/* file DBFILE [ZONES...] */
+static void head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct file *s = self;
+	if (d->nargs == 0) {
+		diag_error(diag, d->file, d->word.line, d->word.column,
+		           "Wrong argument count or unexpected line ending after 'file'; expected DBFILE [ZONES...]");
+		return;
+	}
+	const char *root = d->server == NULL || d->server->root == NULL ? "" : d->server->root;
+	const char *path = path_of(a, span_text(d->args[0].text), span_text(root));
+	s->zones = zones_read(d, 1, a, diag);
+	s->corefile = d->file;
+	s->line = d->args[0].line;
+	s->column = d->args[0].column;
+	if (path == NULL)
+		diag_error(diag, d->file, s->line, s->column, "the file's name is too long; expected at most %u bytes",
+		           PATH_BYTES_MAX - 1);
+	else
+		s->parts[s->nparts++] = (struct part){ .path = path };
+}
+
+static void parse_fallthrough(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	((struct file *)self)->fall = zones_or_all(d, 0, a, diag);
+}
+
+static bool wanted(const void *self)
+{
+	return ((const struct file *)self)->nparts > 0;
+}
+
+/* Whether recursion is to be had, which is not the zone's to say (coredns-parity: RA belongs to the server). */
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	struct file *s = self;
+	(void)a;
+	(void)diag;
+	for (unsigned i = 0; i < chain->n; i++)
+		if (strcmp(chain->links[i].name, "forward") == 0 || strcmp(chain->links[i].name, "resolve") == 0)
+			s->flags = FLAG_RA;
+}
+
+#define T struct file
+
+static const struct opt opts[] = {
+	{ { "reload", 1, "1m" }, { NULL, NULL }, MSEC(T, reload), .min = 0, .max = (int64_t)365 * DAY * SECOND,
+	  .doc = "Look this often whether the file has changed; a changed zone is taken when its SOA has another "
+	         "serial. 0: never, and a missing file is an error." },
+	{ { "reload_by_mtime", 0, NULL }, { NULL, NULL }, BOOL(T, by_mtime),
+	  .doc = "Take a changed file whatever its serial." },
+	{ { "fallthrough", 1, NULL }, { NULL, NULL }, CUSTOM, .parse = parse_fallthrough,
+	  .doc = "For names that are not in the zone, all or those in these zones, ask the next plugin." },
+};
+
+const struct plugin plugin_file = {
+	.settings = { .name = "file", .doc = "serves zones of our own from zone files",
+	              .corefile = { "file", DIRECTIVE_EACH, head }, .size = sizeof(T), .opts = opts,
+	              .nopts = COUNT(opts) },
+	.steps = { .request = request, .wake = wake, .fast = fast },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free,
+	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take,
+};
