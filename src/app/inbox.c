@@ -36,7 +36,7 @@ bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from)
 	m->ask = true;
 	m->ask_it = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
 		                         .doubts = q->ask.doubts,
-		                         .checking_disabled = q->checking_disabled, .question = q->question,
+		                         .form = q->form, .question = q->question,
 		                         .share = fx->share, .worker = from, .remote = fx->remote,
 		                         .deadline = q->deadline };
 	memcpy(m->bytes, q->question.name.wire, q->question.name.len);

@@ -65,6 +65,7 @@ struct chain_conf {
 	struct pack_conf pack;        /* the form in which answers are kept */
 	uint32_t edns_size;           /* told to upstreams (RFC6891) */
 	bool no_dnssec_ok;            /* do not ask for signatures */
+	bool by_do;                   /* answers to questions with DO and without are made and kept apart */
 	bool pad_queries;             /* RFC8467, over TLS */
 	uint32_t pad_block;
 	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */

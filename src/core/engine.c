@@ -173,7 +173,7 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	copy->edns.nede = 0;
 	q->client = copy;
 	q->question = copy->question;
-	q->checking_disabled = (c->flags & FLAG_CD) != 0;
+	q->form = (uint8_t)client_form(chain, c);
 	q->log_reply = chain->conf.log_replies;
 	q->place = (uint16_t)place;
 	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
@@ -184,7 +184,7 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 }
 
 static uint64_t ask_hash(const struct engine *e, const struct chain *chain, unsigned place, const struct question *qn,
-                         bool cd)
+                         unsigned form)
 {
 	uint8_t key[NAME_MAX_BYTES + 16];
 	struct name folded = name_fold(qn->name, key);
@@ -193,7 +193,7 @@ static uint64_t ask_hash(const struct engine *e, const struct chain *chain, unsi
 	buf_u16(&b, qn->class);
 	buf_u32(&b, chain->instance);
 	buf_u16(&b, (uint16_t)place);
-	buf_u8(&b, cd);
+	buf_u8(&b, (uint8_t)form);
 	uint64_t h = hash_bytes(&e->key, span_of(key, folded.len + b.n));
 	return h == 0 ? 1 : h;
 }
@@ -205,7 +205,7 @@ static struct query *find_ask(struct engine *e, const struct query *like, uint64
 	for (struct query *a = map_first(&e->asks, hash, &w); a != NULL; a = map_next(&e->asks, &w)) {
 		if (a->chain == like->chain && a->top == like->top && a->ask.door == like->ask.door &&
 		    a->ask.depth >= like->ask.depth && a->ask.doubts == like->ask.doubts &&
-		    a->ask.nwaiters < WAITERS_MAX && a->checking_disabled == like->checking_disabled &&
+		    a->ask.nwaiters < WAITERS_MAX && a->form == like->form &&
 		    question_eq(&a->question, &like->question))
 			return a;
 	}
@@ -236,7 +236,7 @@ static struct query *ask_new(struct engine *e, const struct query *like, uint64_
 	q->ask.door = like->ask.door;
 	q->ask.depth = like->ask.depth;
 	q->ask.doubts = like->ask.doubts;
-	q->checking_disabled = like->checking_disabled;
+	q->form = like->form;
 	q->question = like->question;
 	q->question.name = name_dup(&q->arena, like->question.name);
 	ASSERT(q->question.name.wire != NULL);
@@ -302,7 +302,7 @@ static struct query like_asker(const struct query *q, enum door door, const stru
 {
 	uint16_t top = door == DOOR_TOP ? 0 : door == DOOR_SOURCES ? q->chain->sources : q->place;
 	return (struct query){ .chain = q->chain, .top = top, .place = door == DOOR_TOP ? 0 : (uint16_t)(top + 1),
-		               .question = *question, .checking_disabled = q->checking_disabled,
+		               .question = *question, .form = q->form,
 		               .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
 }
 
@@ -318,7 +318,7 @@ enum err query_ask_again(struct query *q, enum door door, const struct question 
 		return ERR_LIMIT;
 	struct query like = like_asker(q, door, question);
 	like.ask.doubts = (uint8_t)doubts;
-	uint64_t hash = ask_hash(e, q->chain, like.place, question, q->checking_disabled);
+	uint64_t hash = ask_hash(e, q->chain, like.place, question, q->form);
 	struct waiter w = { .query = q->id, .place = q->place, .up = q->up };
 	struct query *child = find_ask(e, &like, hash);
 	if (child != NULL) {
@@ -347,7 +347,7 @@ static struct query like_asked(const struct remote_ask *ask)
 {
 	bool top = ask->place == 0;
 	return (struct query){ .chain = ask->chain, .top = top ? 0 : (uint16_t)(ask->place - 1), .place = ask->place,
-		               .question = ask->question, .checking_disabled = ask->checking_disabled,
+		               .question = ask->question, .form = ask->form,
 		               .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth,
 		                        .doubts = ask->doubts } };
 }
@@ -355,7 +355,7 @@ static struct query like_asked(const struct remote_ask *ask)
 void engine_ask(struct engine *e, const struct remote_ask *ask)
 {
 	struct query like = like_asked(ask);
-	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->checking_disabled);
+	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->form);
 	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions,
 		                ask->share.verifies, ask->share.blocks };
 	struct waiter w = { .worker = ask->worker, .remote = ask->remote, .share = share };
@@ -399,13 +399,13 @@ void engine_told(struct engine *e, const struct remote_answer *told)
 }
 
 void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
-                  bool checking_disabled)
+                  unsigned form)
 {
 	struct remote_ask ask = { .chain = chain, .place = (uint16_t)(place + 1), .depth = 1, .alone = true,
-		                  .question = *question, .checking_disabled = checking_disabled,
+		                  .question = *question, .form = (uint8_t)form,
 		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES,
 		                             BUDGET_BLOCKS } };
-	uint64_t hash = ask_hash(e, chain, ask.place, question, checking_disabled);
+	uint64_t hash = ask_hash(e, chain, ask.place, question, form);
 	uint32_t owner = owner_of(e, hash);
 	if (owner == e->worker) {
 		engine_ask(e, &ask);
@@ -430,7 +430,7 @@ void engine_aim(struct engine *e, const struct chain *chain, unsigned place, con
 	q->ask.door = DOOR_BELOW;
 	q->ask.depth = 1;
 	q->ask.aim = (uint8_t)(server + 1);
-	q->checking_disabled = true;
+	q->form |= FORM_CD;
 	q->question = *question;
 	q->question.name = name_dup(&q->arena, question->name);
 	ASSERT(q->question.name.wire != NULL);

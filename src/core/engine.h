@@ -62,7 +62,7 @@ struct remote_ask {
 	const struct chain *chain;
 	uint16_t place;
 	uint8_t depth, doubts;
-	bool checking_disabled;
+	uint8_t form;         /* enum ask_form */
 	struct question question;
 	struct budget_share share;
 	uint32_t worker;      /* who asks */
@@ -100,9 +100,9 @@ const struct query *query_asker(const struct query *q);
 void engine_tend(struct engine *e, const struct chain *chain);
 /* Does any query still stand in this chain? */
 bool engine_uses(const struct engine *e, const struct chain *chain);
-/* Nobody waits for it: a prefetch behind link `place` of `chain`. */
+/* Nobody waits for it: a prefetch behind link `place` of `chain`. form: of enum ask_form */
 void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
-                  bool checking_disabled);
+                  unsigned form);
 
 /* The same of one server alone, with CD, shared with nobody: what does this server say? */
 void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,

@@ -247,6 +247,7 @@ static void post(struct effect *fx, uint32_t from)
 		const struct query *q = fx->query;
 		m->ask_it = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
 			                         .question = q->question, .share = fx->share, .worker = from,
+			                         .form = q->form,
 			                         .remote = fx->remote };
 		memcpy(m->name, q->question.name.wire, q->question.name.len);
 		m->ask_it.question.name.wire = m->name;
@@ -334,15 +335,21 @@ static void world_run(msec until)
 	w.now.ms = until == NEVER ? w.now.ms : until;
 }
 
-static void world_ask(unsigned worker, unsigned id, const char *text)
+static void world_ask_with(unsigned worker, unsigned id, const char *text, bool dnssec_ok)
 {
 	uint8_t store[NAME_MAX_BYTES];
-	struct client c = { .id = (uint16_t)id, .size_max = 1232 };
+	struct client c = { .id = (uint16_t)id, .size_max = 1232,
+		            .edns = { .present = dnssec_ok, .dnssec_ok = dnssec_ok } };
 	assert_int_equal(name_from_text(span_text(text), &name_root, store, &c.question.name), OK);
 	c.question.type = RR_A;
 	c.question.class = CLASS_IN;
 	w.engines[worker].now = w.now;
 	assert_int_equal(engine_question(&w.engines[worker], &chain, 0, &c), OK);
+}
+
+static void world_ask(unsigned worker, unsigned id, const char *text)
+{
+	world_ask_with(worker, id, text, false);
 }
 
 /* Each of n questions got one answer, and nothing is left behind. */
@@ -409,6 +416,24 @@ static void test_one_fetch_for_a_thousand(void **state)
 	assert_int_equal(w.sent, 2 * 1000 + 3);
 	assert_int_equal(count_rcode(0, 1000, RCODE_NOERROR), 1000);
 	world_end(1000);
+}
+
+/* Who asks with DO shares with such as do too, where that makes other answers; elsewhere with everybody. */
+static void test_dnssec_ok_apart(void **state)
+{
+	(void)state;
+	for (unsigned workers = 1; workers <= 2; workers++)
+		for (unsigned apart = 0; apart < 2; apart++) {
+			world_init(workers);
+			chain.conf.by_do = apart != 0;
+			for (unsigned i = 0; i < 8; i++)
+				world_ask_with(i % workers, i, "www.three.", i % 4 >= 2);
+			world_run(NEVER);
+			assert_int_equal(w.sent, 2 * 8 + (apart ? 6 : 3));
+			assert_int_equal(count_rcode(0, 8, RCODE_NOERROR), 8);
+			chain.conf.by_do = false;
+			world_end(8);
+		}
 }
 
 /* More than can be kept in one fetch's arena: those beyond share another. */
@@ -576,7 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_toys), cmocka_unit_test(test_one_fetch_for_a_thousand),
-		cmocka_unit_test(test_very_many),
+		cmocka_unit_test(test_very_many), cmocka_unit_test(test_dnssec_ok_apart),
 		cmocka_unit_test(test_first_asker_dies), cmocka_unit_test(test_first_asker_is_poor),
 		cmocka_unit_test(test_circle), cmocka_unit_test(test_two_workers), cmocka_unit_test(test_shares_return),
 		cmocka_unit_test(test_slow_letters), cmocka_unit_test(test_flood),

@@ -73,12 +73,13 @@ static struct span build(const struct exchange *x, const struct attempt *a, stru
 	const struct query *q = x->q;
 	const struct upstream_group *group = x->ask.group;
 	struct msg_writer w;
-	uint16_t flags = (uint16_t)((group->recursive ? FLAG_RD : 0) | (q->checking_disabled ? FLAG_CD : 0));
+	uint16_t flags = (uint16_t)((group->recursive ? FLAG_RD : 0) | (q->form & FORM_CD ? FLAG_CD : 0));
 	msg_begin(&w, b, 0, flags);
 	msg_question(&w, &x->question);
 	if (!a->plain) {
 		const struct chain_conf *conf = &q->chain->conf;
-		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, !conf->no_dnssec_ok);
+		bool wanted = !conf->by_do || q->form & FORM_DO || q->chain->proofs > 0;
+		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, wanted && !conf->no_dnssec_ok);
 		struct span text = chain_client_string(conf, &pool_upstream(x->ask.pool, a->server)->addr);
 		if (text.n > 0)
 			edns_option(b, (uint16_t)conf->string_code, text);

@@ -68,6 +68,9 @@ struct ask {
 	bool others;               /* ended by the empty budget of another worker's question */
 };
 
+/* What tells questions apart besides name, type and class. DO only in chains that keep it apart (chain_conf.by_do). */
+enum ask_form { FORM_CD = 1, FORM_DO = 2 };
+
 struct query {
 	struct arena arena;
 	slot_id id;
@@ -79,7 +82,7 @@ struct query {
 	bool up, waiting;
 	bool dropped;              /* no answer is to be sent */
 	bool log_reply;            /* a reply line is wanted */
-	bool checking_disabled;
+	uint8_t form;              /* of enum ask_form: what else the question is */
 	struct question question;  /* in the arena */
 	struct client *client;     /* NULL for sub-questions */
 	struct budget own, *budget;
@@ -91,6 +94,12 @@ struct query {
 	struct exchange *exchange; /* with upstreams, while one is under way */
 	struct query *next;        /* in one of the engine's lists; itself when in none */
 };
+
+/* Of a question still in its packet. */
+static inline unsigned client_form(const struct chain *chain, const struct client *c)
+{
+	return (c->flags & FLAG_CD ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u);
+}
 
 /* Keep state for the step at hand; NULL when the arena is full. */
 void *query_state(struct query *q, size_t size) MUST_CHECK;

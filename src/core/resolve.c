@@ -104,7 +104,7 @@ static void prime(struct resolve *r)
 	if (question_eq(&q->question, &root) || (*r->world->primed != 0 && now - *r->world->primed < PRIME_AGAIN_MS))
 		return;
 	*r->world->primed = now;
-	engine_alone(q->engine, q->chain, q->chain->sources, &root, false);
+	engine_alone(q->engine, q->chain, q->chain->sources, &root, 0);
 }
 
 static void begin_at(struct resolve *r)
@@ -119,7 +119,7 @@ static bool is_proved(struct resolve *r)
 	const struct query *q = r->q;
 	struct rrcache c = rrsets(r);
 	bool behind = q->top == q->chain->proofs || q->top == q->chain->sources;
-	if (q->question.type != RR_DS || q->ask.depth == 0 || q->ask.doubts > 0 || !behind || q->checking_disabled)
+	if (q->question.type != RR_DS || q->ask.depth == 0 || q->ask.doubts > 0 || !behind || q->form & FORM_CD)
 		return false;
 	r->answer = delegation_proofs(&c, q->question.name, &r->q->arena);
 	return r->answer != NULL;
@@ -261,7 +261,7 @@ static bool is_signed(const struct resolve *r)
 	const struct query *q = r->q;
 	struct anchorage *anchorage = q->chain->conf.anchorage;
 	struct rrcache c = rrsets(r);
-	if (anchorage == NULL || q->checking_disabled || q->chain->conf.no_dnssec_ok || !is_whole(r))
+	if (anchorage == NULL || q->form & FORM_CD || q->chain->conf.no_dnssec_ok || !is_whole(r))
 		return false;
 	const struct anchors *anchors = anchorage_hold(anchorage, q->engine->worker);
 	const struct anchor *an = anchors_find(anchors, r->at.zone, q->engine->now.wall.sec);

@@ -127,7 +127,7 @@ static enum verdict request(const struct link *l, struct query *q)
 	struct msg m;
 	struct proofs_reach reach;
 	const struct live *live = l->live;
-	if (q->checking_disabled || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
+	if (q->form & FORM_CD || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
 		return PASS;
 	s.effort = (struct effort){ 0, q->budget->blocks };
 	s.v.arena = &q->arena;

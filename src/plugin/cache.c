@@ -1,5 +1,6 @@
-/* cache: keeps whole answers under (chain, name, type, class, CD) and answers from them: on the fast path straight into
- * the reply, without a query object. What it lacks is asked below, once for all who want it, and kept on the way up.
+/* cache: keeps whole answers under (chain, name, type, class, CD, and DO where that makes others) and answers from
+ * them: on the fast path straight into the reply, without a query object. What it lacks is asked below, once for all
+ * who want it, and kept on the way up.
  *
  * good answers   for their TTL (RFC2308 5 for denials); refreshed before they end, when asked for then (prefetch)
  * stale ones     for a while longer, when nothing better comes in time (serve-expired, RFC8767), with EDE 3
@@ -43,13 +44,13 @@ struct found {
 enum state { ABSENT, FRESH, STALE };
 
 static void key_make(struct found *f, const struct cache *c, const struct chain *chain, const struct question *q,
-                     bool checking_disabled)
+                     unsigned form)
 {
 	struct name folded = name_fold(q->name, f->bytes + KEY_PREFIX);
 	put_u32(f->bytes, chain->instance);
 	put_u16(f->bytes + 4, q->type);
 	put_u16(f->bytes + 6, q->class);
-	put_u16(f->bytes + 8, checking_disabled);
+	put_u16(f->bytes + 8, (uint16_t)form);
 	f->key = cache_key(c, span_of(f->bytes, KEY_PREFIX + folded.len));
 }
 
@@ -115,7 +116,7 @@ static void refresh(const struct found *f, struct engine *e, const struct chain 
 	if (is_held(f, e->now.ms) || !hold(l->live, f, e->now.ms))
 		return;
 	metrics_add(e->metrics, M_PREFETCHES, 1);
-	engine_alone(e, chain, place, q, get_u16(f->bytes + 8) != 0);
+	engine_alone(e, chain, place, q, get_u16(f->bytes + 8));
 }
 
 /* May a stale answer go out at once: nobody wants to wait, or waiting was tried a moment ago? */
@@ -132,7 +133,7 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	struct found found;
 	if (c->question.class != CLASS_IN)
 		return PASS;
-	key_make(&found, l->live, f->chain, &c->question, (c->flags & FLAG_CD) != 0);
+	key_make(&found, l->live, f->chain, &c->question, client_form(f->chain, c));
 	find(&found, l->live);
 	enum state state = judge(s, &found, now);
 	if (state == ABSENT)
@@ -175,7 +176,7 @@ static enum verdict answer_found(const struct caching *s, struct query *q, struc
 
 static enum state find_for(const struct link *l, const struct query *q, struct found *ret)
 {
-	key_make(ret, l->live, q->chain, &q->question, q->checking_disabled);
+	key_make(ret, l->live, q->chain, &q->question, q->form);
 	find(ret, l->live);
 	return judge(l->self, ret, q->engine->now.ms);
 }
@@ -276,7 +277,7 @@ static enum verdict response(const struct link *l, struct query *q)
 	}
 	if (p->ttl == 0)
 		return PASS;
-	key_make(&old, l->live, q->chain, &q->question, q->checking_disabled);
+	key_make(&old, l->live, q->chain, &q->question, q->form);
 	store(l->live, &old, p, q->engine->now.ms, p->ttl * SECOND);
 	return PASS;
 }

@@ -154,7 +154,7 @@ static bool is_ours(const struct validating *s, const struct query *q)
 		return false;
 	if (q->ask.depth > 0 && q->place == q->top)
 		return false;
-	return !q->checking_disabled || s->ignore_cd;
+	return (q->form & FORM_CD) == 0 || s->ignore_cd;
 }
 
 enum verdict validate_request(const struct link *l, struct query *q)

@@ -451,7 +451,7 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 		e->worker = fx->worker;
 		e->ask = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
 			                      .doubts = q->ask.doubts,
-			                      .checking_disabled = q->checking_disabled, .question = q->question,
+			                      .form = q->form, .question = q->question,
 			                      .share = fx->share, .worker = from, .remote = fx->remote,
 			                      .deadline = q->deadline };
 		e->ask.question.name.wire = e->bytes;
