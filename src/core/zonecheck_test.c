@@ -117,8 +117,10 @@ static void wrong_test(void **state)
 		  "plain.z.test. A: signature expired", WHY_EXPIRED },
 		{ { .type = RR_A, .twist = { .inception = WALL + 5 * DAY, .expiration = WALL + 9 * DAY } },
 		  "plain.z.test. A: signature before inception date", WHY_NOT_YET },
-		{ { .type = RR_A, .twist = { .forged = true } }, "plain.z.test. A: signature crypto failed", WHY_CRYPTO },
-		{ { .type = RR_A, .signer = other }, "plain.z.test. A: signatures from unknown keys", WHY_UNKNOWN_KEYS },
+		{ { .type = RR_A, .twist = { .forged = true } },
+		  "plain.z.test. A: signature crypto failed", WHY_CRYPTO },
+		{ { .type = RR_A, .signer = other },
+		  "plain.z.test. A: signatures from unknown keys", WHY_UNKNOWN_KEYS },
 		{ { .type = RR_A, .absent = true }, "plain.z.test. A: no signatures", WHY_NO_SIGNATURES },
 		{ { .type = RR_SOA, .absent = true }, "z.test. SOA: no signatures", WHY_NO_SIGNATURES },
 	};
