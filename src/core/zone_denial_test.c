@@ -198,10 +198,12 @@ static void check(const struct chained *c, struct name name, uint16_t type)
 		hold(c, &q, denial_nxdomain(&v, &d, q.name), SECURITY_SECURE, "an absence");
 	} else if (has(&r.msg, SEC_AUTHORITY, RR_SOA)) {
 		hold(c, &q, denial_nodata(&v, &d, &q), SECURITY_SECURE, "no data");
-	} else if (!has(&r.msg, SEC_ANSWER, type) && !has(&r.msg, SEC_AUTHORITY, RR_DS) && r.target.len == 0) {
+	} else if (!has(&r.msg, SEC_ANSWER, type) && r.target.len == 0) {
 		struct zone_place p = zone_find(c->zone, q.name);
 		uint32_t cut = c->zone->nodes[p.above].cut;
 		assert_int_not_equal(cut, ZONE_NONE);
+		if (zone_set_of(&c->zone->nodes[cut], RR_DS) != NULL)
+			return;   /* left out: nobody signed it here */
 		q.name = c->zone->nodes[cut].name;
 		hold(c, &q, denial_ds(&v, &d, q.name), SECURITY_INSECURE, "no DS");
 	}
