@@ -257,9 +257,30 @@ static void warn_old(struct loading *l)
 	             s->kind == ANCHOR_TEXT ? "trust-anchor" : s->text, TAG_2017, TAG_2024);
 }
 
+/* Those of the first site that validates. */
+static const struct validating *first_settings(const struct model *m)
+{
+	const struct validating *s = NULL;
+	for (unsigned i = 0; i < m->nsites && s == NULL; i++)
+		s = validate_settings(&m->sites[i].chain);
+	return s;
+}
+
+/* All that sites name: what one of them trusts, the process trusts. */
+static void load_sources(struct loading *l, const struct model *m)
+{
+	for (unsigned i = 0; i < m->nsites; i++) {
+		const struct validating *s = validate_settings(&m->sites[i].chain);
+		for (unsigned k = 0; s != NULL && k < s->nsources; k++) {
+			load_source(l, &s->sources[k]);
+			note_old(l, &s->sources[k]);
+		}
+	}
+}
+
 bool anchors_load(struct model *m, const struct anchor_files *given, struct diag *diag)
 {
-	const struct validating *s = validate_settings(&m->sites[0].chain);
+	const struct validating *s = first_settings(m);
 	uint32_t before = diag->errors;
 	if (s == NULL)
 		return true;
@@ -273,10 +294,7 @@ bool anchors_load(struct model *m, const struct anchor_files *given, struct diag
 	}
 	conf->fixed = all;
 	conf->autotrust = &s->autotrust;
-	for (unsigned i = 0; i < s->nsources; i++) {
-		load_source(&l, &s->sources[i]);
-		note_old(&l, &s->sources[i]);
-	}
+	load_sources(&l, m);
 	warn_old(&l);
 	join_root(&l);
 	m->anchors = conf;

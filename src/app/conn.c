@@ -8,6 +8,7 @@
 
 struct client_conn {
 	int fd;
+	uint32_t listener;                /* its number */
 	slot_id id;
 	bool dirty, ended, doomed;        /* ended: the peer sends no more; doomed: close at the end of the turn */
 	bool writing;                     /* the kernel did not take all: waits for LOOP_WRITE */
@@ -134,6 +135,10 @@ void conns_enter(struct conns *c, const struct generation *g)
 		k->limit = limit_of(c, &k->from);
 		if (k->limit >= 0)
 			c->limited[k->limit]++;
+		if (generation_road(g, k->listener) == NULL) {
+			k->ended = true;   /* no longer listened to: it gets what it has asked for */
+			mark(c, k);
+		}
 	}
 	if (c->tls != NULL)
 		tls_context_free(c->tls);
@@ -184,6 +189,7 @@ static void conn_add(struct conns *c, const struct listener *l, int fd, const st
 	}
 	struct client_conn *k = heap_new(sizeof(*k));
 	k->fd = fd;
+	k->listener = l->nr;
 	k->from = *from;
 	k->to = *to;
 	k->limit = limit;
@@ -224,7 +230,8 @@ static void question(struct conns *c, struct client_conn *k, struct span message
 		             .to = k->to, .arrived = c->w->engine.now.ms };
 	struct buf out = conns_room(c);
 	uint32_t before = c->w->engine.clients;
-	if (serving_question(c->s, &cl, message, &out)) {
+	const struct road *road = generation_road(c->w->generation, k->listener);
+	if (serving_question(c->s, road, &cl, message, &out)) {
 		if (frame_put(&k->out, buf_span(&out)) != OK)
 			doom(c, k);
 	}

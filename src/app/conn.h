@@ -29,6 +29,7 @@ unsigned conns_count(const struct conns *c);
 
 /* From serve.c. */
 struct worker *serving_worker(const struct serving *s);
-bool serving_question(struct serving *s, struct client *c, struct span bytes, struct buf *out);
+bool serving_question(struct serving *s, const struct road *road, struct client *c, struct span bytes,
+                      struct buf *out);
 
 #endif

@@ -175,7 +175,7 @@ static void anchor(const struct anchor_row *row, struct page *p)
 /* The rows that are wanted: all, or negative anchors alone. returns how many; -1: there are too many for the room */
 static int list(struct server *s, struct page *p, const char *key, bool ntas)
 {
-	struct anchorage *g = s->generation->chain->conf.anchorage;
+	struct anchorage *g = generation_anchorage(s->generation);
 	struct arena a;
 	unsigned n = 0;
 	int shown = 0;
@@ -195,7 +195,7 @@ static int list(struct server *s, struct page *p, const char *key, bool ntas)
 
 static int anchors(struct server *s, const struct ctl_request *r, struct page *p)
 {
-	if (!r->json && s->generation->chain->conf.anchorage != NULL)
+	if (!r->json && generation_anchorage(s->generation) != NULL)
 		page_line(p, "  %-16s  %-8s  %-6s  %-5s  %-3s  %-8s  %-23s  %-23s  %s", "zone", "kind", "type", "tag",
 		          "alg", "state", "last probe", "next probe", "file");
 	int n = list(s, p, "anchors", false);
@@ -212,7 +212,7 @@ static int no_proof(struct page *p)
 
 static int nta_change(struct server *s, const struct ctl_request *r, struct page *p)
 {
-	struct anchorage *g = s->generation->chain->conf.anchorage;
+	struct anchorage *g = generation_anchorage(s->generation);
 	struct flush f = { .name = r->name, .below = true };
 	int64_t now = wall_now();
 	enum err err = r->remove ? anchorage_nta_remove(g, r->name, now) :
@@ -243,7 +243,7 @@ static int nta_change(struct server *s, const struct ctl_request *r, struct page
 
 static int nta(struct server *s, const struct ctl_request *r, struct page *p)
 {
-	if (s->generation->chain->conf.anchorage == NULL)
+	if (generation_anchorage(s->generation) == NULL)
 		return no_proof(p);
 	if (r->name.len > 0)
 		return nta_change(s, r, p);

@@ -50,22 +50,41 @@ static void listeners(const struct server *s, struct page *p)
 	page_list_end(p);
 }
 
+static void modules_text(const struct site *site, struct buf *to)
+{
+	for (unsigned i = 0; i < site->chain.n; i++) {
+		const char *name = site->plugins[i]->settings.name;
+		if (i == 0 || strcmp(name, site->plugins[i - 1]->settings.name) != 0)
+			buf_printf(to, "%s%s", i > 0 ? " " : "", name);
+	}
+}
+
+/* An unbound.conf has one row of them, a Corefile one for each block. */
 static void modules(const struct server *s, struct page *p)
 {
-	const struct generation *g = s->generation;
+	const struct model *m = s->generation->model;
 	char text[MODULES_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
-	for (unsigned i = 0; i < g->chain->n; i++) {
-		const char *name = g->model->sites[0].plugins[i]->settings.name;
-		if (i == 0 || strcmp(name, g->model->sites[0].plugins[i - 1]->settings.name) != 0)
-			buf_printf(&b, "%s%s", i > 0 ? " " : "", name);
+	modules_text(&m->sites[0], &b);
+	if (*m->sites[0].label == 0) {
+		page_field(p, "modules", "modules", "%s", buf_cstr(&b));
+		return;
 	}
-	page_field(p, "modules", "modules", "%s", buf_cstr(&b));
+	page_list(p, "sites", "sites");
+	for (unsigned i = 0; i < m->nsites; i++) {
+		b = buf_on(text, sizeof(text));
+		modules_text(&m->sites[i], &b);
+		page_row(p);
+		page_cell(p, "site", 34, "%s", m->sites[i].label);
+		page_cell(p, "modules", 0, "%s", buf_cstr(&b));
+		page_row_end(p);
+	}
+	page_list_end(p);
 }
 
 static void proof(const struct server *s, struct page *p)
 {
-	struct anchorage *g = s->generation->chain->conf.anchorage;
+	struct anchorage *g = generation_anchorage(s->generation);
 	unsigned n = 0, counts[ANCHOR_ROW_NTA + 1] = { 0 };
 	struct arena a;
 	struct now now;

@@ -52,14 +52,20 @@ void errands_fini(struct errands *e)
 		heap_free(e->list[i]);
 }
 
+static void report_site(struct errand *er, struct worker *w, const struct site *site)
+{
+	for (unsigned i = 0; i < site->chain.n; i++) {
+		const struct plugin *p = site->plugins[i];
+		if (p->report != NULL)
+			p->report(&site->chain.links[i], &w->engine, &er->report);
+	}
+}
+
 static void report(struct errand *er, struct worker *w)
 {
-	const struct generation *g = w->generation;
-	for (unsigned i = 0; i < g->chain->n; i++) {
-		const struct plugin *p = g->model->sites[0].plugins[i];
-		if (p->report != NULL)
-			p->report(&g->chain->links[i], &w->engine, &er->report);
-	}
+	const struct model *m = w->generation->model;
+	for (unsigned i = 0; i < m->nsites; i++)
+		report_site(er, w, &m->sites[i]);
 }
 
 static void forget(struct errand *er, struct worker *w)

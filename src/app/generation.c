@@ -6,9 +6,11 @@
 #include "io/file.h"
 #include "io/iface.h"
 #include "io/process.h"
+#include "plugin/validate.h"
 
 #define PEM_MAX (1u << 20)   /* a certificate chain or key file */
 #define LIFE_TEXT_MAX 16384u
+#define ARENA_MAX (32 * PEM_MAX)   /* of one configuration: certificates, and the tables of LISTENS_MAX listens */
 
 /* ---- listeners ---- */
 
@@ -72,9 +74,16 @@ static void listener_tune(const struct listener *l, const struct socket_conf *c,
 	}
 }
 
-static enum err listener_take(struct registry *r, struct generation *g, const struct listen *what, unsigned workers,
+/* What the configuration says of one address; `road` is where its questions go. */
+struct address {
+	struct listen what;
+	const struct road *road;
+};
+
+static enum err listener_take(struct registry *r, struct generation *g, const struct address *at, unsigned workers,
                               struct buf *why)
 {
+	const struct listen *what = &at->what;
 	struct listener *l = listener_find(r, what);
 	const struct socket_conf *c = &g->model->listen;
 	if (l != NULL && (l->has_udp != (c->do_udp && what->transport == TRANSPORT_DNS) || l->has_tcp != c->do_tcp)) {
@@ -97,6 +106,7 @@ static enum err listener_take(struct registry *r, struct generation *g, const st
 		r->listeners = l;
 	}
 	l->uses++;
+	g->roads[g->nlisteners] = at->road;
 	g->listeners[g->nlisteners++] = l;
 	return OK;
 }
@@ -110,6 +120,11 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 	unsigned n = 1;
 	if (what->transport == TRANSPORT_TLS && g->tls_pem.n == 0)
 		return OK;   /* closed for want of a certificate, as the configuration's warning says */
+	struct road *road = ARENA_NEW(&g->arena, struct road);
+	if (road == NULL || road_make(what, g->model->sites, &g->arena, road) != OK) {
+		buf_text(why, "more zones than there is room for");
+		return ERR_LIMIT;
+	}
 	found[0] = what->addr;
 	if (what->name != NULL)
 		n = iface_addrs(what->name, what->addr.port, found, LISTENS_MAX);
@@ -118,8 +133,8 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 		return ERR_WORLD;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		struct listen one = { .addr = found[i], .transport = what->transport };
-		if ((one.addr.family == ADDR_4 && !c->do_ip4) || (one.addr.family == ADDR_6 && !c->do_ip6))
+		struct address one = { { .addr = found[i], .transport = what->transport }, road };
+		if ((found[i].family == ADDR_4 && !c->do_ip4) || (found[i].family == ADDR_6 && !c->do_ip6))
 			continue;
 		if (g->nlisteners == LISTENS_MAX) {
 			buf_printf(why, "more than %u addresses to listen on", LISTENS_MAX);
@@ -155,10 +170,11 @@ static struct life *life_find(struct registry *r, const struct plugin *p, const 
 	return NULL;
 }
 
-static struct life *life_take(struct registry *r, const struct plugin *p, const void *self)
+static struct life *life_take(struct registry *r, const struct plugin *p, const char *label, const void *self)
 {
 	char text[LIFE_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
+	buf_printf(&b, "%s\n", label);
 	if (p->live_text != NULL)
 		p->live_text(self, &b);
 	struct life *l = life_find(r, p, buf_cstr(&b));
@@ -190,17 +206,56 @@ static void life_drop(struct registry *r, struct life *gone)
 	heap_free(gone);
 }
 
-static void lives_take(struct registry *r, struct generation *g)
+static void lives_take(struct registry *r, struct generation *g, struct site *site)
 {
-	struct chain *c = &g->model->sites[0].chain;
+	struct chain *c = &site->chain;
 	for (unsigned i = 0; i < c->n; i++) {
-		const struct plugin *p = g->model->sites[0].plugins[i];
+		const struct plugin *p = site->plugins[i];
 		if (p->live_make == NULL)
 			continue;
-		struct life *l = life_take(r, p, c->links[i].self);
+		struct life *l = life_take(r, p, site->label, c->links[i].self);
 		c->links[i].live = l->live;
 		g->lives[g->nlives++] = l;
 	}
+}
+
+/* ---- tenures ---- */
+
+/* An unbound.conf is one server, whose answers stay good over a reload; a block of a Corefile is what it says. */
+static void tenure_text(const struct model *m, unsigned site, struct buf *to)
+{
+	buf_printf(to, "%s\n", m->sites[site].label);
+}
+
+static struct tenure *tenure_take(struct registry *r, const struct model *m, unsigned site)
+{
+	char text[LIFE_TEXT_MAX];
+	struct buf b = buf_on(text, sizeof(text));
+	tenure_text(m, site, &b);
+	struct tenure *t = r->tenures;
+	while (t != NULL && strcmp(t->text, buf_cstr(&b)) != 0)
+		t = t->next;
+	if (t == NULL) {
+		t = heap_new(sizeof(*t));
+		t->text = memcpy(heap_new(b.n + 1), text, b.n + 1);
+		t->instance = ++r->instances;
+		t->next = r->tenures;
+		r->tenures = t;
+	}
+	t->uses++;
+	return t;
+}
+
+static void tenure_drop(struct registry *r, struct tenure *gone)
+{
+	if (--gone->uses > 0)
+		return;
+	struct tenure **at = &r->tenures;
+	while (*at != gone)
+		at = &(*at)->next;
+	*at = gone->next;
+	heap_free((void *)(uintptr_t)gone->text);
+	heap_free(gone);
 }
 
 /* ---- generations ---- */
@@ -219,15 +274,36 @@ static enum err read_tls(struct generation *g, struct buf *why)
 	return file_read(c->tls_key, PEM_MAX, &g->arena, &g->tls_key, why);
 }
 
+/* Room for what each site has. */
+static bool make_rooms(struct generation *g)
+{
+	unsigned n = g->model->nsites, links = 0;
+	for (unsigned i = 0; i < n; i++)
+		links += g->model->sites[i].chain.n;
+	g->tenures = ARENA_ARRAY(&g->arena, struct tenure *, n);
+	g->lives = ARENA_ARRAY(&g->arena, struct life *, links);
+	return g->tenures != NULL && g->lives != NULL;
+}
+
+static void sites_take(struct registry *r, struct generation *g)
+{
+	struct model *m = g->model;
+	for (unsigned i = 0; i < m->nsites; i++) {
+		g->tenures[i] = tenure_take(r, m, i);
+		m->sites[i].chain.instance = g->tenures[i]->instance;
+		m->sites[i].chain.generation = g->number;
+		m->sites[i].chain.next = i + 1 < m->nsites ? &m->sites[i + 1].chain : NULL;
+		lives_take(r, g, &m->sites[i]);
+	}
+}
+
 struct generation *generation_make(struct registry *r, struct model *model, unsigned workers, struct buf *why)
 {
 	struct generation *g = heap_new(sizeof(*g));
-	arena_init(&g->arena, 4 * PEM_MAX);
+	arena_init(&g->arena, ARENA_MAX);
 	g->model = model;
 	g->number = model->generation;
-	g->chain = &model->sites[0].chain;
-	model->sites[0].chain.instance = 1;   /* one server: its answers stay good over a reload */
-	enum err err = read_tls(g, why);
+	enum err err = make_rooms(g) ? read_tls(g, why) : ERR_LIMIT;
 	g->cookie = r->cookie;
 	const char *secret = model->process.cookie_secret;
 	if (secret != NULL && *secret != 0 && cookie_secret_parse(span_text(secret), &g->cookie) != OK) {
@@ -241,13 +317,39 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 	for (unsigned i = 0; i < model->listen.nlistens && err == OK; i++)
 		err = listeners_take(r, g, &model->listen.listens[i], workers, why);
 	if (err == OK) {
-		lives_take(r, g);
+		sites_take(r, g);
 		for (unsigned i = 0; i < g->nlisteners; i++)
 			listener_tune(g->listeners[i], &model->listen, workers);
 		return g;
 	}
 	g->model = NULL;
 	generation_free(r, g, workers);
+	return NULL;
+}
+
+void sites_trust(struct model *m, struct anchorage *all)
+{
+	for (unsigned i = 0; i < m->nsites; i++) {
+		struct chain *c = &m->sites[i].chain;
+		c->conf.anchorage = validate_settings(c) != NULL ? all : NULL;
+	}
+}
+
+struct anchorage *generation_anchorage(const struct generation *g)
+{
+	for (unsigned i = 0; i < g->model->nsites; i++) {
+		if (g->model->sites[i].chain.conf.anchorage != NULL)
+			return g->model->sites[i].chain.conf.anchorage;
+	}
+	return NULL;
+}
+
+const struct road *generation_road(const struct generation *g, uint32_t listener)
+{
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		if (g->listeners[i]->nr == listener)
+			return g->roads[i];
+	}
 	return NULL;
 }
 
@@ -275,6 +377,8 @@ void generation_free(struct registry *r, struct generation *g, unsigned workers)
 		listener_drop(r, g->listeners[i], workers);
 	for (unsigned i = 0; i < g->nlives; i++)
 		life_drop(r, g->lives[i]);
+	for (unsigned i = 0; g->model != NULL && i < g->model->nsites; i++)
+		tenure_drop(r, g->tenures[i]);
 	if (g->model != NULL)
 		model_free(g->model);
 	arena_free(&g->arena);

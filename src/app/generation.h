@@ -3,7 +3,9 @@
 #ifndef APP_GENERATION_H
 #define APP_GENERATION_H
 
-#include "conf/model.h"
+#include <stddef.h>
+
+#include "app/road.h"
 #include "core/cookie.h"
 #include "io/stream.h"
 #include "io/udp.h"
@@ -21,7 +23,15 @@ struct listener {
 	struct listener *next;
 };
 
-/* What lives over reloads: a plugin's object under the text of the options that made it. */
+/* A site's number, by which caches tell its answers: the same as long as it is configured the same. */
+struct tenure {
+	const char *text;
+	uint32_t instance;
+	unsigned uses;
+	struct tenure *next;
+};
+
+/* What lives over reloads: a plugin's object under its site's label and the text of the options that made it. */
 struct life {
 	const struct plugin *plugin;
 	const char *text;
@@ -33,20 +43,23 @@ struct life {
 struct generation {
 	uint64_t number;
 	struct model *model;
-	const struct chain *chain;
 	unsigned nlisteners;
 	struct listener *listeners[LISTENS_MAX];
+	const struct road *roads[LISTENS_MAX];   /* of these listeners */
 	unsigned nlives;
-	struct life *lives[CHAIN_MAX];
+	struct life **lives;
+	struct tenure **tenures;             /* one a site */
 	struct cookie_secret cookie;
 	struct span tls_pem, tls_key;        /* server certificate and key, PEM; n 0 none */
 	struct arena arena;
-	struct generation *next;             /* older */
+	msec entered[WORKERS_MAX];           /* when each worker went over to it */
+	struct generation *next;             /* older; their numbers leave none out */
 };
 
 struct registry {
 	struct listener *listeners;
 	struct life *lives;
+	struct tenure *tenures;
 	struct live_env env;
 	struct cookie_secret cookie;         /* for those that configure none: the same over reloads */
 	uint32_t listener_nr;
@@ -60,6 +73,18 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 /* Is this life one that `newer` no longer has? Workers then let go of it. */
 bool generation_has_life(const struct generation *g, const struct life *life);
 bool generation_has_listener(const struct generation *g, const struct listener *l);
+/* The sites that validate do it from these. */
+void sites_trust(struct model *m, struct anchorage *all);
+/* What its sites validate from; NULL: none does. */
+struct anchorage *generation_anchorage(const struct generation *g);
+/* Where questions of the listener with that number go; NULL: it is not one of this configuration's. */
+const struct road *generation_road(const struct generation *g, uint32_t listener);
+/* The site whose chain it is: also of an older configuration. */
+static inline const struct site *site_of(const struct chain *c)
+{
+	_Static_assert(offsetof(struct site, chain) == 0, "a site begins with its chain");
+	return (const struct site *)(const void *)c;
+}
 /* Every worker has left it: close and free what no other names. */
 void generation_free(struct registry *r, struct generation *g, unsigned workers);
 

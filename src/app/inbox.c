@@ -52,7 +52,7 @@ bool inbox_tell(struct inbox *b, const struct effect *fx)
 		return false;
 	m->ask = false;
 	m->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others,
-		                          .share = fx->share };
+		                          .maker = fx->maker, .share = fx->share };
 	if (n > 0) {
 		memcpy(m->bytes, fx->answer, n);
 		m->told.answer = (const struct packed *)(const void *)m->bytes;

@@ -97,7 +97,7 @@ void server_take_anchors(struct server *s, struct model *m)
 	if (m->anchors != NULL && anchorage_configure(s->anchorage, m->anchors, now.wall.sec) != OK)
 		logger_say(&s->logger, "error", "trust anchors: no room for what the configuration names; "
 		           "those of before stay");
-	m->sites[0].chain.conf.anchorage = m->anchors == NULL ? NULL : s->anchorage;
+	sites_trust(m, m->anchors == NULL ? NULL : s->anchorage);
 }
 
 void server_give(struct server *s, struct generation *g)
@@ -161,27 +161,36 @@ void server_reload(struct server *s)
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
 }
 
+static void measure_site(const struct site *site, struct report *to)
+{
+	for (unsigned i = 0; i < site->chain.n; i++) {
+		const struct plugin *p = site->plugins[i];
+		if (p->measure != NULL)
+			p->measure(&site->chain.links[i], to);
+	}
+}
+
 void server_measure(const struct server *s, struct report *to)
 {
-	const struct generation *g = s->generation;
-	for (unsigned i = 0; i < g->chain->n; i++) {
-		const struct plugin *p = g->model->sites[0].plugins[i];
-		if (p->measure != NULL)
-			p->measure(&g->chain->links[i], to);
-	}
+	const struct model *m = s->generation->model;
+	for (unsigned i = 0; i < m->nsites; i++)
+		measure_site(&m->sites[i], to);
 }
 
 void server_retire(struct server *s)
 {
+	uint64_t left = s->generation->number;
 	if (s->generation->next == NULL)
 		return;
-	for (uint32_t i = 0; i < s->nworkers; i++) {
-		if (atomic_load(&s->workers[i].left) != s->generation->number)
-			return;
+	for (uint32_t i = 0; i < s->nworkers; i++)
+		left = MIN(left, atomic_load(&s->workers[i].left));
+	struct generation *last = s->generation;
+	while (last->number > left && last->next != NULL)
+		last = last->next;
+	struct generation *gone = last->next;
+	last->next = NULL;
+	for (struct generation *older; gone != NULL; gone = older) {
+		older = gone->next;
+		generation_free(&s->registry, gone, s->nworkers);
 	}
-	for (struct generation *g = s->generation->next, *older; g != NULL; g = older) {
-		older = g->next;
-		generation_free(&s->registry, g, s->nworkers);
-	}
-	s->generation->next = NULL;
 }

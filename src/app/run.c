@@ -309,7 +309,7 @@ static int start(struct server *s, struct model *m)
 
 static void greet(struct server *s)
 {
-	if (s->generation->chain->conf.anchorage == NULL)
+	if (generation_anchorage(s->generation) == NULL)
 		logger_say(&s->logger, "warning", "no trust anchor is configured: answers are not validated");
 	logger_say(&s->logger, "info", "start of service (signet %s).", SIGNET_VERSION);
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);

@@ -11,8 +11,7 @@ struct serving {
 	struct udp_out *out;
 	struct conns *conns;
 	bool paused;              /* connections are not accepted until the next housekeeping */
-	struct reply_conf reply;
-	uint16_t udp_size_max;
+	uint16_t udp_size_max;    /* of all sites */
 };
 
 struct serving *serving_new(struct worker *w)
@@ -74,9 +73,7 @@ void serving_enter(struct serving *s, const struct generation *g, const struct g
 		if (!generation_has_listener(g, before->listeners[i]))
 			watch(w, before->listeners[i], false);
 	}
-	s->reply = g->model->sites[0].reply;
-	s->udp_size_max = (uint16_t)MIN(MIN(g->model->listen.max_udp_size, UDP_OUT_MAX), s->reply.edns_size);
-	s->udp_size_max = MAX(s->udp_size_max, 512);
+	s->udp_size_max = (uint16_t)MAX(MIN(g->model->listen.max_udp_size, UDP_OUT_MAX), 512u);
 	w->engine.clients_max = g->model->listen.clients_max;
 	conns_enter(s->conns, g);
 }
@@ -142,8 +139,38 @@ static bool refuse(struct worker *w, struct fast *f, unsigned rcode)
 	return true;
 }
 
+/* The site that a client's packet is for; NULL: no block has its zone. What is no question is anybody's. */
+static const struct site *site_for(const struct serving *s, const struct road *road, const struct client *c,
+                                   enum client_sort sort)
+{
+	if (road == NULL)
+		return NULL;
+	const struct route *r = sort == CLIENT_QUESTION ? road_route(road, &c->question) : road_last(road);
+	return r == NULL ? NULL : &s->w->generation->model->sites[r->site];
+}
+
+/* What goes over UDP has the site's own bound, too. */
+static void fit(struct client *c, const struct site *site)
+{
+	uint16_t most = MAX(site->reply.edns_size, 512);
+	if (c->proto == PROTO_UDP)
+		c->size_max = MIN(c->size_max, most);
+}
+
+/* Nobody here is responsible (RFC8499: REFUSED). */
+static bool refuse_zone(struct serving *s, struct client *c, struct buf *out)
+{
+	const struct site *any = &s->w->generation->model->sites[0];
+	fit(c, any);
+	if (reply_error(&any->reply, c, RCODE_REFUSED, (struct reason){ EDE_NOT_AUTHORITATIVE, NULL }, out) != OK)
+		return false;
+	count_answer(&s->w->metrics, RCODE_REFUSED);
+	return true;
+}
+
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
-bool serving_question(struct serving *s, struct client *c, struct span bytes, struct buf *out)
+bool serving_question(struct serving *s, const struct road *road, struct client *c, struct span bytes,
+                      struct buf *out)
 {
 	static const enum metric by_proto[] = { [PROTO_UDP] = M_QUERIES_UDP, [PROTO_TCP] = M_QUERIES_TCP,
 		                                [PROTO_DOT] = M_QUERIES_DOT };
@@ -152,8 +179,11 @@ bool serving_question(struct serving *s, struct client *c, struct span bytes, st
 	enum client_sort sort = client_read(c, bytes, s->udp_size_max, &rcode);
 	metrics_add(&w->metrics, by_proto[c->proto], 1);
 	cookie_step(s, c, &sort, &rcode);
-	struct fast f = { .engine = &w->engine, .chain = w->generation->chain, .client = c, .out = out };
-	f.reply = &s->reply;
+	const struct site *site = site_for(s, road, c, sort);
+	if (site == NULL)
+		return sort != CLIENT_DROP && refuse_zone(s, c, out);
+	fit(c, site);
+	struct fast f = { .engine = &w->engine, .chain = &site->chain, .client = c, .reply = &site->reply, .out = out };
 	if (sort != CLIENT_QUESTION) {
 		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
 		return sort != CLIENT_DROP && refuse(w, &f, rcode);
@@ -175,13 +205,13 @@ bool serving_question(struct serving *s, struct client *c, struct span bytes, st
 
 /* ---- datagrams ---- */
 
-static void datagram(struct serving *s, const struct listener *l, unsigned i)
+static void datagram(struct serving *s, const struct listener *l, const struct road *road, unsigned i)
 {
 	struct client c = { .proto = PROTO_UDP, .conn = l->nr, .arrived = s->w->engine.now.ms };
 	if (!udp_from_to(s->in, i, &c.from, &c.to))
 		return;
 	struct buf out = udp_room(s->out);
-	if (serving_question(s, &c, udp_bytes(s->in, i), &out))
+	if (serving_question(s, road, &c, udp_bytes(s->in, i), &out))
 		udp_answer(s->out, s->in, i, out.n);
 }
 
@@ -190,10 +220,11 @@ void serving_datagrams(struct serving *s, uint32_t nr)
 	struct listener *l = listener_nr(s, nr);
 	if (l == NULL || !l->has_udp)
 		return;
+	const struct road *road = generation_road(s->w->generation, nr);
 	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
 		unsigned n = udp_recv(s->in, &l->udp[s->w->nr]);
 		for (unsigned i = 0; i < n; i++)
-			datagram(s, l, i);
+			datagram(s, l, road, i);
 		udp_flush(s->out);
 		if (n < UDP_BATCH)
 			return;
@@ -211,10 +242,11 @@ static uint32_t took_us(const struct serving *s, const struct client *c)
 
 static enum err write_reply(struct serving *s, const struct query *q, struct buf *out)
 {
+	const struct reply_conf *conf = &site_of(q->chain)->reply;
 	if (q->answer == NULL)
-		return reply_error(&s->reply, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, out);
+		return reply_error(conf, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, out);
 	uint32_t turn = (uint32_t)rng_u64(&s->w->engine.rng);
-	return reply_write(&s->reply, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, out);
+	return reply_write(conf, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, out);
 }
 
 /* The reply's line, if the chain's log wants one. */

@@ -145,27 +145,48 @@ void worker_relieve(struct worker *w)
 
 /* ---- generations ---- */
 
-/* Let go of what only older configurations had, once no query stands in them. */
+/* Does a configuration that is still in use here have that life, from the newest down to `last`? */
+static bool is_kept(const struct worker *w, const struct generation *last, const struct life *life)
+{
+	for (const struct generation *g = w->generation;; g = g->next) {
+		if (generation_has_life(g, life))
+			return true;
+		if (g == last)
+			return false;
+	}
+}
+
+static void leave(struct worker *w, const struct generation *old, const struct generation *newer)
+{
+	for (unsigned i = 0; i < old->nlives; i++) {
+		struct life *l = old->lives[i];
+		if (l->plugin->live_leave != NULL && !is_kept(w, newer, l))
+			l->plugin->live_leave(l->live, &w->engine);
+		worker_relieve(w);
+	}
+}
+
+/* Let go of what only older configurations had, once no query stands in them. Each has its own time, so that one reload
+ * after the other does not heap them up. The main thread frees what is below w->left: no further is looked. */
 static void leave_old(struct worker *w)
 {
-	struct generation *g = w->generation;
-	if (atomic_load(&w->left) == g->number || w->engine.now.ms - w->entered < LEAVE_MS)
+	struct generation *newer = w->generation, *old;
+	uint64_t left = atomic_load(&w->left);
+	if (left == newer->number)
 		return;
-	for (struct generation *old = g->next; old != NULL && old->number >= atomic_load(&w->left); old = old->next) {
-		if (engine_uses(&w->engine, old->chain))
+	for (old = newer->next; w->engine.now.ms - newer->entered[w->nr] < LEAVE_MS; old = old->next) {
+		if (old->number == left)
 			return;
+		newer = old;
 	}
-	for (struct generation *old = g->next; old != NULL && old->number >= atomic_load(&w->left); old = old->next) {
-		for (unsigned i = 0; i < old->nlives; i++) {
-			struct life *l = old->lives[i];
-			if (!generation_has_life(g, l) && l->plugin->live_leave != NULL)
-				l->plugin->live_leave(l->live, &w->engine);
-			worker_relieve(w);
-		}
-	}
+	if (engine_oldest(&w->engine) <= old->number)
+		return;
+	leave(w, old, newer);
+	for (; old->number > left; old = old->next)
+		leave(w, old->next, newer);
 	worker_perform(w);
 	asking_flush(w->asking);
-	atomic_store(&w->left, g->number);
+	atomic_store(&w->left, newer->number);
 }
 
 static void enter_next(struct worker *w)
@@ -175,10 +196,13 @@ static void enter_next(struct worker *w)
 		return;
 	serving_enter(w->serving, g, w->generation);
 	asking_enter(w->asking, g);
-	/* The first has none before it to be left. */
-	w->entered = w->generation == NULL ? w->engine.now.ms - LEAVE_MS : w->engine.now.ms;
+	/* Some may have come and gone without this worker. */
+	for (struct generation *x = g; x != w->generation; x = x->next)
+		x->entered[w->nr] = w->engine.now.ms;
+	if (w->generation == NULL)
+		atomic_store(&w->left, g->number);
 	w->generation = g;
-	engine_tend(&w->engine, g->chain);
+	engine_tend(&w->engine, &g->model->sites[0].chain);
 }
 
 /* ---- turns ---- */

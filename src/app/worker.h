@@ -51,7 +51,7 @@ struct worker {
 	_Atomic uint64_t left;               /* generations below this number are left */
 	_Atomic uint32_t waiting;            /* clients of ours that wait, as of the last turn */
 	_Atomic enum worker_stop stop;
-	msec housekeeping, entered;          /* entered: the generation in service */
+	msec housekeeping;
 };
 
 void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct hash_key *key);

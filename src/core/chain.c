@@ -74,10 +74,22 @@ static enum verdict step(struct query *q)
 	return f == NULL ? PASS : f(l, q);
 }
 
+/* Who made the answer: this step, if it answers and names nobody else. */
+static enum verdict note_maker(struct query *q, enum verdict v, uint16_t before)
+{
+	if (v != ANSWERED)
+		q->ask.maker = before;
+	else if (q->ask.maker == MAKER_SELF)
+		q->ask.maker = q->place;
+	return v;
+}
+
 bool chain_run(struct query *q)
 {
 	for (;;) {
-		enum verdict v = step(q);
+		uint16_t before = q->ask.maker;
+		q->ask.maker = MAKER_SELF;
+		enum verdict v = note_maker(q, step(q), before);
 		q->waiting = v == WAIT;
 		if (v == WAIT)
 			return false;
@@ -91,7 +103,9 @@ bool chain_wake(struct query *q, const struct query *child)
 	const struct link *l = &q->chain->links[q->place];
 	if (l->steps->wake == NULL)
 		return chain_run(q);
-	enum verdict v = l->steps->wake(l, q, child);
+	uint16_t before = q->ask.maker;
+	q->ask.maker = MAKER_SELF;
+	enum verdict v = note_maker(q, l->steps->wake(l, q, child), before);
 	q->waiting = v == WAIT;
 	if (v == WAIT)
 		return false;

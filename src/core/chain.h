@@ -88,12 +88,14 @@ struct chain_conf {
 #define AGAIN_MAX 8u     /* descents of one query: the bound on AGAIN */
 
 struct chain {
+	uint64_t generation;  /* of the configuration it belongs to */
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
 	struct chain_conf conf;
 	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	unsigned n;
 	struct link links[CHAIN_MAX];
+	const struct chain *next;   /* of the same configuration */
 };
 
 /* The string for a server at the address: that of the narrowest network, or an empty one. */

@@ -39,6 +39,7 @@ struct effect {
 	uint32_t worker;                /* FX_ASK, FX_TELL: to whom */
 	uint64_t remote;
 	const struct packed *answer;    /* FX_TELL */
+	uint16_t maker;                 /* FX_TELL: as query.maker */
 	enum err err;                   /* FX_TELL: ERR_BUDGET when the ask died of its asker's budget */
 	struct budget_share share;      /* FX_ASK: given along; FX_TELL: what comes back of it, once */
 	bool others;                    /* FX_TELL: ERR_BUDGET was the empty budget of somebody else */

@@ -36,6 +36,7 @@ static struct query *query_new(struct engine *e, const struct chain *chain)
 	q->engine = e;
 	q->chain = chain;
 	q->state = state;
+	q->ask.maker = (uint16_t)chain->n;
 	q->next = q;
 	q->deadline = e->now.ms + QUERY_LIFE_MS;
 	q->wake_at = NEVER;
@@ -111,6 +112,7 @@ static void tell_worker(struct query *q, struct waiter *w)
 	fx->remote = w->remote;
 	fx->err = q->err;
 	fx->answer = q->answer;
+	fx->maker = q->ask.maker;
 	fx->share = share_of(w->spends ? &q->own : &w->share);
 	fx->others = !w->spends;
 	if (w->spends)
@@ -392,6 +394,7 @@ void engine_told(struct engine *e, const struct remote_answer *told)
 	child->budget->blocks += told->share.blocks;
 	child->err = told->err;
 	child->ask.others = told->others;
+	child->ask.maker = told->maker;
 	child->answer = told->answer == NULL ? NULL : packed_dup(&child->arena, told->answer);
 	if (child->answer == NULL)
 		query_fail_err(child, told->err == OK ? ERR_LIMIT : told->err);
@@ -528,22 +531,37 @@ static struct waiter *next_told(struct engine *e)
 	return w;
 }
 
-void engine_tend(struct engine *e, const struct chain *chain)
+void engine_tend(struct engine *e, const struct chain *first)
 {
-	e->tending = (struct tending){ chain, e->now.ms };
+	e->tending = (struct tending){ .first = first, .at = first == NULL ? NEVER : e->now.ms };
 }
 
-static void tend(struct engine *e)
+static void tend_soon(struct engine *e, msec at)
 {
-	const struct chain *c = e->tending.chain;
-	if (c == NULL || e->tending.at > e->now.ms || !has_room(e))
-		return;
-	e->tending.at = NEVER;
+	e->tending.at = MIN(e->tending.at, at);
+}
+
+static void tend_chain(struct engine *e, const struct chain *c)
+{
+	e->tending.chain = c;
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct link *l = &c->links[i];
 		if (l->steps->tend != NULL)
-			e->tending.at = MIN(e->tending.at, l->steps->tend(l, e));
+			tend_soon(e, l->steps->tend(l, e));
 	}
+}
+
+/* Where there is no room for all of them, the others are called when there is: who was called has nothing due then. */
+static void tend(struct engine *e)
+{
+	const struct chain *c = e->tending.first;
+	if (c == NULL || e->tending.at > e->now.ms || !has_room(e))
+		return;
+	e->tending.at = NEVER;
+	for (; c != NULL && has_room(e); c = c->next)
+		tend_chain(e, c);
+	if (c != NULL)
+		tend_soon(e, e->now.ms);
 }
 
 bool engine_turn(struct engine *e)
@@ -572,7 +590,7 @@ msec engine_deadline(const struct engine *e)
 	if (e->ready != NULL || e->told != NULL)
 		return e->now.ms;
 	msec at = timers_next(&e->timers);
-	if (e->tending.chain != NULL)
+	if (e->tending.first != NULL)
 		at = MIN(at, e->tending.at);
 	for (struct pool *p = e->pools; p != NULL; p = pool_next(p))
 		at = MIN(at, pool_deadline(p));
@@ -587,14 +605,15 @@ void engine_event(struct engine *e, const struct event *ev)
 		pool_stream_event(e, ev);
 }
 
-bool engine_uses(const struct engine *e, const struct chain *chain)
+uint64_t engine_oldest(const struct engine *e)
 {
+	uint64_t oldest = UINT64_MAX;
 	for (uint32_t i = 0; i < e->queries.cap; i++) {
 		const struct query *q = e->queries.rows[i].what;
-		if (q != NULL && q->chain == chain)
-			return true;
+		if (q != NULL)
+			oldest = MIN(oldest, q->chain->generation);
 	}
-	return false;
+	return oldest;
 }
 
 void engine_fini(struct engine *e)

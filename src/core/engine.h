@@ -19,7 +19,8 @@ struct verifier;
 
 /* What is done between queries: the .tend of plugins. */
 struct tending {
-	const struct chain *chain;     /* NULL: none */
+	const struct chain *first;     /* the others follow by .next; NULL: none */
+	const struct chain *chain;     /* whose plugins are called at the moment */
 	msec at;
 };
 
@@ -75,6 +76,7 @@ struct remote_answer {
 	uint64_t remote;
 	enum err err;
 	bool others;
+	uint16_t maker;
 	const struct packed *answer;
 	struct budget_share share;
 };
@@ -96,10 +98,11 @@ enum err query_ask(struct query *q, enum door door, const struct question *quest
 enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts) MUST_CHECK;
 /* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */
 const struct query *query_asker(const struct query *q);
-/* Tend the chain from now on: its plugins' .tend is called when they want it. */
-void engine_tend(struct engine *e, const struct chain *chain);
-/* Does any query still stand in this chain? */
-bool engine_uses(const struct engine *e, const struct chain *chain);
+/* Tend this chain and those that follow it by .next, and no others, from now on: their plugins' .tend is called when
+ * they want it. */
+void engine_tend(struct engine *e, const struct chain *first);
+/* The oldest configuration that a query still stands in, by the number its chain has; UINT64_MAX: there is none. */
+uint64_t engine_oldest(const struct engine *e);
 /* Nobody waits for it: a prefetch behind link `place` of `chain`. form: of enum ask_form */
 void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
                   unsigned form);

@@ -253,7 +253,7 @@ static void post(struct effect *fx, uint32_t from)
 		m->ask_it.question.name.wire = m->name;
 	} else {
 		m->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others,
-			                          .share = fx->share };
+			                          .maker = fx->maker, .share = fx->share };
 		if (fx->answer != NULL) {
 			m->blob = memcpy(heap_new(fx->answer->size), fx->answer, fx->answer->size);
 			m->told.answer = (const struct packed *)(const void *)m->blob;

@@ -61,6 +61,7 @@ struct ask {
 	uint16_t owing;            /* of a payer: sub-questions that run on its budget */
 	uint8_t door, depth;
 	uint8_t doubts;            /* answers to it that could not be proved: it is asked of other servers */
+	uint16_t maker;            /* the link that made the answer, by index; chain->n: none did */
 	struct addr by;            /* the server whose answer it is; family ADDR_NONE: not known */
 	uint8_t aim;               /* 1 + the number of the one server to be asked; 0: any */
 	bool ended;                /* through; alive only for those who still read it or run on its budget */
@@ -100,6 +101,9 @@ static inline unsigned client_form(const struct chain *chain, const struct clien
 {
 	return (c->flags & FLAG_CD ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u);
 }
+
+/* As maker, while a step is at work: the step itself, unless it says who else did. */
+#define MAKER_SELF UINT16_MAX
 
 /* Keep state for the step at hand; NULL when the arena is full. */
 void *query_state(struct query *q, size_t size) MUST_CHECK;

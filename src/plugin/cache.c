@@ -219,6 +219,7 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	if (child == NULL)
 		return WAIT;
 	q->err = child->err;
+	q->ask.maker = child->ask.maker;
 	q->answer = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
 	return q->answer == NULL ? query_fail_err(q, q->err != OK ? q->err : ERR_LIMIT) : ANSWERED;
 }

@@ -461,7 +461,8 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 	struct happening *e = schedule(h, at, HAPPEN_TELL, blob);
 	e->worker = fx->worker;
 	e->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others,
-		                          .share = fx->share, .answer = blob.n == 0 ? NULL : (const void *)e->bytes };
+		                          .maker = fx->maker, .share = fx->share,
+		                          .answer = blob.n == 0 ? NULL : (const void *)e->bytes };
 }
 
 static void perform(struct host *h, uint32_t worker, const struct effect *fx)

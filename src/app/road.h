@@ -1,0 +1,32 @@
+/* road: where the questions of one listener go: which of its routes has the longest zone that holds a name. One zone
+ * for everything costs nothing, any other number a walk over the labels that the zones have at most. Belongs to a
+ * configuration in service; all workers read it. */
+#ifndef APP_ROAD_H
+#define APP_ROAD_H
+
+#include "conf/model.h"
+
+struct tally;
+
+struct road {
+	const struct route *routes;      /* borrowed from the model, most labels first */
+	unsigned n;
+	unsigned labels_max;             /* of the longest zone */
+	uint32_t *rows;                  /* 1 + a route's number by the hash of its zone; NULL: all go to routes[0] */
+	uint32_t mask;
+	bool in_alone;                   /* none of its sites serves a class other than IN */
+};
+
+/* What a listen's questions meet. returns ERR_LIMIT the arena is full */
+enum err road_make(const struct listen *l, const struct site *sites, struct arena *a, struct road *ret) MUST_CHECK;
+/* NULL: nobody here is responsible. Questions for DS at a zone's apex are its parent's where that is served here too,
+ * save the root: they go to the zone above then, as with CoreDNS.
+ * cost  labels_max look-ups   source  RFC4035 3.1.4.1 */
+const struct route *road_route(const struct road *r, const struct question *q);
+/* Whose form errors have that are answered before a question can be read: the shortest zone's. */
+static inline const struct route *road_last(const struct road *r)
+{
+	return &r->routes[r->n - 1];
+}
+
+#endif
