@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "conf/instance.h"
 #include "conf/value.h"
 #include "wire/name.h"
-
-#define DEFAULT_WORDS_MAX 8u /* values in a default's text */
 
 struct lowering {
 	const struct reading *r;
 	struct arena *arena;
+	struct instance_env env;
 	const struct statements *from;
 	struct lowered *to;
 	bool *warned;        /* of each option of the vocabulary: its one warning is said */
@@ -117,23 +117,6 @@ static void apply(struct lowering *w, const struct directive *d)
 
 /* ---- instances ---- */
 
-static enum err defaults_set(struct lowering *w, struct instance *in)
-{
-	const struct settings *s = in->settings;
-	in->self = arena_alloc(w->arena, MAX(s->size, 1));
-	in->given = ARENA_ARRAY(w->arena, const struct directive *, s->nopts);
-	if (in->self == NULL || in->given == NULL)
-		return ERR_LIMIT;
-	for (size_t i = 0; i < s->nopts; i++) {
-		const struct opt *row = &s->opts[i];
-		if (row->unbound.name == NULL || row->unbound.dflt == NULL || row->type == OPT_CUSTOM)
-			continue;
-		bool ok = value_default(row, in->self, row->unbound.dflt, w->arena);
-		ASSERT(ok); /* a row of ours */
-	}
-	return OK;
-}
-
 /* The name of a zone clause. False: it is no name. */
 static bool zone_name(struct lowering *w, const struct clause *c, struct instance *in)
 {
@@ -170,10 +153,12 @@ static bool is_object(const struct settings *s)
 
 static enum err instances_of(struct lowering *w, const struct owner *o)
 {
+	if (o->settings->clause == NULL)
+		return OK;   /* a Corefile's alone */
 	if (!is_object(o->settings)) {
 		struct instance *in = &w->to->instances[w->to->n++];
 		*in = (struct instance){ .settings = o->settings, .plugin = o->plugin };
-		return defaults_set(w, in);
+		return instance_begin(in, &w->env);
 	}
 	for (const struct clause *c = w->from->clauses; c != NULL; c = c->next) {
 		if (strcmp(c->row->name, o->settings->clause) != 0)
@@ -181,7 +166,7 @@ static enum err instances_of(struct lowering *w, const struct owner *o)
 		struct instance in = { .settings = o->settings, .plugin = o->plugin, .clause_nr = c->nr };
 		if (!zone_name(w, c, &in))
 			continue;
-		TRY(defaults_set(w, &in));
+		TRY(instance_begin(&in, &w->env));
 		/* Parsers of the clause's other statements may want to say which zone it is. */
 		for (size_t i = 0; i < in.settings->nopts; i++)
 			if (in.settings->opts[i].type == OPT_CUSTOM &&
@@ -208,29 +193,6 @@ static enum err instances_make(struct lowering *w)
 
 /* ---- all statements are seen ---- */
 
-/* A default in irregular syntax goes through the row's own parser. */
-static enum err default_parse(struct lowering *w, struct instance *in, const struct opt *row)
-{
-	struct word args[DEFAULT_WORDS_MAX];
-	unsigned n = 0;
-	const char *at = row->unbound.dflt;
-	for (struct span s = value_word(&at); s.n > 0 && n < DEFAULT_WORDS_MAX; s = value_word(&at))
-		args[n++] = (struct word){ .text = arena_text(w->arena, s) };
-	if (n == 0)
-		args[n++] = (struct word){ .text = "" };
-	struct directive *d = ARENA_NEW(w->arena, struct directive);
-	struct word *kept = arena_dup(w->arena, args, sizeof(args[0]) * n);
-	if (d == NULL || kept == NULL)
-		return ERR_LIMIT;
-	*d = (struct directive){ .file = "(default)",
-		                 .clause = in->settings->clause,
-		                 .word = { row->unbound.name, 0, 0 },
-		                 .nargs = n,
-		                 .args = kept };
-	row->parse(in->self, d, w->arena, w->r->diag);
-	return OK;
-}
-
 static enum err finish(struct lowering *w, struct instance *in)
 {
 	const struct settings *s = in->settings;
@@ -238,14 +200,12 @@ static enum err finish(struct lowering *w, struct instance *in)
 		const struct opt *row = &s->opts[i];
 		if (row->type != OPT_CUSTOM || row->unbound.name == NULL)
 			continue;
-		if (in->given[i] == NULL && row->unbound.dflt != NULL)
-			TRY(default_parse(w, in, row));
+		if (in->given[i] == NULL)
+			TRY(instance_default(in, row, &w->env));
 		else if (in->given[i] != NULL && !row->repeats)
 			row->parse(in->self, in->given[i], w->arena, w->r->diag);
 	}
-	/* Cross checks of values that are wrong would only say so twice. */
-	if (s->ready != NULL && w->r->diag->errors == 0)
-		s->ready(in->self, w->arena, w->r->diag);
+	instance_ready(in, &w->env);
 	return OK;
 }
 
@@ -276,7 +236,12 @@ enum err lower(const struct reading *r, const struct statements *from, struct lo
 {
 	struct diag silent;
 	*ret = (struct lowered){ 0 };
-	struct lowering w = { .r = r, .arena = r->source.arena, .from = from, .to = ret, .values = r->diag };
+	struct lowering w = { .r = r,
+		              .arena = r->source.arena,
+		              .env = { .arena = r->source.arena, .diag = r->diag },
+		              .from = from,
+		              .to = ret,
+		              .values = r->diag };
 	w.warned = ARENA_ARRAY(w.arena, bool, r->words->n);
 	if (w.warned == NULL)
 		return ERR_LIMIT;

@@ -5,8 +5,13 @@
 #include <unistd.h>
 
 #include "base/heap.h"
+#include "conf/corefile_lower.h"
+#include "conf/corefile_voice.h"
+#include "conf/instance.h"
 #include "conf/lower.h"
+#include "conf/site.h"
 #include "conf/tables.h"
+#include "conf/watch.h"
 #include "plugin/chaos.h"
 #include "plugin/resolving.h"
 #include "plugin/validate.h"
@@ -64,19 +69,6 @@ static int zone_cmp(const void *x, const void *y)
 	return c != 0 ? c : (int)(*a)->clause_nr - (int)(*b)->clause_nr;
 }
 
-static void link_add(struct site *s, const struct instance *in, struct diag *diag)
-{
-	const struct plugin *p = in->plugin;
-	if (p->wanted != NULL && !p->wanted(in->self))
-		return;
-	if (s->chain.n == CHAIN_MAX) {
-		diag_error(diag, NULL, 0, 0, "too many zones; expected at most %u with all else", CHAIN_MAX);
-		return;
-	}
-	s->plugins[s->chain.n] = p;
-	s->chain.links[s->chain.n++] = (struct link){ .steps = &p->steps, .name = p->settings.name, .self = in->self };
-}
-
 /* Zones of plugins that stand side by side, from l->instances[at] on. returns the index behind them */
 static unsigned zones_add(struct site *s, const struct lowered *l, unsigned at, struct diag *diag)
 {
@@ -95,7 +87,7 @@ static unsigned zones_add(struct site *s, const struct lowered *l, unsigned at, 
 		i++;
 	qsort(zones, n, sizeof(zones[0]), zone_cmp);
 	for (unsigned k = 0; k < n; k++)
-		link_add(s, zones[k], diag);
+		site_link(s, zones[k], diag);
 	return i;
 }
 
@@ -136,35 +128,13 @@ static void chain_make(struct model *m, struct site *s, const struct lowered *l,
 			continue;
 		}
 		if (l->instances[i].plugin != NULL)
-			link_add(s, &l->instances[i], diag);
+			site_link(s, &l->instances[i], diag);
 		i++;
 	}
-	for (unsigned i = 0; i < s->chain.n; i++)
-		if (s->plugins[i]->joined != NULL)
-			s->plugins[i]->joined((void *)s->chain.links[i].self, &s->chain, &m->arena, diag);
+	site_join(s, &m->arena, diag);
 }
 
 /* ---- the model ---- */
-
-static void tables_take(struct model *m, struct site *s, const struct lowered *l)
-{
-	for (unsigned i = 0; i < l->n; i++) {
-		const struct instance *in = &l->instances[i];
-		if (in->settings == &listen_settings)
-			m->listen = ((struct listening *)in->self)->conf;
-		else if (in->settings == &process_settings)
-			m->process = ((struct processing *)in->self)->conf;
-		else if (in->settings == &reply_settings)
-			s->reply = ((struct replying *)in->self)->conf;
-		else if (in->settings == &upstreams_settings)
-			s->chain.conf = *(struct chain_conf *)in->self;
-	}
-	struct chain_conf *c = &s->chain.conf;
-	c->no_udp = !m->listen.do_udp;
-	c->no_ip4 = !m->listen.do_ip4;
-	c->no_ip6 = !m->listen.do_ip6;
-	c->edns_size = s->reply.edns_size; /* edns-buffer-size: clients and upstreams are told the same */
-}
 
 static bool is_given(const struct instance *in, const char *option)
 {
@@ -252,10 +222,12 @@ struct load {
 	const char *file;
 	struct span text;
 	enum voice voice;
+	bool corefile;
+	struct corefile_flags flags;
 	uint32_t syntax_errors;
 };
 
-static enum err model_fill(struct model *m, struct load *load, struct diag *diag)
+static enum err unbound_fill(struct model *m, struct load *load, struct reading *r, struct span text)
 {
 	struct vocabulary *words = ARENA_NEW(&m->arena, struct vocabulary);
 	struct statements statements;
@@ -263,37 +235,101 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 	if (words == NULL)
 		return ERR_LIMIT;
 	TRY(vocabulary_make(&m->arena, words));
-	struct reading r = { .source = { .arena = &m->arena, .files = load->file != NULL },
-		             .words = words,
-		             .voice = load->voice,
-		             .diag = diag };
-	m->file = load->file == NULL ? "-" : arena_text(&m->arena, span_text(load->file));
-	if (m->file == NULL)
-		return ERR_LIMIT;
-	if (load->file != NULL)
-		TRY(statements_read(&r, load->file, &statements));
-	else
-		TRY(statements_from_text(&r, load->text, &statements));
+	r->words = words;
+	TRY(statements_from_text(r, m->file, text, &statements));
 	m->files = statements.files;
 	m->nfiles = statements.nfiles;
 	m->statements = statements.first;
-	TRY(lower(&r, &statements, &lowered));
+	TRY(lower(r, &statements, &lowered));
 	load->syntax_errors = lowered.syntax_errors;
 	m->instances = lowered.instances;
 	m->ninstances = lowered.n;
-	if (diag->errors > 0)
+	if (r->diag->errors > 0)
 		return OK;
 	struct site *site = ARENA_NEW(&m->arena, struct site);
 	if (site == NULL)
 		return ERR_LIMIT;
-	tables_take(m, site, &lowered);
+	site_tables(m, site, lowered.instances, lowered.n);
 	TRY(site_open(m, site));
 	paths_ready(m);
 	host_tell(m, &lowered);
-	hints_tell(&r.source, &lowered, diag);
-	chain_make(m, site, &lowered, diag);
+	hints_tell(&r->source, &lowered, r->diag);
+	for (unsigned i = 0; i < lowered.n; i++)
+		TRY(instance_files(&lowered.instances[i], &r->source, m, r->diag));
+	chain_make(m, site, &lowered, r->diag);
 	reasons_choose(site, &lowered);
 	return OK;
+}
+
+/* What a Corefile comes to that says nothing. */
+#define COREFILE_EMPTY ".:53 {\n    whoami\n    log\n}\n"
+
+static enum err canonical_make(struct model *m, const struct corefile *c)
+{
+	for (size_t cap = 4096; cap <= MODEL_BYTES_MAX; cap *= 4) {
+		struct buf b = buf_on(arena_alloc(&m->arena, cap), cap);
+		if (b.p == NULL)
+			return ERR_LIMIT;
+		corefile_text(c, &b);
+		m->canonical = buf_span(&b);
+		if (buf_ok(&b))
+			return OK;
+	}
+	return ERR_LIMIT;
+}
+
+static enum err corefile_fill(struct model *m, const struct load *load, const struct reading *r, struct span text)
+{
+	struct corefile c;
+	struct diag_line **at = r->diag->last;
+	TRY(corefile_from_text(r, m->file, text, &c));
+	if (c.first == NULL && r->diag->errors == 0)
+		TRY(corefile_from_text(r, m->file, span_text(COREFILE_EMPTY), &c));
+	if (load->voice == VOICE_COREDNS)
+		corefile_voice(r->diag, at, STAGE_PARSE, NULL);
+	m->files = c.files;
+	m->nfiles = c.nfiles;
+	if (r->diag->errors > 0)
+		return OK;
+	TRY(canonical_make(m, &c));
+	return corefile_lower(r, &c, &load->flags, m);
+}
+
+static enum err files_watch(struct model *m, const struct source *from)
+{
+	for (unsigned i = 0; i < m->nfiles && from->files; i++)
+		TRY(watch_file(m, from, m->files[i], 0));
+	return OK;
+}
+
+static void unreadable(const struct load *load, const char *why, struct diag *diag)
+{
+	if (load->voice == VOICE_COREDNS)
+		diag_error(diag, load->file, 0, 0, "open %s: %s", load->file, why);
+	else
+		diag_error(diag, load->file, 0, 0, "Could not open %s: %s; expected a file that can be read",
+		           load->file, why);
+}
+
+static enum err model_fill(struct model *m, struct load *load, struct diag *diag)
+{
+	struct reading r = { .source = { .arena = &m->arena, .files = load->file != NULL },
+		             .voice = load->voice,
+		             .diag = diag };
+	struct span text = load->text;
+	const char *why;
+	m->file = load->file == NULL ? "-" : arena_text(&m->arena, span_text(load->file));
+	if (m->file == NULL)
+		return ERR_LIMIT;
+	if (load->text.p == NULL && source_read(&r.source, load->file, &text, &why) != OK) {
+		unreadable(load, why, diag);
+		return ERR_WORLD;
+	}
+	if (load->corefile || (load->voice == VOICE_OWN && corefile_is(load->file, text)))
+		TRY(corefile_fill(m, load, &r, text));
+	else
+		TRY(unbound_fill(m, load, &r, text));
+	return diag->errors > 0 ? OK : files_watch(m, &r.source);
 }
 
 static struct model *load_model(struct load *load, struct diag *diag)
@@ -327,9 +363,21 @@ struct model *model_load_as_unbound(const char *file, struct diag *diag, uint32_
 	return m;
 }
 
+struct model *model_load_as_coredns(const char *file, const struct corefile_flags *flags, struct diag *diag)
+{
+	struct load load = { .file = file, .text = flags->text, .voice = VOICE_COREDNS, .corefile = true,
+		             .flags = *flags };
+	if (file == NULL && load.text.p == NULL) {
+		load.file = "Corefile";
+		if (access(load.file, F_OK) != 0)
+			load.text = span_text("");
+	}
+	return load_model(&load, diag);
+}
+
 struct model *model_from_text(struct span text, struct diag *diag)
 {
-	struct load load = { .text = text };
+	struct load load = { .text = text.p == NULL ? span_text("") : text };
 	return load_model(&load, diag);
 }
 

@@ -50,6 +50,7 @@ struct site {
 	unsigned nzones;
 	const char *label;         /* tells it from other sites, over reloads too: "dns://.:53"; unbound.conf: "" */
 	uint32_t line;             /* of its first key; 0 unbound.conf */
+	bool counted;              /* its questions are counted for monitoring (prometheus) */
 };
 
 /* Ports that questions may leave from. */
@@ -131,6 +132,7 @@ struct instance {
 	unsigned site;                        /* of a Corefile; the one that all else belongs to is 0 */
 	const char *zone;                     /* its name: as written */
 	unsigned labels;                      /* of zone */
+	const struct directive *from;         /* the directive of a Corefile that made it; NULL none */
 	const struct directive **given;       /* for each row the last statement, or NULL */
 };
 
@@ -154,8 +156,8 @@ struct model {
 	const struct directive *statements;   /* all that were read, in order */
 };
 
-/* Read and lower a file and its includes. NULL on errors, which are in diag with file, line, column; warnings alone
- * leave a model. diag's arena must outlive it. base_dir: what relative names are relative to. */
+/* Read and lower a file and its includes, in either dialect. NULL on errors, which are in diag with file, line, column;
+ * warnings alone leave a model. diag's arena must outlive it. */
 struct model *model_load(const char *file, struct diag *diag);
 /* From bytes, for tests and fuzzers: `include` is answered by nothing (each is an error). */
 struct model *model_from_text(struct span text, struct diag *diag);
@@ -163,6 +165,15 @@ void model_free(struct model *m);
 /* As model_load, under a borrowed name: errors in the words of unbound-checkconf. *ret_syntax says how many of the
  * errors, the first ones, a parser finds by type alone. */
 struct model *model_load_as_unbound(const char *file, struct diag *diag, uint32_t *ret_syntax);
+/* What CoreDNS's command line says of its file. */
+struct corefile_flags {
+	uint16_t dns_port;                    /* of a key that names none; 0: 53 */
+	struct span text;                     /* what came from standard input; p NULL: the file is read */
+};
+
+/* As model_load, under a borrowed name: errors in the words of CoreDNS, whose text is the whole line. file NULL:
+ * ./Corefile, or what CoreDNS serves when there is none. */
+struct model *model_load_as_coredns(const char *file, const struct corefile_flags *flags, struct diag *diag);
 /* One option's values as `unbound-checkconf -o` prints them, a line each. False: no such option can be printed. */
 bool model_option(const struct model *m, const char *name, struct buf *to);
 /* The model as canonical text: every option with its value, unbound.conf's dialect. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,6 +75,12 @@ enum err source_read(const struct source *s, const char *path, struct span *ret,
 bool source_there(const struct source *s, const char *path)
 {
 	return !s->files || access(path, R_OK) == 0;
+}
+
+const char *source_variable(const struct source *s, const char *name)
+{
+	const char *value = s->files ? getenv(name) : NULL;
+	return value == NULL ? "" : value;
 }
 
 bool source_is_pattern(const char *path)

@@ -1,5 +1,5 @@
 /* source: the files of a configuration. All reading of files below src/conf happens here, so that the rest is a
- * function of bytes; a source without files (tests, fuzzers) refuses every include. */
+ * function of bytes; a source without files (tests, fuzzers) refuses every include and has no environment. */
 #ifndef CONF_SOURCE_H
 #define CONF_SOURCE_H
 
@@ -19,6 +19,8 @@ struct source {
 enum err source_read(const struct source *s, const char *path, struct span *ret, const char **ret_why) MUST_CHECK;
 /* Can the file be read? True when files are not looked at. */
 bool source_there(const struct source *s, const char *path);
+/* What the environment has under the name; "" when nothing, or when the world is not looked at. */
+const char *source_variable(const struct source *s, const char *name);
 /* Does the name hold characters that make it a pattern? */
 bool source_is_pattern(const char *path);
 /* The files that a pattern matches, sorted; none is no error.

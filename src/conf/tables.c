@@ -1,8 +1,9 @@
 #include "conf/tables.h"
 
 const struct settings *const tables[] = {
-	[TABLE_LISTEN] = &listen_settings, [TABLE_PROCESS] = &process_settings, [TABLE_REPLY] = &reply_settings,
-	[TABLE_UPSTREAMS] = &upstreams_settings,
+	&listen_settings, &process_settings, &reply_settings, &upstreams_settings, &root_settings, &bind_settings,
+	&tls_settings, &timeouts_settings, &debug_settings, &reload_settings, &health_settings, &ready_settings,
+	&prometheus_settings,
 };
 const unsigned ntables = COUNT(tables);
 

@@ -326,7 +326,7 @@ static enum err parse_text(struct reader *r, struct span text, const char *file)
 	return e;
 }
 
-/* at: the include statement's value; NULL for the first file. */
+/* at: the include statement's value. */
 static enum err read_file(struct reader *r, const char *path, const struct lex_token *at)
 {
 	if (r->depth >= INCLUDE_DEPTH_MAX || r->to->nfiles >= INCLUDE_FILES_MAX) {
@@ -338,11 +338,6 @@ static enum err read_file(struct reader *r, const char *path, const struct lex_t
 	TRY(file_note(r, path));
 	if (source_read(&r->r->source, path, &text, &why) == OK)
 		return parse_text(r, text, r->to->files[r->to->nfiles - 1]);
-	if (at == NULL) {
-		diag_error(r->r->diag, path, 0, 0, "Could not open %s: %s; expected a file that can be read", path,
-		           why);
-		return ERR_WORLD;
-	}
 	wrong(r, at,
 	      arena_printf(r->arena, "cannot open include file '%s': %s; expected a file that can be read", path, why));
 	return OK;
@@ -356,14 +351,10 @@ static struct reader reader_on(const struct reading *r, struct statements *ret)
 	return (struct reader){ .r = r, .arena = r->source.arena, .to = ret };
 }
 
-enum err statements_read(const struct reading *r, const char *file, struct statements *ret)
+enum err statements_from_text(const struct reading *r, const char *file, struct span text, struct statements *ret)
 {
 	struct reader reader = reader_on(r, ret);
-	return read_file(&reader, file, NULL);
-}
-
-enum err statements_from_text(const struct reading *r, struct span text, struct statements *ret)
-{
-	struct reader reader = reader_on(r, ret);
-	return parse_text(&reader, text, "-");
+	if (r->source.files)
+		TRY(file_note(&reader, file));
+	return parse_text(&reader, text, file);
 }

@@ -10,8 +10,9 @@
 #define INCLUDE_DEPTH_MAX 64u      /* files within files; Unbound allows 100,000 */
 #define INCLUDE_FILES_MAX 10000u   /* in all; a file that includes itself twice would never end */
 
-/* Whose words errors are in: ours, or those of unbound-checkconf, which stops at the first syntax error. */
-enum voice { VOICE_OWN, VOICE_UNBOUND };
+/* Whose words errors are in: ours, those of unbound-checkconf, which stops at the first syntax error, or those of
+ * CoreDNS (conf/corefile_voice.h). */
+enum voice { VOICE_OWN, VOICE_UNBOUND, VOICE_COREDNS };
 
 /* A clause that starts an object. */
 struct clause {
@@ -39,8 +40,8 @@ struct reading {
 	struct diag *diag;
 };
 
-/* returns OK, errors in the text are in diag | ERR_WORLD the file cannot be read | ERR_LIMIT */
-enum err statements_read(const struct reading *r, const char *file, struct statements *ret) MUST_CHECK;
-enum err statements_from_text(const struct reading *r, struct span text, struct statements *ret) MUST_CHECK;
+/* Of the main file, whose text has been read. returns OK, errors in the text are in diag | ERR_LIMIT */
+enum err statements_from_text(const struct reading *r, const char *file, struct span text,
+                              struct statements *ret) MUST_CHECK;
 
 #endif

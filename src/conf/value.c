@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/duration.h"
 
 #define NUMBER_MAX ((int64_t)1 << 53) /* far beyond any option's range */
 
@@ -188,6 +189,57 @@ bool value_set(const struct opt *row, void *self, const char *text, struct arena
 	case OPT_SECS:
 	case OPT_MSEC: return number_set(row, self, text, at);
 	case OPT_SIZE: return size_set(row, self, text, at);
+	case OPT_TEXT: return text_set(row, self, text, a);
+	case OPT_CUSTOM: break;
+	}
+	ASSERT(false);
+}
+
+/* Digits and nothing else. */
+static bool digits_read(const char *text, int64_t *ret)
+{
+	const char *rest;
+	return *text >= '0' && *text <= '9' && number_read(text, ret, &rest) && *rest == 0;
+}
+
+static bool time_set(const struct opt *row, void *self, const char *text, const struct value_place *at)
+{
+	int64_t v;
+	msec ms;
+	if (row->type == OPT_SECS && digits_read(text, &v))
+		ms = MIN(v, NUMBER_MAX / SECOND) * SECOND;
+	else if (duration_parse(span_text(text), &ms) != OK)
+		return wrong(at, NULL, row->type == OPT_SECS ? "seconds, or a time such as 1m30s"
+		                                             : "a time such as 500ms or 1m30s", text);
+	if (row->type == OPT_SECS && ms % SECOND != 0)
+		return wrong(at, NULL, "whole seconds", text);
+	v = row->type == OPT_SECS ? ms / SECOND : ms;
+	if (!in_range(row, v, at))
+		return false;
+	field_store(row, self, v);
+	return true;
+}
+
+bool value_set_corefile(const struct opt *row, void *self, const char *text, struct arena *a,
+                        const struct value_place *at)
+{
+	int64_t v;
+	switch (row->type) {
+	case OPT_BOOL:
+		if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+			return wrong(at, NULL, "on or off", text);
+		field_store(row, self, strcmp(text, "on") == 0);
+		return true;
+	case OPT_U32:
+	case OPT_SIZE:
+		if (!digits_read(text, &v))
+			return wrong(at, NULL, "a number", text);
+		if (!in_range(row, v, at))
+			return false;
+		field_store(row, self, v);
+		return true;
+	case OPT_SECS:
+	case OPT_MSEC: return time_set(row, self, text, at);
 	case OPT_TEXT: return text_set(row, self, text, a);
 	case OPT_CUSTOM: break;
 	}

@@ -16,6 +16,9 @@ struct value_place {
 /* Text into the field of `self` that the row names; not for OPT_CUSTOM. returns false when the error has been said and
  * the field is as it was. */
 bool value_set(const struct opt *row, void *self, const char *text, struct arena *a, const struct value_place *at);
+/* The same by the rules of a Corefile: numbers are digits alone, times as 1m30s (OPT_SECS: or seconds), on and off. */
+bool value_set_corefile(const struct opt *row, void *self, const char *text, struct arena *a,
+                        const struct value_place *at);
 /* A default as it stands in a row, where times may have a unit: "1d". False: the row is wrong. */
 bool value_default(const struct opt *row, void *self, const char *text, struct arena *a);
 /* The field as text that value_set would take. */

@@ -21,6 +21,7 @@ struct server_block {
 	const struct name *zones;  /* of its keys: lower case; what a plugin takes that is told none */
 	unsigned nzones;
 	const char *root;          /* relative names of files are below it; "" the process's own folder */
+	const char *host;          /* the name of this machine */
 };
 
 /* One statement of a configuration file, either dialect. In the config generation's arena. */
@@ -37,6 +38,9 @@ struct directive {
 	const struct directive *inside;      /* the lines within its braces, by next; NULL none */
 	bool braced;
 };
+
+/* A file's name as a directive has it, below the root of its server block. */
+const char *directive_path(const struct directive *d, const char *name, struct arena *a);
 
 enum opt_type { OPT_BOOL, OPT_U32, OPT_SECS, OPT_MSEC, OPT_SIZE, OPT_TEXT, OPT_CUSTOM };
 
@@ -78,8 +82,10 @@ enum directive_many {
 
 /* The directive of a Corefile that fills a settings struct. The lines within its braces are rows of opts with a
  * .corefile.word: a row of a plain type takes argument number .corefile.arg of its line (BOOL with arg 0: the line
- * alone says yes), a CUSTOM row the whole line. Rows without a .corefile.word have their .corefile.dflt, else their
- * .unbound.dflt. */
+ * alone says yes; SECS: seconds or "1m30s"; MSEC: "1m30s" alone), a CUSTOM row the whole line, each time it stands
+ * there. The CUSTOM row of the word "*" takes the lines that no other row takes. Rows without a .corefile.word have
+ * their .corefile.dflt, else their .unbound.dflt. Several owners may share a directive: a line that none of them has
+ * is an error, and so are arguments that none of them has a head for. */
 struct corefile_syntax {
 	const char *directive;     /* NULL: a Corefile has no directive for it */
 	enum directive_many many;

@@ -1,0 +1,55 @@
+#include "conf/watch.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+
+#define FILE_BYTES_MAX (2u * SOURCE_FILE_MAX)
+
+/* No secret: the file is the administrator's, and the number is compared with the next one alone. */
+static uint64_t hash_of(struct span text)
+{
+	static const struct hash_key key;
+	uint64_t h = text.p == NULL ? 0 : hash_bytes(&key, text);
+	return text.p != NULL && h == 0 ? 1 : h;
+}
+
+enum err watch_add(struct model *m, const char *path, msec every, struct span text)
+{
+	for (unsigned i = 0; i < m->nwatches; i++) {
+		struct watch *w = &m->watches[i];
+		if (strcmp(w->path, path) == 0) {
+			w->every = w->every == 0 || every == 0 ? MAX(w->every, every) : MIN(w->every, every);
+			return OK;
+		}
+	}
+	/* Room doubles: at 0, 1, 2, 4, 8 of them it is used up. */
+	if ((m->nwatches & (m->nwatches - 1)) == 0) {
+		struct watch *all = ARENA_ARRAY(&m->arena, struct watch, MAX(m->nwatches * 2, 1));
+		if (all == NULL)
+			return ERR_LIMIT;
+		if (m->nwatches > 0)
+			memcpy(all, m->watches, sizeof(*all) * m->nwatches);
+		m->watches = all;
+	}
+	path = arena_text(&m->arena, span_text(path));
+	if (path == NULL)
+		return ERR_LIMIT;
+	m->watches[m->nwatches++] = (struct watch){ .path = path, .every = every, .hash = hash_of(text) };
+	return OK;
+}
+
+enum err watch_file(struct model *m, const struct source *from, const char *path, msec every)
+{
+	struct arena a;
+	struct span text = { 0 };
+	const char *why;
+	arena_init(&a, FILE_BYTES_MAX);
+	struct source s = *from;
+	s.arena = &a;
+	if (source_read(&s, path, &text, &why) != OK)
+		text.p = NULL;
+	enum err e = watch_add(m, path, every, text);
+	arena_free(&a);
+	return e;
+}

@@ -1,0 +1,13 @@
+/* watch: the files that a configuration was read from, and what was in them. */
+#ifndef CONF_WATCH_H
+#define CONF_WATCH_H
+
+#include "conf/model.h"
+#include "conf/source.h"
+
+/* One that has been read; p NULL: it is missing. A path that is there already is looked at as often as both want. */
+enum err watch_add(struct model *m, const char *path, msec every, struct span text) MUST_CHECK;
+/* One that the program itself will read, later. */
+enum err watch_file(struct model *m, const struct source *from, const char *path, msec every) MUST_CHECK;
+
+#endif
