@@ -552,9 +552,11 @@ static bool is_clause(struct span word)
 	size_t n = 0;
 	while (n < word.n && ((word.p[n] >= 'a' && word.p[n] <= 'z') || word.p[n] == '-'))
 		n++;
-	return n > 0 && n < word.n && word.p[n] == ':' && !(n + 1 < word.n && word.p[n + 1] >= '0' &&
-	                                                   word.p[n + 1] <= '9') &&
-	       !(n + 1 < word.n && word.p[n + 1] == '/');
+	if (n == 0 || n == word.n || word.p[n] != ':')
+		return false;
+	struct span rest = span_from(word, n + 1);
+	bool digit = rest.n > 0 && rest.p[0] >= '0' && rest.p[0] <= '9';
+	return !digit && !(rest.n >= 2 && memcmp(rest.p, "//", 2) == 0);
 }
 
 bool corefile_is(const char *file, struct span text)

@@ -224,8 +224,8 @@ static void leads(void **state)
 static void shared_listens(void **state)
 {
 	struct loaded l;
-	struct model *m = load(&l, "a.test b.test {\n}\nc.test {\n}\nd.test {\n bind 127.0.0.1 lo {\n  except ::1\n }\n}\n"
-	                           "https://e.test {\n}\n");
+	struct model *m = load(&l, "a.test b.test {\n}\nc.test {\n}\n"
+	                           "d.test {\n bind 127.0.0.1 lo {\n  except ::1\n }\n}\nhttps://e.test {\n}\n");
 	(void)state;
 	assert_non_null(m);
 	assert_int_equal(m->nsites, 4);
@@ -250,7 +250,8 @@ static void shared_listens(void **state)
 
 static void dns_port(void **state)
 {
-	const struct corefile_flags flags = { .dns_port = 1053, .text = span_text(". tls://. dns://a.test:53 {\n tls c k\n}") };
+	const struct corefile_flags flags = { .dns_port = 1053,
+		                              .text = span_text(". tls://. dns://a.test:53 {\n tls c k\n}") };
 	struct loaded l;
 	(void)state;
 	arena_init(&l.arena, 1u << 20);
@@ -389,7 +390,7 @@ static void canonical(void **state)
 {
 	static const char text[] = "a.test,\n  b.test  { # comment\n   health{x\n"
 	                           "   debug \"\" \"a b\" \"c\\\"d\" { \n log \"{\" \"}\" # more\n }\n\n}\n";
-	static const char want[] = "a.test b.test {\n    health{x\n    debug \"\" \"a b\" \"c\\\"d\" {\n"
+	static const char want[] = "a.test b.test {\n    health{x\n    debug \"\" \"a b\" c\"d {\n"
 	                           "        log \"{\" \"}\"\n    }\n}\n";
 	struct arena a;
 	struct diag d;
