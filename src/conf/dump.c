@@ -43,8 +43,8 @@ static void custom_put(const struct model *m, const struct instance *in, size_t 
 	const struct directive *given = in->given[k];
 	if (given == NULL) {
 		if (row->unbound.dflt != NULL)
-			buf_printf(to, "    %s: %s\n", row_name(row),
-			           row->unbound.dflt[0] == 0 ? "\"\"" : row->unbound.dflt);
+			buf_printf(to, strpbrk(row->unbound.dflt, " ") != NULL || row->unbound.dflt[0] == 0 ?
+			           "    %s: \"%s\"\n" : "    %s: %s\n", row_name(row), row->unbound.dflt);
 		return;
 	}
 	if (!row->repeats) {

@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "plugin/access.h"
 #include "plugin/forwarding.h"
+#include "plugin/validate.h"
 
 #define TEXT_BYTES 65536u
 
@@ -103,6 +104,9 @@ static const struct {
 	{ "server: harden-unverified-glue: no", 0, 0, NULL },
 	{ "server: fake-sha1: yes fake-dsa: yes val-override-date: 20260101000000", 0, 1, "for tests alone" },
 	{ "server: auto-trust-anchor-file: a\n auto-trust-anchor-file: a", 0, 1, "is named twice; it counts once" },
+	{ "server: val-nsec3-keysize-iterations: \"1024 150 2048\"", 1, 0, "expected pairs of SIZE and ITERATIONS" },
+	{ "server: val-nsec3-keysize-iterations: \"2048 150 1024 150\"", 1, 0, "sizes rising" },
+	{ "server: val-nsec3-keysize-iterations: \"1024 200 2048 500\"", 0, 1, "more than 150 iterations are insecure" },
 	{ "server: dlv-anchor: x low-rtt: 5 infra-lame-ttl: 9", 0, 0, NULL },
 	{ "server: response-ip: 10.0.0.0/8 deny", 1, 0, "is not supported, and without it" },
 	{ "server: proxy-protocol-port: 5000", 1, 0, "access control would judge the proxy" },
@@ -110,6 +114,29 @@ static const struct {
 	{ "include: /nonexistent\nserver: port: 5", 1, 0, "cannot open include file '/nonexistent'" },
 	{ "server: ssl-cert-bundle: /x ip-address: 127.0.0.3 additional-tls-port: 99", 0, 0, NULL },
 };
+
+static unsigned iterations_of(const char *text)
+{
+	struct loaded l;
+	char whole[200];
+	snprintf(whole, sizeof(whole), "server: trust-anchor: \". DS 20326 8 2 "
+	         "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\" %s", text);
+	struct model *m = load(&l, whole);
+	assert_non_null(m);
+	unsigned max = validate_settings(&m->chain)->conf.nsec3_iterations_max;
+	drop(&l);
+	return max;
+}
+
+/* Hashes cost the same whatever key signed them: the least number holds. */
+static void nsec3_iterations(void **state)
+{
+	assert_int_equal(iterations_of(""), 150);
+	assert_int_equal(iterations_of("val-nsec3-keysize-iterations: \"1024 50\""), 50);
+	assert_int_equal(iterations_of("val-nsec3-keysize-iterations: \"1024 150 2048 20 4096 100\""), 20);
+	assert_int_equal(iterations_of("val-nsec3-keysize-iterations: \"1024 0\""), 0);
+	assert_int_equal(iterations_of("val-nsec3-keysize-iterations: \"1024 2500\""), 150);
+}
 
 static void verdicts(void **state)
 {
@@ -424,7 +451,7 @@ static void nothing_is_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),        cmocka_unit_test(defaults), cmocka_unit_test(reasons_are_told),
+		cmocka_unit_test(verdicts), cmocka_unit_test(nsec3_iterations),        cmocka_unit_test(defaults), cmocka_unit_test(reasons_are_told),
 		cmocka_unit_test(last_wins),       cmocka_unit_test(listens),
 		cmocka_unit_test(zones_in_order),  cmocka_unit_test(zones_are_bounded),
 		cmocka_unit_test(dump_reads_back), cmocka_unit_test(every_row_counts),

@@ -245,6 +245,25 @@ static void too_many_iterations_are_insecure(void **state)
 	assert_int_equal(collect("example", absurd, &d), WHY_NSEC3_ITERATIONS);
 }
 
+/* As many as a configuration may allow, and the effort suffices for a name of a few labels. */
+static void costly_hashes_prove_where_they_may(void **state)
+{
+	static const char covers[] = "0000000000000000000000000000000a.example. 1 IN NSEC3 1 0 150 aabbccdd "
+	                             "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv A\n";
+	struct validate_conf conf = validate_usual;
+	struct validator v = validator();
+	struct msg m = { 0 };
+	struct denial d = { .zone = text_name(&arena, "example") };
+	conf.nsec3_iterations_max = NSEC3_ITERATIONS_MAX;
+	v.conf = &conf;
+	text_add(&arena, &m, SEC_AUTHORITY, covers);
+	assert_int_equal(denial_add_rr(&d, &conf, &m.rrs[0]), WHY_NONE);
+	assert_int_equal(denial_wildcard(&v, &d, text_name(&arena, "a.example"), 1).security, SECURITY_SECURE);
+	struct ruling r = denial_nxdomain(&v, &d, text_name(&arena, "a.b.c.d.e.f.g.h.i.j.example"));
+	assert_int_equal(r.security, SECURITY_BOGUS);   /* looked at in full, down to the zone */
+	assert_int_equal(r.why, WHY_NSEC3_ENCLOSER);
+}
+
 /* A long name below a zone with all iterations allowed (CVE-2023-50868): the effort ends it. */
 static void hashing_is_bounded(void **state)
 {
@@ -348,6 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(what_is_proved), T(the_roots_own_ds), T(what_does_not_get_in), T(too_many_iterations_are_insecure),
+		T(costly_hashes_prove_where_they_may),
 		T(hashing_is_bounded), T(records_are_verified_first), T(padding_ends_early),
 		T(bitmaps_are_read_within_their_bounds), T(rfc5155_8_6_a_wildcard_is_no_word_on_a_ds),
 	};

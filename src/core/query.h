@@ -33,7 +33,7 @@ struct budget {
 #define BUDGET_BYTES (256u * 1024u)
 #define BUDGET_QUESTIONS 100u
 #define BUDGET_VERIFIES 64u
-#define BUDGET_BLOCKS 256u
+#define BUDGET_BLOCKS 2048u          /* a dozen hashes of 150 iterations: 0.5 ms */
 #define DEPTH_MAX 16u            /* sub-questions of sub-questions */
 #define WAITERS_MAX 4096u        /* that join one sub-question; those beyond share another */
 #define QUERY_ARENA_MAX (512u * 1024u)

@@ -25,7 +25,8 @@ struct effort {
 };
 
 #define EFFORT_VERIFIES 64u
-#define EFFORT_BLOCKS 256u
+#define EFFORT_BLOCKS 2048u
+#define NSEC3_ITERATIONS_MAX 150u   /* what a configuration may allow (RFC9276 3.2; Unbound) */
 #define VERIFIES_PER_RRSET 4u    /* imports included */
 #define FAILURES_PER_RRSET 2u
 #define SAME_TAG_KEYS 2u         /* tried for one signature, and for one DS */

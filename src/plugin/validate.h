@@ -29,6 +29,8 @@ struct validating {
 	secs skew_min, skew_max;
 	struct autotrust_conf autotrust;
 	bool sentinel, signaling;
+	bool iterations_given;
+	uint32_t iterations_max;      /* of NSEC3 hashes, if given; more is insecure */
 	unsigned nsources;
 	struct anchor_source *sources;
 	const struct link *resolver;  /* which has what referrals said of DS; NULL: the chain has none */

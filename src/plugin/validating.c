@@ -83,6 +83,43 @@ static void parse_date(void *self, const struct directive *d, struct arena *a, s
 	          (int64_t)(v % 100);
 }
 
+/* Pairs of a key's size and the iterations allowed with it, in one quoted word or in several. A hash costs the same
+ * whatever key signed it, so the least of them holds for all. */
+static void parse_iterations(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct validating *s = self;
+	unsigned n = 0, last = 0;
+	(void)a;
+	s->iterations_given = true;
+	s->iterations_max = UINT16_MAX;
+	for (unsigned i = 0; i < d->nargs; i++) {
+		const char *at = d->args[i].text;
+		for (at += strspn(at, " \t"); *at != 0; at += strspn(at, " \t"), n++) {
+			size_t digits = strspn(at, "0123456789");
+			unsigned v = 0;
+			for (size_t k = 0; k < digits && v <= UINT16_MAX; k++)
+				v = v * 10 + (unsigned)(at[k] - '0');
+			if (digits == 0 || v > UINT16_MAX || strchr(" \t", at[digits]) == NULL || (n % 2 == 0 && v <= last)) {
+				diag_error(diag, d->file, d->args[i].line, d->args[i].column,
+				           "%s: '%s': expected SIZE ITERATIONS ..., sizes rising", d->word.text, d->args[i].text);
+				return;
+			}
+			if (n % 2 == 0)
+				last = v;
+			else
+				s->iterations_max = MIN(s->iterations_max, v);
+			at += digits;
+		}
+	}
+	const struct word *w = d->nargs > 0 ? &d->args[0] : &d->word;
+	if (n % 2 != 0 || n == 0)
+		diag_error(diag, d->file, w->line, w->column, "%s: expected pairs of SIZE and ITERATIONS", d->word.text);
+	if (s->iterations_max > NSEC3_ITERATIONS_MAX)
+		diag_warning(diag, d->file, w->line, w->column, "%s: more than %u iterations are insecure all the same",
+		             d->word.text, NSEC3_ITERATIONS_MAX);
+	s->iterations_max = MIN(s->iterations_max, NSEC3_ITERATIONS_MAX);
+}
+
 #define T struct validating
 
 static const struct opt opts[] = {
@@ -135,6 +172,9 @@ static const struct opt opts[] = {
 	  .doc = "A zone with an anchor that shows no keys is refused, not taken for unsigned." },
 	{ .unbound = { "harden-algo-downgrade", "no" }, BOOL(T, all_algorithms),
 	  .doc = "Each algorithm that the DS of a zone has must sign its keys; any one of them is enough else." },
+	{ .unbound = { "val-nsec3-keysize-iterations", "1024 150 2048 150 4096 150" }, CUSTOM, .parse = parse_iterations,
+	  .doc = "Sizes of keys, each with the iterations of NSEC3 hashes above which nothing is provable; the least holds "
+	         "for all." },
 	{ .unbound = { "fake-sha1", "no" }, BOOL(T, fake_sha1), .doc = "Verify SHA-1 signatures; for tests alone." },
 	{ .unbound = { "fake-dsa", "no" }, BOOL(T, fake_dsa), .doc = "Take DSA keys for supported; for tests alone." },
 };
@@ -151,6 +191,8 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	s->conf.stripped = !s->harden_stripped;
 	s->conf.skew_min = s->skew_min;
 	s->conf.skew_max = s->skew_max;
+	if (s->iterations_given)
+		s->conf.nsec3_iterations_max = s->iterations_max;
 	if (s->conf.legacy)
 		diag_warning(diag, NULL, 0, 0,
 		             "fake-sha1 or fake-dsa is set: broken signatures are believed; for tests alone");
@@ -170,8 +212,8 @@ static bool wanted(const void *self)
 static void live_text(const void *self, struct buf *to)
 {
 	const struct validating *s = self;
-	buf_printf(to, "wall %lld legacy %d all %d stripped %d zones %zu", (long long)s->wall, s->conf.legacy,
-	           s->conf.all_algorithms, s->conf.stripped, s->known_bytes);
+	buf_printf(to, "wall %lld legacy %d all %d stripped %d iterations %u zones %zu", (long long)s->wall,
+	           s->conf.legacy, s->conf.all_algorithms, s->conf.stripped, s->conf.nsec3_iterations_max, s->known_bytes);
 	for (unsigned i = 0; i < s->nsources; i++)
 		buf_printf(to, " %d %s", (int)s->sources[i].kind, s->sources[i].text);
 }

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.ours("has no counters")
 T = dns.rdatatype
 ADDR = "198.51.100.7"
 # What one question may cost: signatures and imports, SHA-1 blocks, packets.
-VERIFIES, BLOCKS, PACKETS = 64, 256, 64
+VERIFIES, BLOCKS, PACKETS = 64, 2048, 64
 PER_SET = 4          # verifications and imports for one set of records
 
 

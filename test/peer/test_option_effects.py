@@ -568,6 +568,7 @@ CASES = {
     "server/harden-dnssec-stripped": Case("harden-dnssec-stripped: no", lambda s: rcode(q(s, "x.com")), "NOERROR",
                                           f'trust-anchor: "x.com. 60 IN DS 1 13 2 {"00" * 32}"\n'),
     "server/harden-algo-downgrade": Unit("src/core/validate_test.c", "each_algorithm_signs_on_demand"),
+    "server/val-nsec3-keysize-iterations": Unit("src/conf/model_test.c", "nsec3_iterations"),
     "server/fake-sha1": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
     "server/fake-dsa": Unit("src/core/validate_test.c", "legacy_is_believed_on_demand"),
     "server/aggressive-nsec": Case("aggressive-nsec: no", lambda s: asked_after(s, f"a{s.nr}", f"b{s.nr}"), 1,

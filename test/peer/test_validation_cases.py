@@ -121,11 +121,11 @@ def test_v09_opt_out(lab):
     is_secure(lab.ask(strict.name("nx")), "NXDOMAIN")
 
 
-@pytest.mark.parametrize("iterations", [0, 50, 51, 150, 2500])
+@pytest.mark.parametrize("iterations", [0, 50, 150, 151, 2500])
 def test_v10_iterations(lab, iterations):
     z = usual(lab, denial=Nsec3(b"", iterations))
     m = lab.ask(z.name("nx"))
-    if iterations <= 50:
+    if iterations <= 150:
         is_secure(m, "NXDOMAIN")
     else:
         is_insecure(m, "NXDOMAIN")

@@ -12,8 +12,8 @@
 #define DIGEST_GOOD 2u
 #define DIGEST_STRANGE 250u
 #define ALIASES_DEEP 3u
-#define COSTLY_ITERATIONS 100u
-#define ITERATIONS_MAX 50u       /* what a resolver still hashes */
+#define COSTLY_ITERATIONS 200u
+#define ITERATIONS_MAX 150u      /* what a resolver still hashes */
 
 static const char *const state_names[STATE_COUNT] = {
 #define S(NAME) #NAME,
