@@ -108,10 +108,11 @@ bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena
 		rdata[i] = span_of(bytes + at + 2, get_u16(bytes + at));
 		at += 2 + rdata[i].n;
 	}
+	msec left = v.meta.expires - c->now;
 	*ret = (struct rrset){
 		.owner = q->name, .type = q->type, .class = q->class, .rank = (enum rank)v.head.rank,
 		.security = (enum security)v.head.security, .parent = v.head.parent, .n = v.head.n,
-		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)((v.meta.expires - c->now) / SECOND),
+		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)(left / SECOND), .old = left <= (v.meta.expires - v.meta.stored) / 10,
 	};
 	return true;
 }

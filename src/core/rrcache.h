@@ -1,4 +1,4 @@
-/* rrcache: RRsets that machines need on their way (DNSKEY, DS, NS and addresses, SOA, NSEC, NSEC3), each with the rank
+/* rrcache: RRsets that machines need on their way (NS and addresses, CNAME and DNAME), each with the rank
  * of where it came from (RFC2181 5.4.1) and how it was judged. One of lower rank never replaces a living one of higher
  * rank, a secure one gives way to a secure one alone, and what a child zone says of its own delegation never prolongs
  * what its parent said (ghost domains: CVE-2012-1033, CVE-2022-30698). Kept apart by chain instance: another chain may
@@ -27,6 +27,7 @@ struct rrset {
 	enum rank rank;
 	enum security security;
 	bool parent;                   /* of NS and glue: a server of the parent zone said so */
+	bool old;                      /* as it comes out: in the last tenth of its life */
 	uint16_t n, nrrsigs;           /* rdata holds n of the set, then nrrsigs of RRSIGs over it */
 	const struct span *rdata;
 };

@@ -160,6 +160,25 @@ static enum err step_dname(struct scrub *s, const struct rr *dname, const struct
 	return step_cname(s, cname);
 }
 
+/* The alias itself was asked for, and the server says that what it leads to does not exist: that is to be proved or
+ * asked for as well (RFC6604 3). */
+static bool denies_target(const struct scrub *s)
+{
+	return s->q->type == RR_CNAME && s->m->rcode == RCODE_NXDOMAIN;
+}
+
+/* returns OK | ERR_FORMAT */
+static enum err deny_target(struct scrub *s)
+{
+	const struct rr *cname;
+	TRY(find_cname(s, s->final, &cname));
+	if (cname == NULL || name_from_wire(cname->rdata, &s->final) != OK || name_eq(s->final, s->names[0]))
+		return ERR_FORMAT;
+	s->names[s->nnames++] = s->final;
+	s->answered = false;
+	return OK;
+}
+
 /* Follow the chain from the question's name as far as it goes in this message. */
 static enum err walk_answer(struct scrub *s)
 {
@@ -172,6 +191,8 @@ static enum err walk_answer(struct scrub *s)
 		const struct rr *cname = NULL, *dname = find_dname(s, s->final);
 		bool alias_wanted = type == RR_CNAME || type == RR_ANY;
 		s->answered = !(alias_wanted && dname != NULL) && keep_answer(s, s->final, type);
+		if (s->answered && denies_target(s))
+			return deny_target(s);
 		if (s->answered || hop == SCRUB_CNAMES_MAX)
 			return OK;
 		TRY(find_cname(s, s->final, &cname));
@@ -183,7 +204,7 @@ static enum err walk_answer(struct scrub *s)
 			return OK;
 		if (e != OK)
 			return e == ERR_LIMIT ? ERR_LIMIT : ERR_FORMAT;
-		if (alias_wanted) {
+		if (alias_wanted && !denies_target(s)) {
 			/* The CNAME that a DNAME makes is the answer, and not a step to it. */
 			s->answered = true;
 			s->final = s->names[s->nnames - 1];
@@ -396,7 +417,7 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 	}
 	if (!name_below(s->final, s->zone) || s->nnames > SCRUB_CNAMES_MAX) {
 		/* What the server says of a name that is not its own counts for nothing. */
-		*rcode = RCODE_NOERROR;
+		*rcode = denies_target(s) ? RCODE_NXDOMAIN : RCODE_NOERROR;
 		keep_proofs(s);
 		return SCRUB_CNAME;
 	}

@@ -121,19 +121,33 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	return ANSWERED;
 }
 
-static enum verdict request(const struct link *l, struct query *q)
+static const struct link *link_of(const struct chain *chain)
 {
+	for (unsigned i = 0; i < chain->n; i++)
+		if (chain->links[i].steps == &plugin_aggressive.steps)
+			return &chain->links[i];
+	return NULL;
+}
+
+bool aggressive_denies(struct query *q, const struct question *question, struct msg *ret)
+{
+	const struct link *l = link_of(q->chain);
 	struct asking s;
-	struct msg m;
 	struct proofs_reach reach;
-	const struct live *live = l->live;
-	if (q->form & FORM_CD || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
-		return PASS;
+	if (l == NULL || q->form & FORM_CD || !asking_begin(&s, l->self, q->chain, q->engine, question))
+		return false;
 	s.effort = (struct effort){ 0, q->budget->blocks };
 	s.v.arena = &q->arena;
-	bool denied = proofs_deny(live->proofs, &s.ask, &m, &reach);
+	bool denied = proofs_deny(((const struct live *)l->live)->proofs, &s.ask, ret, &reach);
 	q->budget->blocks = s.effort.blocks;
-	if (!denied)
+	return denied;
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	struct msg m;
+	(void)l;
+	if (!aggressive_denies(q, &q->question, &m))
 		return PASS;
 	enum err err = pack(&q->arena, q->chain, &q->question, &m, &q->answer);
 	if (err != OK)
@@ -163,11 +177,8 @@ static enum verdict response(const struct link *l, struct query *q)
 
 void aggressive_keep(struct query *q, const struct msg_rrsets *sets)
 {
-	const struct link *l = NULL;
+	const struct link *l = link_of(q->chain);
 	struct asking s;
-	for (unsigned i = 0; i < q->chain->n && l == NULL; i++)
-		if (q->chain->links[i].steps == &plugin_aggressive.steps)
-			l = &q->chain->links[i];
 	if (l == NULL || sets == NULL || !asking_begin(&s, l->self, q->chain, q->engine, &q->question))
 		return;
 	s.effort = (struct effort){ 0, 0 };

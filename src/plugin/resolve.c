@@ -77,10 +77,15 @@ enum verdict resolving_wake(const struct forwarding *stub, struct query *q, cons
 	return resolve_turn(s->resolve, child) ? answer(stub, q, s->resolve) : WAIT;
 }
 
-const struct msg *resolving_proofs(const struct link *resolver, struct query *q, struct name zone)
+struct rrcache resolving_rrsets(const struct link *resolver, const struct query *q)
 {
 	const struct live *live = resolver->live;
-	struct rrcache c = { live->rrsets, q->chain->instance, q->engine->now.ms };
+	return (struct rrcache){ live->rrsets, q->chain->instance, q->engine->now.ms };
+}
+
+const struct msg *resolving_proofs(const struct link *resolver, struct query *q, struct name zone)
+{
+	struct rrcache c = resolving_rrsets(resolver, q);
 	const struct scrubbed *s = delegation_proofs(&c, zone, &q->arena);
 	return s == NULL ? NULL : &s->msg;
 }

@@ -14,6 +14,9 @@ enum verdict resolving_wake(const struct forwarding *stub, struct query *q, cons
 /* What the parent said of a zone's DS when it led to the zone, judged by nobody (delegation_proofs); NULL nothing. */
 const struct msg *resolving_proofs(const struct link *resolver, struct query *q, struct name zone);
 
+/* The RRsets that it keeps, as of now. */
+struct rrcache resolving_rrsets(const struct link *resolver, const struct query *q);
+
 /* root-hints: the file's name, NULL when none is given, and what it holds. What must come from outside of plugins is
  * handed over here. */
 const char *resolving_hints_file(const void *self);

@@ -5,6 +5,7 @@
 
 #include "core/anchorage.h"
 #include "core/judge.h"
+#include "plugin/alias.h"
 #include "plugin/known.h"
 #include "plugin/telling.h"
 #include "plugin/ways.h"
@@ -58,6 +59,7 @@ static enum verdict pass_judged(const struct validating *s, struct query *q, str
 	struct pack_conf conf = q->chain->conf.pack;
 	conf.security = security;
 	if (security == SECURITY_SECURE) {
+		alias_keep(q, &w->judge.sets);
 		judge_clean(&w->judge, &w->answer, !s->clean_additional);
 		w->answer.msg.rcode = j->rcode;
 		w->answer.msg.flags = (uint16_t)((w->answer.msg.flags & ~15u) | (j->rcode & 15u));
