@@ -123,7 +123,7 @@ static unsigned iterations_of(const char *text)
 	         "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\" %s", text);
 	struct model *m = load(&l, whole);
 	assert_non_null(m);
-	unsigned max = validate_settings(&m->chain)->conf.nsec3_iterations_max;
+	unsigned max = validate_settings(&m->sites[0].chain)->conf.nsec3_iterations_max;
 	drop(&l);
 	return max;
 }
