@@ -112,7 +112,8 @@ bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena
 	*ret = (struct rrset){
 		.owner = q->name, .type = q->type, .class = q->class, .rank = (enum rank)v.head.rank,
 		.security = (enum security)v.head.security, .parent = v.head.parent, .n = v.head.n,
-		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)(left / SECOND), .old = left <= (v.meta.expires - v.meta.stored) / 10,
+		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)(left / SECOND),
+		.old = left <= (v.meta.expires - v.meta.stored) / 10,
 	};
 	return true;
 }

@@ -10,8 +10,8 @@
 #include "plugin/forwarding.h"
 #include "plugin/resolving.h"
 
-#define HOPS_MAX 11u         /* names asked for besides the question's own (attacks E5; as Unbound's max-query-restarts) */
-#define DNAME_TTL_MIN 2u     /* seconds for which one is kept at least: a flood of names below it asks for it once */
+#define HOPS_MAX 11u       /* names asked for besides the question's own (attacks E5; Unbound's max-query-restarts) */
+#define DNAME_TTL_MIN 2u   /* seconds for which one is kept at least: a flood of names below it asks for it once */
 
 struct aliasing {
 	const struct link *resolver;   /* whose memory is used; NULL: the chain has none */

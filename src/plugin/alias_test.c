@@ -137,7 +137,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(rfc1034_5_3_3_an_alias_answers_for_itself), T(rfc6672_3_4_1_a_dname_makes_aliases), T(what_is_not_kept),
+		T(rfc1034_5_3_3_an_alias_answers_for_itself), T(rfc6672_3_4_1_a_dname_makes_aliases),
+		T(what_is_not_kept),
 		T(not_in_its_last_tenth), T(nor_where_answers_are_doubted),
 	};
 	return cmocka_run_group_tests_name("alias", tests, NULL, NULL);

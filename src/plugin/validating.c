@@ -83,41 +83,45 @@ static void parse_date(void *self, const struct directive *d, struct arena *a, s
 	          (int64_t)(v % 100);
 }
 
+/* A number of a pair. false: it is none, or too large */
+static bool read_u16(const char **at, unsigned *ret)
+{
+	size_t digits = strspn(*at, "0123456789");
+	unsigned v = 0;
+	for (size_t i = 0; i < digits && v <= UINT16_MAX; i++)
+		v = v * 10 + (unsigned)((*at)[i] - '0');
+	*at += digits;
+	*ret = v;
+	return digits > 0 && v <= UINT16_MAX && (**at == 0 || strchr(" \t", **at) != NULL);
+}
+
 /* Pairs of a key's size and the iterations allowed with it, in one quoted word or in several. A hash costs the same
  * whatever key signed it, so the least of them holds for all. */
 static void parse_iterations(void *self, const struct directive *d, struct arena *a, struct diag *diag)
 {
 	struct validating *s = self;
-	unsigned n = 0, last = 0;
+	const struct word *w = &d->args[0];
+	unsigned n = 0, size = 0, v, least = UINT16_MAX;
+	bool good = true;
 	(void)a;
-	s->iterations_given = true;
-	s->iterations_max = UINT16_MAX;
 	for (unsigned i = 0; i < d->nargs; i++) {
 		const char *at = d->args[i].text;
-		for (at += strspn(at, " \t"); *at != 0; at += strspn(at, " \t"), n++) {
-			size_t digits = strspn(at, "0123456789");
-			unsigned v = 0;
-			for (size_t k = 0; k < digits && v <= UINT16_MAX; k++)
-				v = v * 10 + (unsigned)(at[k] - '0');
-			if (digits == 0 || v > UINT16_MAX || strchr(" \t", at[digits]) == NULL || (n % 2 == 0 && v <= last)) {
-				diag_error(diag, d->file, d->args[i].line, d->args[i].column,
-				           "%s: '%s': expected SIZE ITERATIONS ..., sizes rising", d->word.text, d->args[i].text);
-				return;
-			}
-			if (n % 2 == 0)
-				last = v;
+		for (at += strspn(at, " \t"); good && *at != 0; at += strspn(at, " \t")) {
+			good = read_u16(&at, &v) && (n % 2 == 1 || v > size);
+			if (n++ % 2 == 0)
+				size = v;
 			else
-				s->iterations_max = MIN(s->iterations_max, v);
-			at += digits;
+				least = MIN(least, v);
 		}
 	}
-	const struct word *w = d->nargs > 0 ? &d->args[0] : &d->word;
-	if (n % 2 != 0 || n == 0)
-		diag_error(diag, d->file, w->line, w->column, "%s: expected pairs of SIZE and ITERATIONS", d->word.text);
-	if (s->iterations_max > NSEC3_ITERATIONS_MAX)
+	if (!good || n % 2 != 0 || n == 0)
+		diag_error(diag, d->file, w->line, w->column,
+		           "%s: '%s': expected pairs of SIZE and ITERATIONS, sizes rising", d->word.text, w->text);
+	else if (least > NSEC3_ITERATIONS_MAX)
 		diag_warning(diag, d->file, w->line, w->column, "%s: more than %u iterations are insecure all the same",
 		             d->word.text, NSEC3_ITERATIONS_MAX);
-	s->iterations_max = MIN(s->iterations_max, NSEC3_ITERATIONS_MAX);
+	s->iterations_given = true;
+	s->iterations_max = MIN(least, NSEC3_ITERATIONS_MAX);
 }
 
 #define T struct validating
@@ -172,9 +176,9 @@ static const struct opt opts[] = {
 	  .doc = "A zone with an anchor that shows no keys is refused, not taken for unsigned." },
 	{ .unbound = { "harden-algo-downgrade", "no" }, BOOL(T, all_algorithms),
 	  .doc = "Each algorithm that the DS of a zone has must sign its keys; any one of them is enough else." },
-	{ .unbound = { "val-nsec3-keysize-iterations", "1024 150 2048 150 4096 150" }, CUSTOM, .parse = parse_iterations,
-	  .doc = "Sizes of keys, each with the iterations of NSEC3 hashes above which nothing is provable; the least holds "
-	         "for all." },
+	{ .unbound = { "val-nsec3-keysize-iterations", "1024 150 2048 150 4096 150" }, CUSTOM,
+	  .doc = "Sizes of keys, each with the iterations of NSEC3 hashes that are looked at; the least holds for all.",
+	  .parse = parse_iterations },
 	{ .unbound = { "fake-sha1", "no" }, BOOL(T, fake_sha1), .doc = "Verify SHA-1 signatures; for tests alone." },
 	{ .unbound = { "fake-dsa", "no" }, BOOL(T, fake_dsa), .doc = "Take DSA keys for supported; for tests alone." },
 };
@@ -213,7 +217,8 @@ static void live_text(const void *self, struct buf *to)
 {
 	const struct validating *s = self;
 	buf_printf(to, "wall %lld legacy %d all %d stripped %d iterations %u zones %zu", (long long)s->wall,
-	           s->conf.legacy, s->conf.all_algorithms, s->conf.stripped, s->conf.nsec3_iterations_max, s->known_bytes);
+	           s->conf.legacy, s->conf.all_algorithms, s->conf.stripped, s->conf.nsec3_iterations_max,
+	           s->known_bytes);
 	for (unsigned i = 0; i < s->nsources; i++)
 		buf_printf(to, " %d %s", (int)s->sources[i].kind, s->sources[i].text);
 }
