@@ -93,6 +93,7 @@ struct chain {
 	struct chain_conf conf;
 	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
+	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned n;
 	struct link links[CHAIN_MAX];
 	const struct chain *next;   /* of the same configuration */

@@ -6,6 +6,7 @@
 #include "core/zone_load.h"
 #include "plugin/plugin.h"
 #include "plugin/zones.h"
+#include "plugin/zonewatch.h"
 
 #define PATH_BYTES_MAX 4096u
 #define ZONE_BYTES_MAX ((size_t)4 << 30)      /* of one directive's zones in memory */
@@ -38,6 +39,7 @@ struct served {
 	struct arena arena;
 	unsigned n;
 	const struct zone **zones;   /* as file.zones; n 0: not there yet */
+	struct zonewatch watch;      /* worker 0's */
 };
 
 /* ---- files ---- */
@@ -354,6 +356,12 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	return err == OK ? ANSWERED : query_fail_err(q, err);
 }
 
+static msec tend(const struct link *l, struct engine *e)
+{
+	struct served *v = l->live;
+	return e->tending.chain->check_zones ? zonewatch_tend(&v->watch, v->zones, v->n, e) : NEVER;
+}
+
 /* ---- settings ---- */
 
 /* file DBFILE [ZONES...] */
@@ -415,7 +423,7 @@ const struct plugin plugin_file = {
 	.settings = { .name = "file", .doc = "serves zones of our own from zone files",
 	              .corefile = { "file", DIRECTIVE_EACH, head }, .size = sizeof(T), .opts = opts,
 	              .nopts = COUNT(opts) },
-	.steps = { .request = request, .wake = wake, .fast = fast },
+	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free,
 	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take,
 };
