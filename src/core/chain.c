@@ -33,6 +33,17 @@ struct span chain_client_string(const struct chain_conf *c, const struct addr *a
 	return found == NULL ? (struct span){ 0 } : found->text;
 }
 
+const struct chain *chain_for(const struct chain *c, const struct question *q)
+{
+	for (unsigned i = 0; i < c->nroutes; i++) {
+		const struct chain_route *r = &c->routes[i];
+		bool parents = q->type == RR_DS && q->name.labels == r->zone.labels && r->zone.labels > 0;
+		if (!parents && name_below(q->name, r->zone))
+			return r->chain;
+	}
+	return c;
+}
+
 /* One index further up; true when that was the last. */
 static bool ascend(struct query *q)
 {

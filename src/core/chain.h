@@ -87,6 +87,14 @@ struct chain_conf {
 #define CHAIN_MAX 64u    /* plugins in one chain; a forward-zone is one */
 #define AGAIN_MAX 8u     /* descents of one query: the bound on AGAIN */
 
+struct chain;
+
+/* Where a question for names at and below `zone` goes that a chain asks of the whole server. */
+struct chain_route {
+	struct name zone;
+	const struct chain *chain;
+};
+
 struct chain {
 	uint64_t generation;  /* of the configuration it belongs to */
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
@@ -94,10 +102,15 @@ struct chain {
 	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
+	unsigned nroutes;
+	const struct chain_route *routes;   /* most labels first; where none fits it is this chain's own */
 	unsigned n;
 	struct link links[CHAIN_MAX];
 	const struct chain *next;   /* of the same configuration */
 };
+
+/* The chain that a question of this one's enters at its top. */
+const struct chain *chain_for(const struct chain *c, const struct question *q);
 
 /* The string for a server at the address: that of the narrowest network, or an empty one. */
 struct span chain_client_string(const struct chain_conf *c, const struct addr *a);

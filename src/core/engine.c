@@ -303,7 +303,8 @@ const struct query *query_asker(const struct query *q)
 static struct query like_asker(const struct query *q, enum door door, const struct question *question)
 {
 	uint16_t top = door == DOOR_TOP ? 0 : door == DOOR_SOURCES ? q->chain->sources : q->place;
-	return (struct query){ .chain = q->chain, .top = top, .place = door == DOOR_TOP ? 0 : (uint16_t)(top + 1),
+	const struct chain *chain = door == DOOR_TOP ? chain_for(q->chain, question) : q->chain;
+	return (struct query){ .chain = chain, .top = top, .place = door == DOOR_TOP ? 0 : (uint16_t)(top + 1),
 		               .question = *question, .form = q->form,
 		               .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
 }
@@ -320,7 +321,7 @@ enum err query_ask_again(struct query *q, enum door door, const struct question 
 		return ERR_LIMIT;
 	struct query like = like_asker(q, door, question);
 	like.ask.doubts = (uint8_t)doubts;
-	uint64_t hash = ask_hash(e, q->chain, like.place, question, q->form);
+	uint64_t hash = ask_hash(e, like.chain, like.place, question, q->form);
 	struct waiter w = { .query = q->id, .place = q->place, .up = q->up };
 	struct query *child = find_ask(e, &like, hash);
 	if (child != NULL) {

@@ -14,7 +14,7 @@ struct exchange;
 
 /* Where a question enters the chain (DESIGN part 2). */
 enum door {
-	DOOR_TOP,     /* the whole chain: clients, CNAME targets */
+	DOOR_TOP,     /* the whole server, whichever chain has the name: clients, CNAME targets */
 	DOOR_BELOW,   /* behind its asker: shared fetches; the asker's own .response is passed on the way up */
 	DOOR_SOURCES, /* behind the link that follows aliases, for upstreams to answer: addresses of servers, aliases */
 	DOOR_ALONE,   /* no client waits: prefetch, probes; a small budget of its own */

@@ -321,7 +321,12 @@ static enum verdict request(const struct link *l, struct query *q)
 	return err == OK ? ANSWERED : query_fail_err(q, err);
 }
 
-/* The rest behind what the zone said, under the RCODE of the rest (RFC6604 3); without one, what the zone said. */
+static bool is_answer(const struct packed *p)
+{
+	return p != NULL && (p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN || p->rcode == RCODE_YXDOMAIN);
+}
+
+/* The rest behind what the zone said, under the RCODE of the rest (RFC6604 3), or of not getting it. */
 static enum err join(struct query *q, struct msg *own, const struct packed *p, const struct question *target)
 {
 	struct msg more = { 0 };
@@ -339,7 +344,7 @@ static enum err join(struct query *q, struct msg *own, const struct packed *p, c
 		memcpy(rrs + own->nrrs, more.rrs, sizeof(*rrs) * more.nrrs);
 	own->rrs = rrs;
 	own->nrrs += more.nrrs;
-	own->rcode = p == NULL ? (uint16_t)RCODE_SERVFAIL : p->rcode;
+	own->rcode = is_answer(p) ? p->rcode : (uint16_t)RCODE_SERVFAIL;
 	own->edns = more.edns;
 	return packed_make(&q->arena, &q->question, own, &zone_packing, &q->answer);
 }

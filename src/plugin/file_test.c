@@ -23,6 +23,16 @@ static enum verdict behind(const struct link *l, struct query *q)
 	return packed_make(&q->arena, &q->question, &m, &pack_as_is, &q->answer) == OK ? ANSWERED : DROP;
 }
 
+/* Another chain, for which "routed." is. */
+static enum verdict elsewhere(const struct link *l, struct query *q)
+{
+	struct msg m = { .flags = FLAG_QR | FLAG_RA, .question = q->question };
+	(void)l;
+	text_add(&q->arena, &m, SEC_ANSWER, "x.routed. 60 IN A 203.0.113.6\n");
+	return packed_make(&q->arena, &q->question, &m, &pack_as_is, &q->answer) == OK ? ANSWERED : DROP;
+}
+
+static const struct steps elsewhere_steps = { .request = elsewhere };
 static const struct steps behind_steps = { .request = behind };
 
 static int set_up(void **state)
@@ -167,7 +177,7 @@ static const char *slow(const char *name, uint16_t type)
 }
 
 #define ZONE "$TTL 300\n@ SOA ns1 host 1 7200 1800 86400 60\n@ NS ns1\nns1 A 192.0.2.1\nwww A 192.0.2.10\n" \
-	"outside CNAME api.partner.example.\nlost CNAME fail.example.\n"
+	"outside CNAME api.partner.example.\nlost CNAME fail.example.\nrouted CNAME x.routed.\n"
 #define NS "\n+ parity.test. 300 IN NS ns1.parity.test."
 #define SOA "\n+ parity.test. 300 IN SOA ns1.parity.test. host.parity.test. 1 7200 1800 86400 60"
 
@@ -206,6 +216,24 @@ static void outside_test(void **state)
 	                    "SERVFAIL aa ra\nlost.parity.test. 300 IN CNAME fail.example.\nede 22");
 	assert_string_equal(fast("outside.parity.test.", RR_CNAME),
 	                    "NOERROR aa ra\noutside.parity.test. 300 IN CNAME api.partner.example." NS);
+}
+
+/* The server's other block has the target: it answers, though a chain of this one's own would too. */
+static void routed_test(void **state)
+{
+	struct chain other = { .instance = 2, .n = 1, .links = { { &elsewhere_steps, "forward", NULL, NULL } } };
+	struct chain_route routes[] = { { text_name(&arena, "routed."), &other } };
+	(void)state;
+	begin("1m");
+	take(0, ZONE);
+	serve();
+	chain.routes = routes;
+	chain.nroutes = 1;
+	assert_string_equal(slow("routed.parity.test.", RR_A), "NOERROR aa ra\n"
+	                    "routed.parity.test. 300 IN CNAME x.routed.\nx.routed. 60 IN A 203.0.113.6");
+	assert_string_equal(slow("outside.parity.test.", RR_A), "NOERROR aa ra\n"
+	                    "outside.parity.test. 300 IN CNAME api.partner.example.\n"
+	                    "api.partner.example. 60 IN A 203.0.113.5");
 }
 
 /* F29: names that are not there go on; what is there without data does not. */
@@ -311,7 +339,8 @@ static void include_wrong_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(answers_test), TEST(outside_test), TEST(fallthrough_test), TEST(fallthrough_zone_test),
+		TEST(answers_test), TEST(outside_test), TEST(routed_test), TEST(fallthrough_test),
+		TEST(fallthrough_zone_test),
 		TEST(missing_test), TEST(version_test), TEST(include_test), TEST(include_wrong_test),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
