@@ -285,6 +285,29 @@ static bool make_rooms(struct generation *g)
 	return g->tenures != NULL && g->lives != NULL;
 }
 
+/* What a chain asks of the whole server goes where clients' questions of the same listener go. Where a site has several
+ * the first counts: they differ in addresses, not in what is served. */
+static enum err routes_join(struct generation *g)
+{
+	struct model *m = g->model;
+	for (unsigned i = 0; i < m->listen.nlistens; i++) {
+		const struct listen *l = &m->listen.listens[i];
+		struct chain_route *routes = ARENA_ARRAY(&g->arena, struct chain_route, l->nroutes + 1);
+		if (routes == NULL)
+			return ERR_LIMIT;
+		for (unsigned k = 0; k < l->nroutes; k++)
+			routes[k] = (struct chain_route){ l->routes[k].zone, &m->sites[l->routes[k].site].chain };
+		for (unsigned k = 0; k < l->nroutes && m->nsites > 1; k++) {
+			struct chain *c = &m->sites[l->routes[k].site].chain;
+			if (c->routes == NULL) {
+				c->routes = routes;
+				c->nroutes = l->nroutes;
+			}
+		}
+	}
+	return OK;
+}
+
 static void sites_take(struct registry *r, struct generation *g)
 {
 	struct model *m = g->model;
@@ -304,6 +327,8 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 	g->model = model;
 	g->number = model->generation;
 	enum err err = make_rooms(g) ? read_tls(g, why) : ERR_LIMIT;
+	if (err == OK)
+		err = routes_join(g);
 	g->cookie = r->cookie;
 	const char *secret = model->process.cookie_secret;
 	if (secret != NULL && *secret != 0 && cookie_secret_parse(span_text(secret), &g->cookie) != OK) {
