@@ -1,4 +1,5 @@
-/* check: read a configuration and say what is wrong with it, what it comes to, or what every option is. */
+/* check: read a configuration and say what is wrong with it, what it comes to, what every option is, or what becomes of
+ * a name. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,20 +8,22 @@
 #include "app/show.h"
 #include "base/heap.h"
 #include "conf/model.h"
+#include "conf/story.h"
 
 #define DIAG_BYTES_MAX (4u << 20)
 #define TEXT_FIRST (1u << 20)
 #define TEXT_MAX ((size_t)1 << 30)
 
-enum show { SHOW_NOTHING, SHOW_DUMP, SHOW_POSTURE, SHOW_JSON };
+enum show { SHOW_NOTHING, SHOW_DUMP, SHOW_POSTURE, SHOW_JSON, SHOW_CHAIN };
 
 static int usage(FILE *to)
 {
-	fputs("usage: signet check FILE [--dump|--posture|--json]\n"
+	fputs("usage: signet check FILE [--dump|--posture|--json|--chain NAME]\n"
 	      "  Reads a configuration and says what is wrong with it. Exit status 0: it can be served; 2: it cannot.\n"
 	      "  --dump     every option with its value\n"
 	      "  --posture  what is enforced, what is inert, what leaks\n"
 	      "  --json     errors and warnings as JSON\n"
+	      "  --chain NAME  where questions for the name go, and which plugins they meet\n"
 	      "  example: signet check --posture /etc/unbound/unbound.conf\n",
 	      to);
 	return to == stdout ? 0 : 2;
@@ -76,7 +79,19 @@ static void model_print(const struct model *m, void (*write)(const struct model 
 	}
 }
 
-static int check(const char *file, enum show show)
+static bool chain_print(const struct model *m, const char *name)
+{
+	struct buf b = buf_on(heap_new(TEXT_FIRST), TEXT_FIRST);
+	bool good = model_story(m, name, &b);
+	if (good)
+		fwrite(b.p, 1, b.n, stdout);
+	else
+		fprintf(stderr, "signet check: --chain: '%s' is no name; expected a domain name\n", name);
+	heap_free(b.p);
+	return good;
+}
+
+static int check(const char *file, enum show show, const char *name)
 {
 	struct arena a;
 	struct diag d;
@@ -93,6 +108,8 @@ static int check(const char *file, enum show show)
 		model_print(m, model_dump);
 	else if (m != NULL && show == SHOW_POSTURE)
 		model_print(m, model_posture);
+	else if (m != NULL && show == SHOW_CHAIN)
+		good &= chain_print(m, name);
 	else if (show == SHOW_NOTHING)
 		printf("%s: %u error%s, %u warning%s\n", file, d.errors, d.errors == 1 ? "" : "s", d.warnings,
 		       d.warnings == 1 ? "" : "s");
@@ -108,7 +125,7 @@ int command_check(int argc, char **argv)
 		const char *flag;
 		enum show show;
 	} flags[] = { { "--dump", SHOW_DUMP }, { "--posture", SHOW_POSTURE }, { "--json", SHOW_JSON } };
-	const char *file = NULL;
+	const char *file = NULL, *name = NULL;
 	enum show show = SHOW_NOTHING;
 	for (int i = 1; i < argc; i++) {
 		bool known = false;
@@ -119,11 +136,16 @@ int command_check(int argc, char **argv)
 				known = true;
 				show = flags[k].show;
 			}
+		if (strcmp(argv[i], "--chain") == 0 && i + 1 < argc) {
+			show = SHOW_CHAIN;
+			name = argv[++i];
+			continue;
+		}
 		if (known)
 			continue;
 		if (argv[i][0] == '-' || file != NULL)
 			return usage(stderr);
 		file = argv[i];
 	}
-	return file == NULL ? usage(stderr) : check(file, show);
+	return file == NULL ? usage(stderr) : check(file, show, name);
 }

@@ -477,8 +477,7 @@ enum err corefile_from_text(const struct reading *r, const char *file, struct sp
 
 /* ---- as text ---- */
 
-/* Quoted where it would read back as something else. */
-static void word_put(const char *text, struct buf *to)
+void corefile_word(const char *text, struct buf *to)
 {
 	bool plain = text[0] != 0 && text[0] != '"' && strcmp(text, "{") != 0 && strcmp(text, "}") != 0;
 	for (const uint8_t *p = (const uint8_t *)text; *p != 0 && plain; p++)
@@ -500,34 +499,33 @@ static void line_open(const struct directive *d, unsigned depth, struct buf *to)
 {
 	for (unsigned i = 0; i < depth; i++)
 		buf_text(to, "    ");
-	word_put(d->word.text, to);
+	corefile_word(d->word.text, to);
 	for (unsigned i = 0; i < d->nargs; i++) {
 		buf_u8(to, ' ');
-		word_put(d->args[i].text, to);
+		corefile_word(d->args[i].text, to);
 	}
 	buf_text(to, d->braced ? " {\n" : "\n");
 }
 
-static void lines_put(const struct directive *first, struct buf *to)
+void corefile_line(const struct directive *d, unsigned depth, struct buf *to)
 {
 	const struct directive *open[BRACES_MAX + 2];
-	unsigned depth = 0;
-	const struct directive *d = first;
-	while (d != NULL || depth > 0) {
-		if (d == NULL) {
-			d = open[--depth]->next;
-			for (unsigned i = 0; i < depth + 1; i++)
-				buf_text(to, "    ");
-			buf_text(to, "}\n");
+	unsigned n = 0;
+	line_open(d, depth, to);
+	open[n++] = d;
+	for (const struct directive *at = d->inside; n > 0;) {
+		if (at != NULL) {
+			line_open(at, depth + n, to);
+			if (at->braced)
+				open[n++] = at;
+			at = at->braced ? at->inside : at->next;
 			continue;
 		}
-		line_open(d, depth + 1, to);
-		if (d->braced) {
-			open[depth++] = d;
-			d = d->inside;
-		} else {
-			d = d->next;
-		}
+		n--;
+		for (unsigned i = 0; i < depth + n && open[n]->braced; i++)
+			buf_text(to, "    ");
+		buf_text(to, open[n]->braced ? "}\n" : "");
+		at = open[n]->next;
 	}
 }
 
@@ -535,11 +533,12 @@ void corefile_text(const struct corefile *c, struct buf *to)
 {
 	for (const struct corefile_block *b = c->first; b != NULL; b = b->next) {
 		for (unsigned i = 0; i < b->nkeys; i++) {
-			word_put(b->keys[i].text, to);
+			corefile_word(b->keys[i].text, to);
 			buf_u8(to, ' ');
 		}
 		buf_text(to, "{\n");
-		lines_put(b->first, to);
+		for (const struct directive *d = b->first; d != NULL; d = d->next)
+			corefile_line(d, 1, to);
 		buf_text(to, "}\n");
 	}
 }
@@ -559,6 +558,14 @@ static bool is_clause(struct span word)
 	return !digit && !(rest.n >= 2 && memcmp(rest.p, "//", 2) == 0);
 }
 
+/* Is the last word of the line an opening brace? */
+static bool ends_open(struct span line)
+{
+	while (line.n > 0 && line.p[line.n - 1] <= ' ')
+		line.n--;
+	return line.n > 0 && line.p[line.n - 1] == '{' && (line.n == 1 || line.p[line.n - 2] <= ' ');
+}
+
 bool corefile_is(const char *file, struct span text)
 {
 	const char *slash = file == NULL ? NULL : strrchr(file, '/');
@@ -572,15 +579,18 @@ bool corefile_is(const char *file, struct span text)
 		else
 			at++;
 	}
-	size_t word = at, end;
+	size_t word = at, line = at, end = at;
 	while (word < text.n && text.p[word] > ' ')
 		word++;
-	for (end = at; end < text.n && text.p[end] != '\n' && text.p[end] != '#';)
+	while (line < text.n && text.p[line] != '\n')
+		line++;
+	while (end < line && text.p[end] != '#')
 		end++;
-	while (end > at && text.p[end - 1] <= ' ')
-		end--;
 	struct span first = span_of(text.p + at, word - at);
-	if (first.n == 0 || is_clause(first))
+	if (first.n == 0)
 		return false;
-	return text.p[end - 1] == '{' || first.p[0] == '.' || first.p[0] == '(' || span_is(first, "import");
+	bool opens = ends_open(span_of(text.p + at, line - at)) || ends_open(span_of(text.p + at, end - at));
+	if (opens && first.p[first.n - 1] != ':')
+		return true;
+	return !is_clause(first) && (strchr(".(\"", first.p[0]) != NULL || span_is(first, "import"));
 }

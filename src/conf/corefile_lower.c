@@ -38,9 +38,7 @@ static const struct {
 
 static struct owner owner_at(unsigned i)
 {
-	if (i < ntables)
-		return (struct owner){ .settings = tables[i] };
-	return (struct owner){ &plugins[i - ntables]->settings, plugins[i - ntables] };
+	return (struct owner){ owner_settings(i), i < ntables ? NULL : plugins[i - ntables] };
 }
 
 static bool owns(const struct settings *s, const struct directive *d)
@@ -51,7 +49,7 @@ static bool owns(const struct settings *s, const struct directive *d)
 static bool is_known(const struct directive *d)
 {
 	for (unsigned i = 0; i < ntables + nplugins; i++)
-		if (owns(owner_at(i).settings, d))
+		if (owns(owner_settings(i), d))
 			return true;
 	return false;
 }
@@ -112,7 +110,7 @@ static const char *words_of(const struct lowering *w, const struct directive *d)
 	if (text == NULL)
 		return "another word";
 	for (unsigned i = 0; i < ntables + nplugins; i++) {
-		const struct settings *s = owner_at(i).settings;
+		const struct settings *s = owner_settings(i);
 		for (size_t k = 0; owns(s, d) && k < s->nopts; k++)
 			if (s->opts[k].corefile.word != NULL && s->opts[k].corefile.arg <= 1)
 				buf_printf(&b, "%s%s", b.n == 0 ? "" : ", ", s->opts[k].corefile.word);
@@ -123,7 +121,7 @@ static const char *words_of(const struct lowering *w, const struct directive *d)
 static void line_unknown(const struct lowering *w, const struct directive *d, const struct directive *line)
 {
 	for (unsigned i = 0; i < ntables + nplugins; i++) {
-		const struct settings *s = owner_at(i).settings;
+		const struct settings *s = owner_settings(i);
 		if (owns(s, d) && (has_row(s, line->word.text) || has_row(s, "*")))
 			return;
 	}
@@ -176,7 +174,7 @@ static void line_apply(struct lowering *w, struct instance *in, const struct dir
 static bool any_head(const struct directive *d)
 {
 	for (unsigned i = 0; i < ntables + nplugins; i++)
-		if (owns(owner_at(i).settings, d) && owner_at(i).settings->corefile.head != NULL)
+		if (owns(owner_settings(i), d) && owner_settings(i)->corefile.head != NULL)
 			return true;
 	return false;
 }
@@ -307,7 +305,7 @@ static enum err room_make(struct lowering *w, const struct corefile *c)
 		room += ntables + nplugins;
 		for (const struct directive *d = b->first; d != NULL; d = d->next)
 			for (unsigned i = 0; i < ntables + nplugins; i++)
-				room += owns(owner_at(i).settings, d);
+				room += owns(owner_settings(i), d);
 	}
 	w->room = (unsigned)room;
 	w->list = ARENA_ARRAY(w->arena, struct instance, room);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "conf/model.h"
+#include "conf/story.h"
 
 #define TEXT_BYTES 65536u
 
@@ -437,6 +438,9 @@ static const struct {
 	{ "x", "dns://example.org {\n", true },
 	{ "x", "tls://example.org {\n", true },
 	{ "x", "(snippet) {\n", true },
+	{ "x", "a:b {\n", true },
+	{ "x", "\"a#b\" {\n", true },
+	{ "x", "\"a\nb\" {\n", true },
 	{ "x", "import /etc/x\n", true },
 	{ "x", "\xef\xbb\xbf\r\n.:53 {\r\n", true },
 };
@@ -447,6 +451,46 @@ static void dialect(void **state)
 	for (size_t i = 0; i < COUNT(dialects); i++)
 		if (corefile_is(dialects[i].file, span_text(dialects[i].text)) != dialects[i].corefile)
 			fail_msg("%s: %s", dialects[i].file, dialects[i].text);
+}
+
+/* ---- what is told of a model ---- */
+
+static void dump_again(void **state)
+{
+	static const char text[] =
+		"a.test  b.test:5353 {\n bind 127.0.0.1 {\n except ::1\n }\n bind lo\n health {\n  lameduck 5s\n }\n"
+		" reload 4s # often\n}\nc.test {\n root \"/a b\"\n}\n";
+	static const char want[] =
+		"a.test b.test:5353 {\n    bind 127.0.0.1 {\n        except ::1\n    }\n    bind lo\n    reload 4s\n"
+		"    health {\n        lameduck 5s\n    }\n}\nc.test {\n    root \"/a b\"\n}\n";
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct loaded l;
+		char to[1024];
+		struct buf b = buf_on(to, sizeof(to));
+		struct model *m = load(&l, i == 0 ? text : want);
+		assert_non_null(m);
+		model_dump(m, &b);
+		assert_string_equal(buf_cstr(&b), want);
+		drop(&l);
+	}
+}
+
+static void stories(void **state)
+{
+	struct loaded l;
+	char to[4096];
+	struct buf b = buf_on(to, sizeof(to));
+	struct model *m = load(&l, "a.test {\n}\nb.test:54 tls://b.test {\n tls c k\n}\n");
+	(void)state;
+	assert_non_null(m);
+	assert_false(model_story(m, "a..b", &b));
+	assert_true(model_story(m, "x.b.test", &b));
+	assert_string_equal(buf_cstr(&b),
+	                    "0.0.0.0@54 (UDP and TCP), ::@54 (UDP and TCP), 0.0.0.0@853 (TLS), ::@853 (TLS): server "
+	                    "block dns://b.test.:54 of line 3\n    no plugin: REFUSED\n"
+	                    "0.0.0.0@53 (UDP and TCP), ::@53 (UDP and TCP): no server block has the name: REFUSED\n");
+	drop(&l);
 }
 
 /* Under our own name: where, what, and what was expected. */
@@ -470,7 +514,7 @@ int main(void)
 		cmocka_unit_test(errors),    cmocka_unit_test(leads),   cmocka_unit_test(shared_listens),
 		cmocka_unit_test(dns_port),  cmocka_unit_test(program), cmocka_unit_test(imports),
 		cmocka_unit_test(environment), cmocka_unit_test(canonical), cmocka_unit_test(dialect),
-		cmocka_unit_test(own_voice),
+		cmocka_unit_test(dump_again),  cmocka_unit_test(stories),   cmocka_unit_test(own_voice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * compared and one can see what a default is. What it prints reads back as the same model. */
 #include <string.h>
 
+#include "conf/corefile_dump.h"
 #include "conf/model.h"
 #include "conf/value.h"
 #include "conf/vocabulary.h"
@@ -121,6 +122,10 @@ static bool in_chain(const struct model *m, const struct instance *in)
 
 void model_dump(const struct model *m, struct buf *to)
 {
+	if (m->daemon.corefile) {
+		corefile_dump(m, to);
+		return;
+	}
 	for (unsigned c = 0; c < nclause_rows; c++) {
 		const char *clause = clause_rows[c].name;
 		bool open = false;

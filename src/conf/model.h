@@ -46,6 +46,8 @@ struct site {
 	struct chain chain;
 	const struct plugin *plugins[CHAIN_MAX];   /* of chain.links */
 	struct reply_conf reply;
+	const struct word *keys;   /* as they are written; unbound.conf has none */
+	unsigned nkeys;
 	const struct name *zones;  /* of its keys; unbound.conf: the root */
 	unsigned nzones;
 	const char *label;         /* tells it from other sites, over reloads too: "dns://.:53"; unbound.conf: "" */
@@ -176,7 +178,7 @@ struct corefile_flags {
 struct model *model_load_as_coredns(const char *file, const struct corefile_flags *flags, struct diag *diag);
 /* One option's values as `unbound-checkconf -o` prints them, a line each. False: no such option can be printed. */
 bool model_option(const struct model *m, const char *name, struct buf *to);
-/* The model as canonical text: every option with its value, unbound.conf's dialect. */
+/* The model as canonical text: every option with its value, in the dialect it was read in. */
 void model_dump(const struct model *m, struct buf *to);
 /* What is enforced, what is inert in this context, what leaks: one line each, for people. */
 void model_posture(const struct model *m, struct buf *to);

@@ -32,6 +32,8 @@ static enum err site_keys(struct routing *ro, unsigned i, uint16_t dns_port, str
 		for (unsigned z = 0; z < k->keys[j].nzones; z++)
 			zones[s->nzones++] = k->keys[j].zones[z];
 	s->zones = zones;
+	s->keys = k->block->keys;
+	s->nkeys = k->block->nkeys;
 	s->line = k->block->keys[0].line;
 	return OK;
 }

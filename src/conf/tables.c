@@ -7,6 +7,11 @@ const struct settings *const tables[] = {
 };
 const unsigned ntables = COUNT(tables);
 
+const struct settings *owner_settings(unsigned i)
+{
+	return i < ntables ? tables[i] : &plugins[i - ntables]->settings;
+}
+
 bool text_list_add(struct text_list *l, const struct directive *d, struct arena *a)
 {
 	if (l->n == l->cap) {

@@ -95,5 +95,7 @@ void count_wrong(const struct directive *d, const char *expected, struct diag *d
 extern const struct settings listen_settings, process_settings, reply_settings;
 extern const struct settings *const tables[];
 extern const unsigned ntables;
+/* The i-th of the tables and, behind them, of the plugins. */
+const struct settings *owner_settings(unsigned i);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/duration.h"
+#include "conf/corefile.h"
 
 #define NUMBER_MAX ((int64_t)1 << 53) /* far beyond any option's range */
 
@@ -262,6 +263,7 @@ static int64_t unit_secs(char c)
 bool value_default(const struct opt *row, void *self, const char *text, struct arena *a)
 {
 	int64_t v;
+	msec ms;
 	uint64_t size;
 	const char *rest;
 	switch (row->type) {
@@ -277,6 +279,10 @@ bool value_default(const struct opt *row, void *self, const char *text, struct a
 	case OPT_U32:
 	case OPT_SECS:
 	case OPT_MSEC:
+		if (duration_parse(span_text(text), &ms) == OK) {
+			field_store(row, self, row->type == OPT_MSEC ? ms : ms / SECOND);
+			return true;
+		}
 		if (!number_read(text, &v, &rest))
 			return false;
 		if (*rest != 0)
@@ -341,5 +347,26 @@ void value_text(const struct opt *row, const void *self, struct buf *to)
 		value_quote(text == NULL ? "" : text, to);
 		break;
 	case OPT_CUSTOM: break;
+	}
+}
+
+void value_text_corefile(const struct opt *row, const void *self, struct buf *to)
+{
+	const uint8_t *at = (const uint8_t *)self + row->at;
+	bool yes;
+	msec ms;
+	const char *text;
+	if (row->type == OPT_BOOL) {
+		memcpy(&yes, at, sizeof(yes));
+		buf_text(to, yes ? "on" : "off");
+	} else if (row->type == OPT_MSEC) {
+		memcpy(&ms, at, sizeof(ms));
+		bool whole = ms % SECOND == 0;
+		buf_printf(to, "%lld%s", (long long)(whole ? ms / SECOND : ms), whole ? "s" : "ms");
+	} else if (row->type == OPT_TEXT) {
+		memcpy(&text, at, sizeof(text));
+		corefile_word(text == NULL ? "" : text, to);
+	} else {
+		value_text(row, self, to);
 	}
 }

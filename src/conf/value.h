@@ -19,10 +19,12 @@ bool value_set(const struct opt *row, void *self, const char *text, struct arena
 /* The same by the rules of a Corefile: numbers are digits alone, times as 1m30s (OPT_SECS: or seconds), on and off. */
 bool value_set_corefile(const struct opt *row, void *self, const char *text, struct arena *a,
                         const struct value_place *at);
-/* A default as it stands in a row, where times may have a unit: "1d". False: the row is wrong. */
+/* A default as it stands in a row, where times may have a unit: "1d", "500ms". False: the row is wrong. */
 bool value_default(const struct opt *row, void *self, const char *text, struct arena *a);
 /* The field as text that value_set would take. */
 void value_text(const struct opt *row, const void *self, struct buf *to);
+/* The field as text that value_set_corefile would take. */
+void value_text_corefile(const struct opt *row, const void *self, struct buf *to);
 /* Quoted when it must be, so that it reads back as the same value. */
 void value_quote(const char *text, struct buf *to);
 
