@@ -168,6 +168,14 @@ static bool refuse_zone(struct serving *s, struct client *c, struct buf *out)
 	return true;
 }
 
+/* A Corefile's log has rules of its own. */
+static void note_reply(struct worker *w, const struct reply_conf *conf, const struct client *c,
+                       const struct replylog_reply *r)
+{
+	if (conf->wishes.log != NULL)
+		replylog_note(conf->wishes.log, &w->log, w->engine.now.wall, c, r);
+}
+
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
 bool serving_question(struct serving *s, const struct road *road, struct client *c, struct span bytes,
                       struct buf *out)
@@ -200,6 +208,7 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 		struct record_reply r = { f.rcode, true, out->n, 0 };   /* without recursion, as unbound counts */
 		record_reply(&w->log, w->engine.now.wall, c, &r);
 	}
+	note_reply(w, f.reply, c, &(struct replylog_reply){ .bytes = buf_span(out), .rcode = f.rcode });
 	return true;
 }
 
@@ -250,12 +259,15 @@ static enum err write_reply(struct serving *s, const struct query *q, struct buf
 }
 
 /* The reply's line, if the chain's log wants one. */
-static void log_reply(struct serving *s, const struct query *q, size_t size)
+static void log_reply(struct serving *s, const struct query *q, struct span bytes)
 {
+	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
+	uint32_t us = took_us(s, q->client);
+	struct replylog_reply reply = { .bytes = bytes, .rcode = rcode, .took_ns = us * UINT64_C(1000) };
+	note_reply(s->w, &site_of(q->chain)->reply, q->client, &reply);
 	if (!q->log_reply)
 		return;
-	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
-	struct record_reply r = { rcode, false, size, took_us(s, q->client) };
+	struct record_reply r = { rcode, false, bytes.n, us };
 	record_reply(&s->w->log, s->w->engine.now.wall, q->client, &r);
 }
 
@@ -266,7 +278,7 @@ static void reply_datagram(struct serving *s, const struct query *q)
 	if (l == NULL || write_reply(s, q, &out) != OK)
 		return;
 	udp_put(s->out, &l->udp[s->w->nr], &q->client->from, &q->client->to, out.n);
-	log_reply(s, q, out.n);
+	log_reply(s, q, buf_span(&out));
 }
 
 void serving_reply(struct serving *s, const struct query *q)
@@ -287,7 +299,7 @@ void serving_reply(struct serving *s, const struct query *q)
 	if (write_reply(s, q, &out) != OK)
 		out.n = 0;
 	conns_answered(s->conns, c->conn, buf_span(&out));
-	log_reply(s, q, out.n);
+	log_reply(s, q, buf_span(&out));
 }
 
 void serving_accept(struct serving *s, uint32_t nr)

@@ -40,4 +40,5 @@ void site_join(struct site *s, struct arena *a, struct diag *diag)
 	for (unsigned i = 0; i < s->chain.n; i++)
 		if (s->plugins[i]->joined != NULL)
 			s->plugins[i]->joined((void *)s->chain.links[i].self, &s->chain, a, diag);
+	s->reply.wishes = s->chain.conf.replies;
 }

@@ -4,7 +4,7 @@
 #define CORE_CHAIN_H
 
 #include "base/addr.h"
-#include "core/packed.h"
+#include "core/reply.h"
 
 struct anchorage;
 struct engine;
@@ -81,7 +81,7 @@ struct chain_conf {
 	bool log_tag, log_destaddr;   /* log-tag-queryreply, log-destaddr: how lines look */
 	struct anchorage *anchorage;  /* where trust begins; NULL: nothing is validated */
 	bool log_replies;             /* a line for each reply */
-	bool log_local_actions;       /* a line for each question that a local-zone answered */
+	struct reply_wishes replies;
 };
 
 #define CHAIN_MAX 64u    /* plugins in one chain; a forward-zone is one */

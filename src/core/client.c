@@ -26,6 +26,7 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 	c->edns.present = false;
 	if (bytes.n < MSG_HEADER)
 		return CLIENT_DROP;
+	c->size = (uint16_t)MIN(bytes.n, MSG_MAX);
 	c->id = get_u16(bytes.p);
 	c->flags = get_u16(bytes.p + 2);
 	if (c->flags & FLAG_QR)

@@ -17,7 +17,7 @@ struct client {
 	uint16_t id, flags;           /* header as sent */
 	struct question question;     /* name borrowed from the packet, case as sent */
 	struct edns edns;             /* spans borrowed from the packet */
-	uint16_t size_max;            /* longest answer this client may get */
+	uint16_t size, size_max;      /* bytes of the question; longest answer this client may get */
 	bool cookie_valid;            /* its server cookie is ours (RFC9018) */
 	uint64_t conn;                /* which connection, for streams; 0 UDP */
 	msec arrived;

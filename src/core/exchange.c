@@ -73,7 +73,8 @@ static struct span build(const struct exchange *x, const struct attempt *a, stru
 	const struct query *q = x->q;
 	const struct upstream_group *group = x->ask.group;
 	struct msg_writer w;
-	uint16_t flags = (uint16_t)((group->recursive ? FLAG_RD : 0) | (q->form & FORM_CD ? FLAG_CD : 0));
+	bool recursion = group->recursive && !q->chain->conf.replies.no_recursion;
+	uint16_t flags = (uint16_t)((recursion ? FLAG_RD : 0) | (q->form & FORM_CD ? FLAG_CD : 0));
 	msg_begin(&w, b, 0, flags);
 	msg_question(&w, &x->question);
 	if (!a->plain) {

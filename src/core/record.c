@@ -1,6 +1,7 @@
 #include "core/record.h"
 
 #include "base/assert.h"
+#include "core/replylog.h"
 
 /* --- writing: one copy into the ring --- */
 
@@ -44,6 +45,18 @@ void record_reply(struct record_ring *r, struct wall at, const struct client *c,
 	rec->cached = reply->cached;
 	rec->size = (uint16_t)MIN(reply->size, UINT16_MAX);
 	rec->took_us = reply->took_us;
+	ring_publish(&r->ring);
+}
+
+void record_formatted(struct record_ring *r, struct wall at, const struct client *c, const struct record_reply *reply,
+                   struct span what)
+{
+	struct record *rec = record_begin(r, RECORD_FORMATTED, at, c, what.n);
+	if (rec == NULL)
+		return;
+	rec->rcode = (uint16_t)reply->rcode;
+	rec->size = (uint16_t)MIN(reply->size, UINT16_MAX);
+	memcpy(rec->name + rec->name_len, what.p, what.n);
 	ring_publish(&r->ring);
 }
 
@@ -117,6 +130,7 @@ static uint8_t *put_addr(uint8_t *at, const struct addr *a)
 	return at + b.n;
 }
 
+#define LINE_FRAME 400u   /* of a line, for what stands before its message */
 #define WORD_MAX 16u   /* type, class and RCODE names are shorter */
 
 static uint8_t *put_type(uint8_t *at, uint16_t type)
@@ -262,16 +276,28 @@ static uint8_t *put_line_text(uint8_t *at, const struct record *rec)
 	return at;
 }
 
-/* Does the text begin with a level of its own, "error: ..."? */
-static bool has_level(const struct record *rec)
+static const struct {
+	const char *word, *sign;
+} levels[] = { { "error: ", "[ERROR] " }, { "warning: ", "[WARNING] " }, { "notice: ", "[INFO] " },
+	       { "info: ", "[INFO] " }, { "debug: ", "[DEBUG] " }, { "fatal error: ", "[FATAL] " } };
+
+/* The level that the text begins with, "error: ..."; COUNT(levels) none. */
+static unsigned level_of(const struct record *rec)
 {
-	static const char *const levels[] = { "error: ", "warning: ", "notice: ", "info: ", "debug: ",
-		                              "fatal error: " };
 	const uint8_t *text = rec->name + rec->name_len;
-	for (unsigned i = 0; i < COUNT(levels); i++)
-		if (rec->text_len >= strlen(levels[i]) && memcmp(text, levels[i], strlen(levels[i])) == 0)
-			return true;
-	return false;
+	unsigned i = 0;
+	while (i < COUNT(levels) && (rec->text_len < strlen(levels[i].word) ||
+	                             memcmp(text, levels[i].word, strlen(levels[i].word)) != 0))
+		i++;
+	return rec->kind == RECORD_TEXT ? i : COUNT(levels);
+}
+
+/* A format may say much; the line's end is cut off then. */
+static uint8_t *put_formatted(uint8_t *at, const struct record *rec)
+{
+	struct buf b = buf_on(at, RECORD_LINE_MAX - LINE_FRAME);
+	replylog_text(rec, &b);
+	return at + b.n;
 }
 
 static uint8_t *put_message(uint8_t *at, const struct record *rec, const struct record_style *style)
@@ -294,10 +320,31 @@ static uint8_t *put_message(uint8_t *at, const struct record *rec, const struct 
 	case RECORD_SERVFAIL:
 		at = put_question(put_text(at, "error: SERVFAIL <"), rec);
 		return put_line_text(put_text(at, ">: "), rec);
+	case RECORD_FAILURE:
+		return put_line_text(put_text(at, "error: "), rec);
+	case RECORD_FORMATTED:
+		return put_formatted(put_text(at, "info: "), rec);
 	case RECORD_TEXT:
 		break;
 	}
-	return put_line_text(has_level(rec) ? at : put_text(at, "info: "), rec);
+	return put_line_text(level_of(rec) < COUNT(levels) ? at : put_text(at, "info: "), rec);
+}
+
+/* "[LEVEL] MESSAGE", without time or process. */
+static uint8_t *put_levelled(uint8_t *at, const struct record *rec, const struct record_style *style)
+{
+	unsigned level = level_of(rec);
+	if (rec->kind == RECORD_FORMATTED)
+		return put_formatted(put_text(at, "[INFO] "), rec);
+	if (rec->kind == RECORD_FAILURE)
+		return put_line_text(put_text(at, "[ERROR] plugin/errors: "), rec);
+	if (rec->kind != RECORD_TEXT)
+		return put_message(at, rec, style);
+	at = put_text(at, level < COUNT(levels) ? levels[level].sign : "[INFO] ");
+	size_t word = level < COUNT(levels) ? strlen(levels[level].word) : 0;
+	uint8_t *end = put_line_text(at, rec);
+	memmove(at, at + word, (size_t)(end - at) - word);
+	return end - word;
 }
 
 #define IDENT_MAX 128u
@@ -305,6 +352,12 @@ static uint8_t *put_message(uint8_t *at, const struct record *rec, const struct 
 void record_line(const struct record *rec, const struct record_style *style, unsigned worker, struct buf *to)
 {
 	uint8_t line[RECORD_LINE_MAX];
+	if (style->levels) {
+		uint8_t *end = put_levelled(line, rec, style);
+		*end++ = '\n';
+		buf_put(to, line, (size_t)(end - line));
+		return;
+	}
 	size_t ident = MIN(strlen(style->ident), IDENT_MAX);
 	uint8_t *at = put_time(line, style, rec->at);
 	*at++ = ' ';

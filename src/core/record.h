@@ -6,13 +6,15 @@
 #include "base/ring.h"
 #include "core/client.h"
 
-enum record_kind { RECORD_QUERY, RECORD_REPLY, RECORD_LOCAL_ACTION, RECORD_SERVFAIL, RECORD_TEXT };
+enum record_kind {
+	RECORD_QUERY, RECORD_REPLY, RECORD_LOCAL_ACTION, RECORD_SERVFAIL, RECORD_TEXT, RECORD_FORMATTED, RECORD_FAILURE
+};
 
 struct record {
 	uint8_t kind, proto, cached, name_len;
 	uint16_t type, class, rcode, size;
 	uint32_t took_us;
-	uint32_t text_len;             /* RECORD_SERVFAIL, RECORD_LOCAL_ACTION, RECORD_TEXT: bytes after the name */
+	uint32_t text_len;             /* bytes after the name */
 	struct wall at;
 	struct addr from, to;
 	uint8_t name[];                /* wire form, case as sent */
@@ -35,9 +37,12 @@ struct record_reply {
 	uint32_t took_us;
 };
 void record_reply(struct record_ring *r, struct wall at, const struct client *c, const struct record_reply *reply);
+/* The line of a reply in a format of its own: core/replylog.h says what stands in `what`. */
+void record_formatted(struct record_ring *r, struct wall at, const struct client *c, const struct record_reply *reply,
+                   struct span what);
 /* A line about a question, or about none (c NULL). text is cut at RECORD_TEXT_MAX; in a RECORD_LOCAL_ACTION it is the
  * zone and its type, in a RECORD_SERVFAIL the reason, in a RECORD_TEXT all of the line: "LEVEL: MESSAGE" or a message
- * of level info. */
+ * of level info; in a RECORD_FAILURE why a question failed, each time. */
 void record_text(struct record_ring *r, enum record_kind kind, struct wall at, const struct client *c,
                  const char *text);
 
@@ -47,6 +52,7 @@ struct record_style {
 	uint32_t pid;
 	int32_t utc_offset;       /* seconds east, for time_ascii and time_iso */
 	bool tag, time_ascii, time_iso, destaddr, thread_id;
+	bool levels;              /* a line is "[INFO] " or its like and the message, as CoreDNS writes them */
 };
 
 #define RECORD_LINE_MAX 1500u     /* names 255 bytes, texts RECORD_TEXT_MAX, the rest less than 500 */

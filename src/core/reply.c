@@ -26,6 +26,18 @@ static bool is_private(const struct client *c)
 	return c->proto == PROTO_DOT || c->proto == PROTO_DOH;
 }
 
+static struct span nsid_of(const struct reply_conf *conf)
+{
+	return conf->wishes.nsid.n > 0 ? conf->wishes.nsid : conf->nsid;
+}
+
+/* The longest answer this client may get here. */
+static size_t size_max(const struct reply_conf *conf, const struct client *c)
+{
+	bool bound = conf->wishes.udp_max > 0 && c->proto == PROTO_UDP;
+	return bound ? MIN(conf->wishes.udp_max, c->size_max) : c->size_max;
+}
+
 static size_t opt_size(const struct reply_conf *conf, const struct client *c, const struct form *f)
 {
 	if (!c->edns.present)
@@ -33,8 +45,8 @@ static size_t opt_size(const struct reply_conf *conf, const struct client *c, co
 	size_t n = OPT_BYTES;
 	if (c->ncookie > 0)
 		n += OPTION_BYTES + c->ncookie;
-	if (c->edns.nsid && conf->nsid.n > 0)
-		n += OPTION_BYTES + conf->nsid.n;
+	if (c->edns.nsid && nsid_of(conf).n > 0)
+		n += OPTION_BYTES + nsid_of(conf).n;
 	if (c->edns.keepalive && conf->keepalive && is_stream(c))
 		n += OPTION_BYTES + 2;
 	for (unsigned i = 0; i < f->nedes; i++)
@@ -48,8 +60,8 @@ static void put_opt(const struct reply_conf *conf, const struct client *c, const
 	size_t at = edns_begin(b, conf->edns_size, (uint8_t)(rcode >> 4), c->edns.dnssec_ok);
 	if (c->ncookie > 0)
 		edns_option(b, OPTION_COOKIE, span_of(c->cookie, c->ncookie));
-	if (c->edns.nsid && conf->nsid.n > 0)
-		edns_option(b, OPTION_NSID, conf->nsid);
+	if (c->edns.nsid && nsid_of(conf).n > 0)
+		edns_option(b, OPTION_NSID, nsid_of(conf));
 	if (c->edns.keepalive && conf->keepalive && is_stream(c)) {
 		uint8_t idle[2];
 		put_u16(idle, conf->keepalive_100ms);
@@ -124,14 +136,31 @@ static void form_choose(struct form *f, const struct reply_conf *conf, const str
 	f->truncated = true;
 }
 
-static uint16_t flags_for(const struct client *c, const struct packed *p, bool truncated)
+static unsigned flags_echoed(const struct reply_conf *conf, const struct client *c, unsigned which)
 {
-	unsigned flags = FLAG_QR | (c->flags & FLAGS_ECHOED) | (p->flags & (FLAG_AA | FLAG_RA)) | (p->rcode & 15u);
+	return ((c->flags & which) | conf->wishes.flags_set) & ~(unsigned)conf->wishes.flags_clear;
+}
+
+static uint16_t flags_for(const struct reply_conf *conf, const struct client *c, const struct packed *p,
+                          bool truncated)
+{
+	unsigned flags = FLAG_QR | flags_echoed(conf, c, FLAGS_ECHOED);
+	flags |= (p->flags & (FLAG_AA | FLAG_RA)) | (p->rcode & 15u);
 	if (truncated)
 		flags |= FLAG_TC;
 	if (p->security == SECURITY_SECURE && (client_wants_dnssec(c) || c->flags & FLAG_AD) && !(c->flags & FLAG_CD))
 		flags |= FLAG_AD;
 	return (uint16_t)flags;
+}
+
+/* Addresses that may change places, in the order that the plugin wants. */
+static void balance(const struct balance *how, const struct form *f, struct span msg, uint32_t random)
+{
+	const struct packed *p = f->p;
+	size_t at = msg.n - records_size(f) + p->rotate_at;
+	struct balance_run run = { .msg = msg, .at = at, .size = p->rotate_size, .n = p->rotate_n };
+	if (p->rotate_n > 1 && f->end >= p->rotate_at + (size_t)p->rotate_n * p->rotate_size)
+		balance_order(how, &run, random);
 }
 
 static void put_header(uint8_t *to, uint16_t id, uint16_t flags, const uint16_t counts[4])
@@ -159,18 +188,21 @@ enum err reply_write(const struct reply_conf *conf, const struct client *c, cons
 		for (; f.nedes < p->nede; f.nedes++)
 			edes[f.nedes] = packed_ede(p, f.nedes);
 	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
-	form_choose(&f, conf, c, MIN(b.cap, (size_t)c->size_max));
+	form_choose(&f, conf, c, MIN(b.cap, size_max(conf, c)));
 	size_t question = c->question.name.len + 4u;
 	uint8_t *to = buf_room(&b, MSG_HEADER + question + records_size(&f));
 	if (to == NULL)
 		return ERR_SPACE;
 	uint16_t counts[4] = { 1, f.counts[0], f.counts[1], (uint16_t)(f.counts[2] + c->edns.present) };
-	put_header(to, c->id, flags_for(c, p, f.truncated), counts);
+	put_header(to, c->id, flags_for(conf, c, p, f.truncated), counts);
 	put_question(to + MSG_HEADER, &c->question);
+	uint32_t random = form.rotate_by;
 	if (!conf->rotate)
 		form.rotate_by = 0;
 	if (f.end > 0)
 		put_records(&f, form, to + MSG_HEADER + question);
+	if (conf->wishes.balance != NULL && f.end > 0)
+		balance(conf->wishes.balance, &f, span_of(to, b.n), random);
 	if (c->edns.present)
 		put_opt(conf, c, &f, p->rcode, &b);
 	if (!buf_ok(&b))
@@ -189,13 +221,13 @@ enum err reply_error(const struct reply_conf *conf, const struct client *c, unsi
 	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
 	bool asked = c->question.name.len > 0;
 	size_t question = asked ? c->question.name.len + 4u : 0;
-	if (MSG_HEADER + question + opt_size(conf, c, &f) > MIN(b.cap, (size_t)c->size_max))
+	if (MSG_HEADER + question + opt_size(conf, c, &f) > MIN(b.cap, size_max(conf, c)))
 		f.nedes = 0;
 	uint8_t *to = buf_room(&b, MSG_HEADER + question);
 	if (to == NULL)
 		return ERR_SPACE;
 	uint16_t counts[4] = { asked, 0, 0, c->edns.present };
-	unsigned echoed = c->flags & (FLAGS_ECHOED | 0x7800u);
+	unsigned echoed = flags_echoed(conf, c, FLAGS_ECHOED | 0x7800u);
 	put_header(to, c->id, (uint16_t)(FLAG_QR | echoed | (rcode & 15u)), counts);
 	if (asked)
 		put_question(to + MSG_HEADER, &c->question);

@@ -4,8 +4,20 @@
 #ifndef CORE_REPLY_H
 #define CORE_REPLY_H
 
+#include "core/replylog.h"
+#include "core/balance.h"
 #include "core/client.h"
 #include "core/packed.h"
+
+/* What plugins of the chain want of every reply. */
+struct reply_wishes {
+	uint16_t udp_max;          /* longest answer over UDP, whatever the client says; 0 no such bound (bufsize) */
+	uint16_t flags_set, flags_clear;   /* header's, of those that are made with the reply: RD */
+	bool no_recursion;         /* and questions to forwarders go out without it */
+	struct span nsid;          /* n = 0: none */
+	const struct balance *balance;     /* NULL: none */
+	const struct replylog *log;         /* NULL: no lines for replies */
+};
 
 struct reply_conf {
 	uint16_t edns_size;        /* advertised in our OPT (1232) */
@@ -17,6 +29,7 @@ struct reply_conf {
 	uint16_t pad_block;        /* 468 */
 	struct span nsid;          /* n = 0: none */
 	bool rotate;               /* rrset-roundrobin */
+	struct reply_wishes wishes;
 };
 
 /* How old the answer is, and which copy of it this is. */

@@ -33,12 +33,25 @@ static const char *join(struct arena *a, const char *part, const char *more)
 	return buf_ok(&b) ? arena_text(a, buf_span(&b)) : NULL;
 }
 
+static struct sample *find(const struct samples *s, const struct family *f, const char *labels)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->list[i].family == f && strcmp(s->list[i].labels, labels) == 0)
+			return &s->list[i];
+	return NULL;
+}
+
 void sample_add(struct samples *s, const struct family *f, uint64_t n, const char *part, const char *more)
 {
 	struct sample *x = next(s);
 	const char *labels = x == NULL ? NULL : join(s->arena, part, more);
 	if (labels == NULL)
 		return;
+	struct sample *same = find(s, f, labels);
+	if (same != NULL) {
+		same->n += n;
+		return;
+	}
 	*x = (struct sample){ .family = f, .labels = labels, .n = n };
 	s->n++;
 }

@@ -40,7 +40,8 @@ struct samples {
 };
 
 void samples_init(struct samples *s, struct arena *a);
-/* part, more: labels ready to print, server="x"; empty or NULL where there are none. Beyond SAMPLES_MAX, or of a full
+/* part, more: labels ready to print, server="x"; empty or NULL where there are none. What two say of one family with
+ * equal labels adds up. Beyond SAMPLES_MAX, or of a full
  * arena, samples are left out. */
 void sample_add(struct samples *s, const struct family *f, uint64_t n, const char *part, const char *more);
 /* What was measured: how many up to each bound, not summed up, and a last count of those above all; and their sum. */

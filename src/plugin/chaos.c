@@ -1,15 +1,19 @@
 #include "plugin/chaos.h"
 
-#include "plugin/plugin.h"
+#include "plugin/saying.h"
 
 #define TEXT_BYTES_MAX 255u /* of one character-string (RFC1035 3.3) */
 
 struct chaos {
 	bool hide_identity, hide_version, hide_anchors;
 	const char *identity, *version, *host;
+	/* A Corefile's: what is asked for here and is not known is the next plugin's. */
+	bool corefile;
+	const struct word *authors;
+	unsigned nauthors;
 };
 
-enum topic { TOPIC_IDENTITY, TOPIC_VERSION, TOPIC_ANCHORS };
+enum topic { TOPIC_IDENTITY, TOPIC_VERSION, TOPIC_ANCHORS, TOPIC_AUTHORS };
 
 static const struct {
 	const char *name;
@@ -18,6 +22,7 @@ static const struct {
 	{ "id.server", TOPIC_IDENTITY }, /* RFC4892 */
 	{ "hostname.bind", TOPIC_IDENTITY }, { "version.server", TOPIC_VERSION },
 	{ "version.bind", TOPIC_VERSION },   { "trustanchor.unbound", TOPIC_ANCHORS },
+	{ "authors.bind", TOPIC_AUTHORS },
 };
 
 static enum verdict answer_text(struct query *q, const char *text)
@@ -37,6 +42,23 @@ static enum verdict answer_text(struct query *q, const char *text)
 	return err == OK ? ANSWERED : query_fail_err(q, err);
 }
 
+/* One of them comes first as often as another. */
+static enum verdict answer_authors(const struct chaos *c, struct query *q)
+{
+	struct saying s;
+	saying_open(&s, &q->question, 0);
+	unsigned first = c->nauthors == 0 ? 0 : rng_below(&q->engine->rng, c->nauthors);
+	for (unsigned i = 0; i < c->nauthors; i++)
+		saying_add_text(&s, RR_TXT, 0, &c->authors[(first + i) % c->nauthors].text, 1);
+	return saying_query(&s, q);
+}
+
+static bool is_topic(const struct chaos *c, enum topic topic)
+{
+	return c->corefile ? topic != TOPIC_ANCHORS && (topic != TOPIC_AUTHORS || c->nauthors > 0)
+	                   : topic != TOPIC_AUTHORS;
+}
+
 static enum verdict answer(const struct chaos *c, struct query *q, enum topic topic)
 {
 	bool hidden = topic == TOPIC_IDENTITY  ? c->hide_identity
@@ -48,6 +70,7 @@ static enum verdict answer(const struct chaos *c, struct query *q, enum topic to
 	case TOPIC_IDENTITY: return answer_text(q, c->identity[0] != 0 || c->host == NULL ? c->identity : c->host);
 	case TOPIC_VERSION: return answer_text(q, c->version[0] != 0 ? c->version : "signet " SIGNET_VERSION);
 	case TOPIC_ANCHORS: break;
+	case TOPIC_AUTHORS: return answer_authors(c, q);
 	}
 	return query_fail(q, RCODE_NOERROR, -1, NULL); /* no anchors: nothing is validated */
 }
@@ -60,10 +83,24 @@ static enum verdict request(const struct link *l, struct query *q)
 	for (unsigned i = 0; i < COUNT(topics) && text && q->question.class == CLASS_CH; i++) {
 		uint8_t store[NAME_MAX_BYTES];
 		struct name n;
-		if (name_from_text(span_text(topics[i].name), NULL, store, &n) == OK && name_eq(n, q->question.name))
+		if (name_from_text(span_text(topics[i].name), NULL, store, &n) == OK &&
+		    name_eq(n, q->question.name) && is_topic(l->self, topics[i].topic))
 			return answer(l->self, q, topics[i].topic);
 	}
-	return query_fail(q, RCODE_REFUSED, -1, NULL);
+	return ((const struct chaos *)l->self)->corefile ? PASS : query_fail(q, RCODE_REFUSED, -1, NULL);
+}
+
+/* [VERSION [AUTHORS...]] */
+static void head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct chaos *c = self;
+	(void)a;
+	(void)diag;
+	c->corefile = true;
+	if (d->nargs > 0)
+		c->version = d->args[0].text;
+	c->nauthors = d->nargs > 1 ? MIN(d->nargs - 1, SAYING_RRS_MAX) : 0;
+	c->authors = d->args + 1;
 }
 
 static enum verdict fast(const struct link *l, struct fast *f)
@@ -101,6 +138,7 @@ const struct plugin plugin_chaos = {
 	.settings = { .name = "chaos",
 	              .doc = "who answers: id.server and its like",
 	              .clause = "server",
+	              .corefile = { "chaos", DIRECTIVE_ONCE, head },
 	              .size = sizeof(T),
 	              .opts = opts,
 	              .nopts = COUNT(opts) },

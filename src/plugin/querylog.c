@@ -4,7 +4,7 @@
 #include "plugin/plugin.h"
 
 struct querylog {
-	bool queries, replies, tag, destaddr, local_actions, servfail;
+	bool queries, replies, tag, destaddr, servfail;
 };
 
 static enum verdict fast(const struct link *l, struct fast *f)
@@ -55,7 +55,6 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	chain->conf.log_tag = s->tag;
 	chain->conf.log_destaddr = s->destaddr;
 	chain->conf.log_replies = s->replies;
-	chain->conf.log_local_actions = s->local_actions;
 }
 
 #define T struct querylog
@@ -69,8 +68,6 @@ static const struct opt opts[] = {
 	  .doc = "The level of these lines is 'query' and 'reply' instead of 'info'." },
 	{ .unbound = { "log-destaddr", "no" }, BOOL(T, destaddr),
 	  .doc = "Reply lines end with the protocol, address and port that were asked." },
-	{ .unbound = { "log-local-actions", "no" }, BOOL(T, local_actions),
-	  .doc = "A line for each question that a local-zone answered." },
 	{ .unbound = { "log-servfail", "no" }, BOOL(T, servfail), .doc = "A line with the reason for each SERVFAIL." },
 };
 
