@@ -219,6 +219,25 @@ static void rfc2181_9_additional_goes_first(void **state)
 	assert_int_equal(pack(&q, &m, &usual)->nttls, 1);
 }
 
+/* But a referral of our own without its addresses is no answer: TC says so; one of an upstream is its own affair. */
+static void rfc9471_3_referral_needs_glue(void **state)
+{
+	struct question q = text_question(&arena, "www.child.example", RR_A);
+	struct pack_conf own = { .keep_flags = true, .origin = ORIGIN_ZONE, .ttl_max = UINT32_MAX };
+	struct msg m = text_msg(&arena, &q, "", "child.example. 300 IN NS ns.child.example.\n");
+	for (unsigned i = 0; i < 40; i++)
+		text_add(&arena, &m, SEC_ADDITIONAL, arena_printf(&arena, "ns.child.example. 300 IN A 192.0.2.%u\n", i));
+	struct client c = text_client(&q);
+	c.size_max = 512;
+	struct msg r = reply(&replying, &c, pack(&q, &m, &own), 0, 0);
+	assert_int_equal(r.nrrs, 1);
+	assert_true(r.flags & FLAG_TC);
+	r = reply(&replying, &c, pack(&q, &m, &pack_as_is), 0, 0);
+	assert_false(r.flags & FLAG_TC);
+	c.size_max = 4096;
+	assert_false(reply(&replying, &c, pack(&q, &m, &own), 0, 0).flags & FLAG_TC);
+}
+
 static void own_errors_tell_why(void **state)
 {
 	struct question q = text_question(&arena, "a.example", RR_A);
@@ -338,6 +357,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(records_come_back), T(case_is_the_clients), T(dnssec_records_need_do), T(rfc2308_5_negative_ttl),
 		T(ttls_are_clamped_and_level), T(too_long_is_truncated), T(rfc2181_9_additional_goes_first),
+		T(rfc9471_3_referral_needs_glue),
 		T(own_errors_tell_why), T(ad_is_for_those_who_ask), T(options_are_answered), T(errors_without_answer),
 		T(limits_hold),
 	};

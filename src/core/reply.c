@@ -116,6 +116,12 @@ static size_t records_size(const struct form *f)
 	return n;
 }
 
+/* A referral of a zone of ours is of no use without the addresses of servers inside the child (RFC9471 3). */
+static bool is_referral(const struct packed *p)
+{
+	return p->origin == ORIGIN_ZONE && p->rcode == RCODE_NOERROR && !(p->flags & FLAG_AA) && p->counts[0] == 0;
+}
+
 /* What fits: all, without EDE, without the additional section too (RFC2181 9), the question alone. */
 static void form_choose(struct form *f, const struct reply_conf *conf, const struct client *c, size_t room)
 {
@@ -129,6 +135,7 @@ static void form_choose(struct form *f, const struct reply_conf *conf, const str
 		return;
 	f->end = f->p->additional_at;
 	f->counts[2] = 0;
+	f->truncated = is_referral(f->p) && f->p->counts[2] > 0;
 	if (fixed + records_size(f) + opt_size(conf, c, f) <= room)
 		return;
 	f->end = 0;
