@@ -214,6 +214,8 @@ static void lives_take(struct registry *r, struct generation *g, struct site *si
 		if (p->live_make == NULL)
 			continue;
 		struct life *l = life_take(r, p, site->label, c->links[i].self);
+		if (p->settings_drop != NULL)
+			p->settings_drop((void *)c->links[i].self);
 		c->links[i].live = l->live;
 		g->lives[g->nlives++] = l;
 	}

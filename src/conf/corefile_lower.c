@@ -350,9 +350,10 @@ enum err corefile_lower(const struct reading *r, const struct corefile *from, co
 	directives_check(&w, from);
 	if (r->diag->errors > 0)
 		return OK;
-	TRY(blocks_apply(&w, from));
+	enum err applied = blocks_apply(&w, from);
 	m->instances = w.list;
 	m->ninstances = w.n;
+	TRY(applied);
 	if (r->diag->errors > 0)
 		return OK;
 	at = r->diag->last;

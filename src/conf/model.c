@@ -383,6 +383,11 @@ struct model *model_from_text(struct span text, struct diag *diag)
 
 void model_free(struct model *m)
 {
+	for (unsigned i = 0; i < m->ninstances; i++) {
+		const struct instance *in = &m->instances[i];
+		if (in->plugin != NULL && in->plugin->settings_drop != NULL)
+			in->plugin->settings_drop(in->self);
+	}
 	arena_free(&m->arena);
 	heap_free(m);
 }

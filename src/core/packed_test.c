@@ -226,7 +226,7 @@ static void rfc9471_3_referral_needs_glue(void **state)
 	struct pack_conf own = { .keep_flags = true, .origin = ORIGIN_ZONE, .ttl_max = UINT32_MAX };
 	struct msg m = text_msg(&arena, &q, "", "child.example. 300 IN NS ns.child.example.\n");
 	for (unsigned i = 0; i < 40; i++)
-		text_add(&arena, &m, SEC_ADDITIONAL, arena_printf(&arena, "ns.child.example. 300 IN A 192.0.2.%u\n", i));
+		text_add(&arena, &m, SEC_ADDITIONAL, arena_printf(&arena, "ns.child.example. 9 IN A 192.0.2.%u\n", i));
 	struct client c = text_client(&q);
 	c.size_max = 512;
 	struct msg r = reply(&replying, &c, pack(&q, &m, &own), 0, 0);

@@ -20,26 +20,26 @@ struct part {
 	bool taken;
 };
 
-struct file {
-	struct zone_list zones;      /* origins */
-	struct zone_list fall;       /* names for which the next plugin may know more; n 0: none */
-	const char *corefile;        /* where DBFILE is named */
-	uint32_t line, column;
-	const char *root;
-	msec reload;
-	bool by_mtime;
-	unsigned nparts;
-	struct part parts[ZONE_FILES_MAX];
-	uint64_t version;            /* of what is served; 0: it is not there yet */
-	unsigned flags;              /* FLAG_RA where others are asked behind it */
-};
-
 /* What lives on. */
 struct served {
 	struct arena arena;
 	unsigned n;
 	const struct zone **zones;   /* as file.zones; n 0: not there yet */
 	struct zonewatch watch;      /* worker 0's */
+};
+
+struct file {
+	struct zone_list zones;      /* origins */
+	struct zone_list fall;       /* names for which the next plugin may know more; n 0: none */
+	const char *corefile;        /* where DBFILE is named */
+	uint32_t line, column;
+	msec reload;
+	bool by_mtime;
+	unsigned nparts;
+	struct part parts[ZONE_FILES_MAX];
+	uint64_t version;            /* of what was read; 0: it is not there yet */
+	struct served **made;        /* what was read, until something that lives takes it over */
+	unsigned flags;              /* FLAG_RA where others are asked behind it */
 };
 
 /* ---- files ---- */
@@ -136,28 +136,54 @@ static uint64_t mix_bytes(uint64_t version, struct span bytes)
 	return mix(version, hash_bytes(&key, bytes));
 }
 
-/* All parts that are known are there: read the zones, for what is wrong with them and for their version. They are read
- * once more by live_make, if what is served has another. */
+static void served_free(struct served *v)
+{
+	if (v == NULL)
+		return;
+	arena_free(&v->arena);
+	heap_free(v);
+}
+
+static struct served *served_new(void)
+{
+	struct served *v = heap_new(sizeof(*v));
+	arena_init(&v->arena, ZONE_BYTES_MAX);
+	return v;
+}
+
+/* All zones out of the parts; NULL: they are not whole yet, as more parts are wanted. What is wrong is in diag. */
+static struct served *zones_read_all(struct file *s, struct arena *a, struct diag *diag)
+{
+	struct served *v = served_new();
+	unsigned before = s->nparts;
+	v->zones = ARENA_ARRAY(&v->arena, const struct zone *, s->zones.n);
+	for (unsigned i = 0; i < s->zones.n && v->zones != NULL && s->nparts == before; i++) {
+		v->zones[i] = zone_read(s, s->zones.names[i], &v->arena, a, diag);
+		v->n += v->zones[i] != NULL;
+	}
+	if (s->nparts == before)
+		return v;
+	served_free(v);
+	return NULL;
+}
+
+/* All parts that are known are there: read the zones. */
 static void settle(struct file *s, struct arena *a, struct diag *diag)
 {
 	struct arena words;
 	struct diag told;
-	unsigned before = s->nparts;
-	uint64_t version = 0;
 	arena_init(&words, WORDS_BYTES_MAX);
 	diag_init(&told, &words);
-	for (unsigned i = 0; i < s->zones.n && s->nparts == before; i++) {
-		struct arena keep;
-		arena_init(&keep, ZONE_BYTES_MAX);
-		const struct zone *z = zone_read(s, s->zones.names[i], &keep, a, &told);
-		version = mix(version, z == NULL ? 0 : z->serial);
-		arena_free(&keep);
-	}
-	for (unsigned i = 0; i < s->nparts && s->by_mtime; i++)
-		version = mix_bytes(version, s->parts[i].text);
-	if (s->nparts == before) {   /* else it is not whole yet */
+	struct served *v = zones_read_all(s, a, &told);
+	if (v != NULL) {
+		served_free(*s->made);
+		*s->made = v;
 		lines_copy(diag, &told);
-		s->version = version;
+		s->version = 0;
+		for (unsigned i = 0; i < v->n; i++)
+			s->version = mix(s->version, v->zones[i] == NULL ? 0 : v->zones[i]->serial);
+		for (unsigned i = 0; i < s->nparts && s->by_mtime; i++)
+			s->version = mix_bytes(s->version, s->parts[i].text);
 	}
 	arena_free(&words);
 }
@@ -201,32 +227,25 @@ static void live_text(const void *self, struct buf *to)
 
 static void live_free(void *live)
 {
-	struct served *v = live;
-	arena_free(&v->arena);
-	heap_free(v);
+	served_free(live);
+}
+
+static void settings_drop(void *self)
+{
+	struct file *s = self;
+	if (s->made == NULL)
+		return;
+	served_free(*s->made);
+	*s->made = NULL;
 }
 
 static void *live_make(const void *self, const struct live_env *env)
 {
-	struct file s = *(const struct file *)self;
-	struct served *v = heap_new(sizeof(*v));
-	struct arena words;
-	struct diag told;
+	const struct file *s = self;
+	struct served *v = *s->made;
 	(void)env;
-	arena_init(&v->arena, ZONE_BYTES_MAX);
-	if (s.version == 0)
-		return v;
-	arena_init(&words, WORDS_BYTES_MAX);
-	diag_init(&told, &words);
-	v->zones = ARENA_ARRAY(&v->arena, const struct zone *, s.zones.n);
-	for (unsigned i = 0; i < s.zones.n && v->zones != NULL && told.errors == 0; i++) {
-		v->zones[i] = zone_read(&s, s.zones.names[i], &v->arena, &words, &told);
-		v->n += v->zones[i] != NULL;
-	}
-	if (v->n < s.zones.n)
-		v->n = 0;
-	arena_free(&words);
-	return v;
+	*s->made = NULL;
+	return v != NULL ? v : served_new();
 }
 
 /* ---- answers ---- */
@@ -384,7 +403,8 @@ static void head(void *self, const struct directive *d, struct arena *a, struct 
 	s->corefile = d->file;
 	s->line = d->args[0].line;
 	s->column = d->args[0].column;
-	if (path == NULL)
+	s->made = ARENA_NEW(a, struct served *);
+	if (path == NULL || s->made == NULL)
 		diag_error(diag, d->file, s->line, s->column, "the file's name is too long; expected at most %u bytes",
 		           PATH_BYTES_MAX - 1);
 	else
@@ -429,6 +449,6 @@ const struct plugin plugin_file = {
 	              .corefile = { "file", DIRECTIVE_EACH, head }, .size = sizeof(T), .opts = opts,
 	              .nopts = COUNT(opts) },
 	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free,
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .settings_drop = settings_drop,
 	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take,
 };

@@ -60,6 +60,7 @@ static int tear_down(void **state)
 	(void)state;
 	if (chain.links[0].live != NULL)
 		plugin_file.live_free(chain.links[0].live);
+	plugin_file.settings_drop(settings);
 	engine_fini(engine);
 	arena_free(&arena);
 	return 0;
@@ -295,6 +296,7 @@ static void version_test(void **state)
 	assert_string_not_equal(one, bytes);
 	take(0, ZONE "new A 192.0.2.3\n");
 	assert_string_not_equal(bytes, life());
+	plugin_file.settings_drop(settings);
 	memset(settings, 0, sizeof(settings));
 	begin("1m");
 	take(0, "$TTL 300\n@ SOA ns1 host 2 7200 1800 86400 60\n");

@@ -31,6 +31,9 @@ struct plugin {
 	void (*live_text)(const void *self, struct buf *to);
 	void *(*live_make)(const void *self, const struct live_env *env);
 	void (*live_free)(void *live);
+	/* What lives is there, or the configuration goes: let go of what self holds outside its arena. May be called
+	 * several times. */
+	void (*settings_drop)(void *self);
 	/* A worker leaves a configuration that had it: let go of what this worker holds in it. */
 	void (*live_leave)(void *live, struct engine *e);
 	/* From any thread: forget what is kept of names, and count it. */
