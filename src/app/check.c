@@ -9,21 +9,23 @@
 #include "base/heap.h"
 #include "conf/model.h"
 #include "conf/story.h"
+#include "conf/translate.h"
 
 #define DIAG_BYTES_MAX (4u << 20)
 #define TEXT_FIRST (1u << 20)
 #define TEXT_MAX ((size_t)1 << 30)
 
-enum show { SHOW_NOTHING, SHOW_DUMP, SHOW_POSTURE, SHOW_JSON, SHOW_CHAIN };
+enum show { SHOW_NOTHING, SHOW_DUMP, SHOW_POSTURE, SHOW_JSON, SHOW_CHAIN, SHOW_TO };
 
 static int usage(FILE *to)
 {
-	fputs("usage: signet check FILE [--dump|--posture|--json|--chain NAME]\n"
+	fputs("usage: signet check FILE [--dump|--posture|--json|--chain NAME|--to DIALECT]\n"
 	      "  Reads a configuration and says what is wrong with it. Exit status 0: it can be served; 2: it cannot.\n"
 	      "  --dump     every option with its value\n"
 	      "  --posture  what is enforced, what is inert, what leaks\n"
 	      "  --json     errors and warnings as JSON\n"
 	      "  --chain NAME  where questions for the name go, and which plugins they meet\n"
+	      "  --to corefile|unbound  the same in the other program's words; exit status 1: it lacks some\n"
 	      "  example: signet check --posture /etc/unbound/unbound.conf\n",
 	      to);
 	return to == stdout ? 0 : 2;
@@ -91,8 +93,43 @@ static bool chain_print(const struct model *m, const char *name)
 	return good;
 }
 
+/* returns whether all of it could be said */
+static bool translation_print(const struct model *m, const char *to, struct diag *lost)
+{
+	bool corefile = strcmp(to, "corefile") == 0;
+	if (corefile == m->daemon.corefile) {
+		model_print(m, model_dump);
+		return true;
+	}
+	struct buf b = buf_on(heap_new(TEXT_FIRST), TEXT_FIRST);
+	if (corefile)
+		translate_to_corefile(m, &b, lost);
+	else
+		translate_to_unbound(m, &b, lost);
+	fwrite(b.p, 1, b.n, stdout);
+	if (!buf_ok(&b))
+		diag_warning(lost, m->file, 0, 0, "it is too long to be told whole");
+	heap_free(b.p);
+	for (const struct diag_line *l = lost->first; l != NULL; l = l->next)
+		line_print(l);
+	return lost->warnings == 0;
+}
+
+/* returns the exit status */
+static int translate(const struct model *m, const char *to)
+{
+	struct arena a;
+	struct diag lost;
+	arena_init(&a, DIAG_BYTES_MAX);
+	diag_init(&lost, &a);
+	bool whole = translation_print(m, to, &lost);
+	arena_free(&a);
+	return whole ? 0 : 1;
+}
+
 static int check(const char *file, enum show show, const char *name)
 {
+	int status = 0;
 	struct arena a;
 	struct diag d;
 	arena_init(&a, DIAG_BYTES_MAX);
@@ -110,13 +147,15 @@ static int check(const char *file, enum show show, const char *name)
 		model_print(m, model_posture);
 	else if (m != NULL && show == SHOW_CHAIN)
 		good &= chain_print(m, name);
+	else if (m != NULL && show == SHOW_TO)
+		status = translate(m, name);
 	else if (show == SHOW_NOTHING)
 		printf("%s: %u error%s, %u warning%s\n", file, d.errors, d.errors == 1 ? "" : "s", d.warnings,
 		       d.warnings == 1 ? "" : "s");
 	if (m != NULL)
 		model_free(m);
 	arena_free(&a);
-	return good && fflush(stdout) == 0 ? 0 : 2;
+	return good && fflush(stdout) == 0 ? status : 2;
 }
 
 int command_check(int argc, char **argv)
@@ -139,6 +178,13 @@ int command_check(int argc, char **argv)
 		if (strcmp(argv[i], "--chain") == 0 && i + 1 < argc) {
 			show = SHOW_CHAIN;
 			name = argv[++i];
+			continue;
+		}
+		if (strcmp(argv[i], "--to") == 0 && i + 1 < argc) {
+			show = SHOW_TO;
+			name = argv[++i];
+			if (strcmp(name, "corefile") != 0 && strcmp(name, "unbound") != 0)
+				return usage(stderr);
 			continue;
 		}
 		if (known)

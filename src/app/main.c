@@ -21,7 +21,7 @@ static int command_run(int argc, char **argv);
 
 static const struct command commands[] = {
 	{ "run", command_run, "[-c FILE]", "serve in the foreground", "signet run -c /etc/unbound/unbound.conf" },
-	{ "check", command_check, "FILE [--dump|--posture|--json|--chain NAME]",
+	{ "check", command_check, "FILE [--dump|--posture|--json|...]",
 	  "read a configuration and say what is wrong with it",
 	  "signet check --posture /etc/unbound/unbound.conf" },
 	{ "ask", command_ask, "[@SERVER] NAME [TYPE] [+trace]", "ask a question and show the answer",

@@ -480,8 +480,8 @@ enum err corefile_from_text(const struct reading *r, const char *file, struct sp
 void corefile_word(const char *text, struct buf *to)
 {
 	bool plain = text[0] != 0 && text[0] != '"' && strcmp(text, "{") != 0 && strcmp(text, "}") != 0;
-	for (const uint8_t *p = (const uint8_t *)text; *p != 0 && plain; p++)
-		plain = *p > ' ' && *p < 0x80 && *p != '#';
+	for (struct span s = span_text(text); s.n > 0 && plain; s = span_from(s, 1))
+		plain = s.p[0] != '#' && corefile_space(s) == 0;
 	if (plain) {
 		buf_text(to, text);
 		return;

@@ -32,7 +32,8 @@ enum err corefile_from_text(const struct reading *r, const char *file, struct sp
 /* The blocks as text that reads back as the same: no comments, one form. */
 void corefile_text(const struct corefile *c, struct buf *to);
 
-/* An argument, quoted where it would read back as something else; a line with what is in its braces, so deep in. */
+/* An argument, in quotes only where it needs them: not all that can be written without has a form with. A line with
+ * what is in its braces, so deep in. */
 void corefile_word(const char *text, struct buf *to);
 void corefile_line(const struct directive *d, unsigned depth, struct buf *to);
 

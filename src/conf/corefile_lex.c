@@ -25,10 +25,8 @@ static const char *const spaces[] = {
 	"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
 };
 
-/* Bytes of the white space at the current place; 0: there is none. */
-static size_t space_here(const struct lexer *l)
+size_t corefile_space(struct span rest)
 {
-	struct span rest = span_from(l->text, l->at);
 	if (rest.n == 0 || (rest.p[0] > ' ' && rest.p[0] < 0x80))
 		return 0;
 	for (size_t i = 0; i < COUNT(spaces); i++) {
@@ -37,6 +35,11 @@ static size_t space_here(const struct lexer *l)
 			return n;
 	}
 	return 0;
+}
+
+static size_t space_here(const struct lexer *l)
+{
+	return corefile_space(span_from(l->text, l->at));
 }
 
 static void step(struct lexer *l, size_t n)

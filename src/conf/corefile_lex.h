@@ -25,4 +25,7 @@ struct corefile_tokens {
 enum err corefile_lex(const struct source *s, const char *file, struct span text, struct diag *diag,
                       struct corefile_tokens *ret) MUST_CHECK;
 
+/* Bytes of the white space that s begins with; 0: it begins with something else. */
+size_t corefile_space(struct span s);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "conf/model.h"
 #include "conf/story.h"
+#include "conf/translate.h"
 
 #define TEXT_BYTES 65536u
 
@@ -493,6 +494,58 @@ static void stories(void **state)
 	drop(&l);
 }
 
+/* ---- in the other dialect ---- */
+
+static void translated(const char *text, bool to_corefile, const char *want, const char *lost)
+{
+	struct loaded l;
+	struct diag d;
+	char to[4096], said[4096] = "";
+	struct buf b = buf_on(to, sizeof(to)), s = buf_on(said, sizeof(said));
+	arena_init(&l.arena, 4u << 20);
+	diag_init(&l.diag, &l.arena);
+	diag_init(&d, &l.arena);
+	l.model = model_from_text(span_text(text), &l.diag);
+	assert_non_null(l.model);
+	if (to_corefile)
+		translate_to_corefile(l.model, &b, &d);
+	else
+		translate_to_unbound(l.model, &b, &d);
+	for (const struct diag_line *line = d.first; line != NULL; line = line->next)
+		buf_printf(&s, "%u: %s\n", line->line, line->text);
+	assert_string_equal(buf_cstr(&b), want);
+	assert_string_equal(buf_cstr(&s), lost);
+	drop(&l);
+}
+
+static void translations(void **state)
+{
+	(void)state;
+	translated("server:\n port: 5353\n interface: 192.0.2.1\n access-control: 10.0.0.0/8 allow\n"
+	           " access-control: 10.9.0.0/16 deny\n deny-any: yes\n prefetch: no\n serve-expired: yes\n"
+	           " cache-max-ttl: 600\n minimal-responses: no\n rrset-roundrobin: no\n harden-glue: yes\n"
+	           "local-data: \"a.test A 192.0.2.9\"\n"
+	           "forward-zone:\n name: a.test\n forward-addr: 2001:db8::1@5300\n forward-tcp-upstream: yes\n",
+	           true,
+	           ".:5353 {\n    bind 192.0.2.1\n    any\n    acl {\n        drop net 10.9.0.0/16\n"
+	           "        allow net 10.0.0.0/8\n        allow net 127.0.0.0/8 ::1\n        block\n    }\n"
+	           "    cache 600 {\n        success 9984 600 0\n        denial 9984 3600\n        serve_stale\n"
+	           "    }\n"
+	           "    forward a.test [2001:db8::1]:5300 {\n        force_tcp\n    }\n}\n",
+	           "0: names that no forward-zone holds are asked of the world's servers from the root down; a "
+	           "Corefile has no plugin for that\n"
+	           "13: local-data: a Corefile has no word that says just this\n");
+	translated(".:5353 {\n bind 192.0.2.1\n timeouts {\n  idle 7s\n }\n debug\n}\na.test {\n}\n", false,
+	           "server:\n    interface: 192.0.2.1@5353\n    access-control: 0.0.0.0/0 allow\n"
+	           "    access-control: ::/0 allow\n    deny-any: no\n    log-servfail: no\n"
+	           "    rrset-roundrobin: no\n    log-replies: no\n    minimal-responses: no\n"
+	           "    incoming-num-tcp: 4096\n    max-udp-size: 65535\n    use-syslog: no\n"
+	           "    tls-system-cert: yes\n",
+	           "8: dns://a.test.:53: an unbound.conf is one for all names: this server block is left out\n"
+	           "3: timeouts: unbound.conf has no option for it\n"
+	           "6: debug: unbound.conf has no option for it\n");
+}
+
 /* Under our own name: where, what, and what was expected. */
 static void own_voice(void **state)
 {
@@ -515,6 +568,7 @@ int main(void)
 		cmocka_unit_test(dns_port),  cmocka_unit_test(program), cmocka_unit_test(imports),
 		cmocka_unit_test(environment), cmocka_unit_test(canonical), cmocka_unit_test(dialect),
 		cmocka_unit_test(dump_again),  cmocka_unit_test(stories),   cmocka_unit_test(own_voice),
+		cmocka_unit_test(translations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

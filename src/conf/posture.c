@@ -2,6 +2,7 @@
  * what this program does not do yet. */
 #include <string.h>
 
+#include "conf/corefile_posture.h"
 #include "conf/model.h"
 #include "conf/vocabulary.h"
 #include "plugin/access.h"
@@ -282,6 +283,10 @@ static void proof_put(const struct model *m, struct buf *to)
 
 void model_posture(const struct model *m, struct buf *to)
 {
+	if (m->daemon.corefile) {
+		corefile_posture(m, to);
+		return;
+	}
 	clients_put(m, to);
 	identity_put(m, to);
 	upstreams_put(m, to);

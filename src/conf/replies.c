@@ -82,7 +82,7 @@ static const struct opt opts[] = {
 	  .doc = "Answers are padded to a multiple of this many bytes." },
 	{ .unbound = { "nsid", NULL }, CUSTOM, .parse = nsid_parse,
 	  .doc = "What to tell clients that ask who answers (RFC5001): hexadecimal, or ascii_TEXT." },
-	{ .unbound = { "rrset-roundrobin", "yes" }, BOOL(R, conf.rotate),
+	{ .corefile = { .dflt = "no" }, .unbound = { "rrset-roundrobin", "yes" }, BOOL(R, conf.rotate),
 	  .doc = "Give the addresses of an answer in another order each time." },
 };
 
