@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 /* signet check FILE [--dump|--posture|--json] */
+int command_coredns(int argc, char **argv);
 int command_check(int argc, char **argv);
 /* signet ask [@SERVER] NAME [TYPE] */
 int command_ask(int argc, char **argv);

@@ -67,7 +67,7 @@ static int stats(struct server *s, const struct ctl_request *r, struct page *p)
 
 static int reload(struct server *s, const struct ctl_request *r, struct page *p)
 {
-	server_reload(s);
+	server_reload(s, RELOAD_ASKED);
 	const struct reading_told *t = &s->told;
 	page_truth(p, "ok", t->ok);
 	page_line(p, "%s", t->ok ? "reloaded" : "not reloaded: the old configuration stays in service");

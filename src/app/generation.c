@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/heap.h"
+#include "conf/corefile.h"
 #include "io/file.h"
 #include "io/iface.h"
 #include "io/process.h"
@@ -33,16 +34,28 @@ static struct listen_conf bind_conf(const struct socket_conf *c, const struct li
 		                     .mss = (uint16_t)c->mss };
 }
 
-static enum err bind_all(struct listener *l, const struct socket_conf *c, unsigned workers, struct buf *why)
+/* Is the port ours already? An address and every address may both be listened on, and the narrower one gets what is
+ * sent to it. */
+static bool is_our_port(const struct registry *r, uint16_t port)
+{
+	const struct listener *l = r->listeners;
+	while (l != NULL && l->what.addr.port != port)
+		l = l->next;
+	return l != NULL;
+}
+
+/* alone: nobody else may listen there */
+static enum err bind_all(struct listener *l, const struct socket_conf *c, unsigned workers, bool alone,
+                         struct buf *why)
 {
 	struct listen_conf bc = bind_conf(c, &l->what);
 	l->has_udp = c->do_udp && l->what.transport == TRANSPORT_DNS;
 	l->has_tcp = c->do_tcp;
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		l->udp[i].fd = l->tcp[i].fd = -1;
-	if (l->has_udp)
+	if (l->has_udp && alone)
 		TRY(listen_alone(&bc, SOCK_DGRAM, why));
-	if (l->has_tcp)
+	if (l->has_tcp && alone)
 		TRY(listen_alone(&bc, SOCK_STREAM, why));
 	for (unsigned i = 0; i < workers; i++) {
 		if (l->has_udp)
@@ -96,7 +109,7 @@ static enum err listener_take(struct registry *r, struct generation *g, const st
 		l = heap_new(sizeof(*l));
 		l->what = *what;
 		l->nr = ++r->listener_nr;
-		enum err err = bind_all(l, c, workers, why);
+		enum err err = bind_all(l, c, workers, !is_our_port(r, what->addr.port), why);
 		if (err != OK) {
 			listener_close(l, workers);
 			heap_free(l);
@@ -223,17 +236,40 @@ static void lives_take(struct registry *r, struct generation *g, struct site *si
 
 /* ---- tenures ---- */
 
-/* An unbound.conf is one server, whose answers stay good over a reload; a block of a Corefile is what it says. */
-static void tenure_text(const struct model *m, unsigned site, struct buf *to)
+#define DIRECTIVES_TEXT 65536u
+
+/* The directive and the lines in its braces, in one form. */
+static void directive_text(const struct directive *d, unsigned braces, struct buf *to)
 {
-	buf_printf(to, "%s\n", m->sites[site].label);
+	buf_text(to, d->word.text);
+	for (unsigned i = 0; i < d->nargs; i++)
+		buf_printf(to, " %s", d->args[i].text);
+	for (const struct directive *in = d->inside; in != NULL && braces > 0; in = in->next) {
+		buf_u8(to, '{');
+		directive_text(in, braces - 1, to);
+	}
+	buf_u8(to, '\n');
+}
+
+/* An unbound.conf is one server, whose answers stay good over a reload; a block of a Corefile is what it says. */
+static void tenure_text(const struct registry *r, const struct model *m, unsigned site, struct buf *to)
+{
+	size_t cap = 2 * m->canonical.n + DIRECTIVES_TEXT;   /* each token, once more with its quotes and its comma */
+	struct buf b = buf_on(heap_new(cap), cap);
+	for (unsigned i = 0; i < m->ninstances; i++) {
+		if (m->instances[i].site == site && m->instances[i].from != NULL)
+			directive_text(m->instances[i].from, BRACES_MAX, &b);
+	}
+	buf_printf(to, "%s\n%016llx%zu", m->sites[site].label,
+	           (unsigned long long)hash_bytes(&r->env.key, buf_span(&b)), b.n);
+	heap_free(b.p);
 }
 
 static struct tenure *tenure_take(struct registry *r, const struct model *m, unsigned site)
 {
 	char text[LIFE_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
-	tenure_text(m, site, &b);
+	tenure_text(r, m, site, &b);
 	struct tenure *t = r->tenures;
 	while (t != NULL && strcmp(t->text, buf_cstr(&b)) != 0)
 		t = t->next;

@@ -27,9 +27,9 @@ static void put_out(struct logger *l, struct buf *out)
 	pthread_mutex_unlock(&l->writing);
 	if (written)
 		return;
-	if (fwrite(part.p, 1, part.n, stderr) != part.n)
-		return;
-	fflush(stderr);
+	FILE *to = l->levels ? stdout : stderr;
+	if (fwrite(part.p, 1, part.n, to) == part.n)
+		fflush(to);
 }
 
 static void put_syslog(struct buf *out)
@@ -155,6 +155,31 @@ void logger_stop(struct logger *l)
 	file_log_close(&l->file);
 }
 
+/* "[WARNING] " */
+static void put_level(const char *level, struct buf *to)
+{
+	static const char *const signs[][2] = { { "fatal error", "FATAL" }, { "error", "ERROR" },
+		                                { "warning", "WARNING" }, { "debug", "DEBUG" } };
+	const char *sign = "INFO";
+	for (unsigned i = 0; i < COUNT(signs); i++) {
+		if (strcmp(signs[i][0], level) == 0)
+			sign = signs[i][1];
+	}
+	buf_printf(to, "[%s] ", sign);
+}
+
+static void put_frame(const struct logger *l, const char *level, struct buf *to)
+{
+	struct now now;
+	clock_now(&now);
+	const struct record_style *style = atomic_load(&l->style);
+	if (l->levels)
+		put_level(level, to);
+	else
+		buf_printf(to, "[%lld] %s[%u:0] %s: ", (long long)now.wall.sec,
+		           style == NULL ? l->ident : style->ident, (unsigned)getpid(), level);
+}
+
 void logger_say(struct logger *l, const char *level, const char *fmt, ...)
 {
 	char text[1024], line[1200];
@@ -165,11 +190,8 @@ void logger_say(struct logger *l, const char *level, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&t, fmt, ap);
 	va_end(ap);
-	struct now now;
-	clock_now(&now);
-	const struct record_style *style = atomic_load(&l->style);
-	buf_printf(&out, "[%lld] %s[%u:0] %s: %s\n", (long long)now.wall.sec,
-	           style == NULL ? l->ident : style->ident, (unsigned)getpid(), level, buf_cstr(&t));
+	put_frame(l, level, &out);
+	buf_printf(&out, "%s\n", buf_cstr(&t));
 	if (l->syslog && l->file.fd < 0)
 		syslog(LOG_INFO, "%s: %s", level, text);
 	else

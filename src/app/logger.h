@@ -27,6 +27,7 @@ struct logger {
 	struct file_log file;             /* fd -1: standard error */
 	pthread_mutex_t writing;          /* file: main says its own, the thread writes and opens it anew */
 	bool syslog;
+	bool levels;                      /* as CoreDNS: "[INFO] ...", to standard output; set before any thread is */
 	_Atomic bool stop, reopen;
 	_Atomic bool quiet;               /* verbosity: 0 */
 	char path[FILE_PATH_MAX];

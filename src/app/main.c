@@ -41,6 +41,7 @@ static int command_unbound(int argc, char **argv);
 static const struct command borrowed[] = {
 	{ "unbound", command_unbound, "[-dpvhV] [-c FILE]", "serve", "unbound -d -c FILE" },
 	{ "unbound-checkconf", command_unbound_checkconf, "[-fhqo] [FILE]", "check", "unbound-checkconf FILE" },
+	{ "coredns", command_coredns, "[-conf FILE]", "serve a Corefile", "coredns -conf /etc/coredns/Corefile" },
 	{ "delv", command_delv, "[@server] [flags] [domain] [type]", "prove", "delv @127.0.0.1 example.com A" },
 };
 

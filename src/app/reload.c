@@ -1,7 +1,11 @@
 /* reload: from a file to a configuration in service. A configuration that is wrong changes nothing. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <sodium.h>
 
 #include "app/anchors.h"
 #include "app/server.h"
@@ -9,19 +13,37 @@
 
 #define DIAG_BYTES (4u << 20)
 
+/* To who asked. */
+static void told_add(const struct diag_line *l, struct buf *told)
+{
+	const char *mark = l->level == DIAG_ERROR ? "" : "warning: ";
+	if (l->line > 0)
+		buf_printf(told, "%s:%u:%u: %s%s\n", l->file, l->line, l->column, mark, l->text);
+	else
+		buf_printf(told, "%s%s\n", mark, l->text);
+}
+
+/* CoreDNS writes why it cannot start as it is; a reload's errors stand in its own line. */
+static void say_as_coredns(struct server *s, const struct diag_line *l)
+{
+	if (l->level == DIAG_WARNING)
+		logger_say(&s->logger, "warning", "%s", l->text);
+	else if (s->generation == NULL)
+		fprintf(stderr, "%s\n", l->text);
+}
+
 /* To the log, and to who asked. */
 static void tell(struct server *s, const struct diag *d, struct buf *told)
 {
 	for (const struct diag_line *l = d->first; l != NULL; l = l->next) {
 		const char *level = l->level == DIAG_ERROR ? "error" : "warning";
-		const char *mark = l->level == DIAG_ERROR ? "" : "warning: ";
-		if (l->line > 0) {
+		if (s->flags->coredns)
+			say_as_coredns(s, l);
+		else if (l->line > 0)
 			logger_say(&s->logger, level, "%s:%u:%u: %s", l->file, l->line, l->column, l->text);
-			buf_printf(told, "%s:%u:%u: %s%s\n", l->file, l->line, l->column, mark, l->text);
-		} else {
+		else
 			logger_say(&s->logger, level, "%s", l->text);
-			buf_printf(told, "%s%s\n", mark, l->text);
-		}
+		told_add(l, told);
 	}
 }
 
@@ -33,12 +55,11 @@ static void told_begin(struct server *s, struct buf *ret)
 	*ret = buf_on(s->told.text, sizeof(s->told.text));
 }
 
-static struct model *load(struct server *s, struct diag *d, struct buf *told)
+static struct model *load(const struct server *s, struct diag *d)
 {
-	struct model *m = model_load(s->flags->conf, d);
-	bool good = m != NULL && anchors_load(m, NULL, d);
-	tell(s, d, told);
-	if (good || m == NULL)
+	const struct run_flags *f = s->flags;
+	struct model *m = f->coredns ? model_load_as_coredns(f->conf, &f->corefile, d) : model_load(f->conf, d);
+	if (m == NULL || anchors_load(m, NULL, d))
 		return m;
 	model_free(m);
 	return NULL;
@@ -48,7 +69,8 @@ struct model *server_load(struct server *s, struct diag *d)
 {
 	struct buf told;
 	told_begin(s, &told);
-	struct model *m = load(s, d, &told);
+	struct model *m = load(s, d);
+	tell(s, d, &told);
 	s->told.ok = m != NULL;
 	buf_cstr(&told);
 	return m;
@@ -72,6 +94,7 @@ void server_style_log(struct server *s, const struct model *m)
 	struct tm local;
 	if (localtime_r(&at, &local) != NULL)
 		st->utc_offset = (int32_t)local.tm_gmtoff;
+	st->levels = m->daemon.corefile;
 	st->tag = m->sites[0].chain.conf.log_tag;
 	st->destaddr = m->sites[0].chain.conf.log_destaddr;
 	if (st->ident != NULL)
@@ -110,19 +133,40 @@ void server_give(struct server *s, struct generation *g)
 		worker_give(&s->workers[i], g);
 }
 
-/* The new configuration, its sockets bound, or NULL: why says one line. */
-static struct generation *prepare(struct server *s, struct buf *told, struct buf *why)
+/* ---- reloading ---- */
+
+/* Its words stand in the canonical text. */
+static bool is_config(const struct model *m, const struct watch *w)
 {
-	struct arena a;
-	struct diag d;
-	arena_init(&a, DIAG_BYTES);
-	diag_init(&d, &a);
-	struct model *m = load(s, &d, told);
-	arena_free(&a);
-	if (m == NULL) {
-		buf_text(why, "see the errors above");
-		return NULL;
+	for (unsigned i = 0; i < m->nfiles; i++) {
+		if (strcmp(m->files[i], w->path) == 0)
+			return true;
 	}
+	return false;
+}
+
+/* Does it come to what is in service already? A comment, or a date of a file, is no change. */
+static bool is_same(const struct model *a, const struct model *b)
+{
+	bool same = span_eq(a->canonical, b->canonical) && a->nwatches == b->nwatches;
+	for (unsigned i = 0; same && i < a->nwatches; i++) {
+		const struct watch *w = &a->watches[i];
+		same = strcmp(w->path, b->watches[i].path) == 0 && (is_config(a, w) || w->hash == b->watches[i].hash);
+	}
+	return same;
+}
+
+static const char *first_error(const struct diag *d)
+{
+	const struct diag_line *l = d->first;
+	while (l != NULL && l->level != DIAG_ERROR)
+		l = l->next;
+	return l == NULL ? "see the errors above" : l->text;
+}
+
+/* The new configuration, its sockets bound, or NULL: why says one line. */
+static struct generation *prepare(struct server *s, struct model *m, struct buf *why)
+{
 	m->generation = s->generation->number + 1;
 	struct generation *g = generation_make(&s->registry, m, s->nworkers, why);
 	if (g == NULL) {
@@ -131,33 +175,92 @@ static struct generation *prepare(struct server *s, struct buf *told, struct buf
 		generation_free(&s->registry, g, s->nworkers);
 		g = NULL;
 	}
-	if (g == NULL)
-		buf_printf(told, "%s\n", buf_cstr(why));
 	return g;
 }
 
-void server_reload(struct server *s)
+static void enter(struct server *s, struct generation *g)
 {
-	char text[1024];
-	struct buf why = buf_on(text, sizeof(text)), told;
-	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_RELOADING, NULL);
-	told_begin(s, &told);
-	struct generation *g = prepare(s, &told, &why);
-	s->told.ok = g != NULL;
-	buf_cstr(&told);
-	if (g == NULL) {
-		logger_say(&s->logger, "error", "reload failed, the old configuration stays in service: %s",
-		           buf_cstr(&why));
-	} else {
-		server_take_anchors(s, g->model);
-		server_give(s, g);
-		server_style_log(s, g->model);
-		trust_update(&s->trust, g->model->process.ca_bundle, g->model->process.ca_system);
-		atomic_store(&s->logger.reopen, true);
+	struct model *m = g->model;
+	server_take_anchors(s, m);
+	server_give(s, g);
+	server_style_log(s, m);
+	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system || m->daemon.corefile);
+	atomic_store(&s->logger.reopen, true);
+	watching_set(&s->watching, m);
+}
+
+void server_say_hash(struct server *s, const struct model *m)
+{
+	uint8_t hash[crypto_hash_sha512_BYTES];
+	char text[2 * sizeof(hash) + 1];
+	if (!m->daemon.reload)
+		return;
+	crypto_hash_sha512(hash, m->canonical.p, m->canonical.n);
+	logger_say(&s->logger, "info", "plugin/reload: Running configuration SHA512 = %s",
+	           sodium_bin2hex(text, sizeof(text), hash, sizeof(hash)));
+}
+
+static void say_good(struct server *s)
+{
+	if (!s->flags->coredns) {
 		logger_say(&s->logger, "info", "configuration reloaded");
+		return;
+	}
+	server_say_hash(s, s->generation->model);
+	logger_say(&s->logger, "info", "Reloading complete");
+}
+
+static void say_failed(struct server *s, enum reload_why why, const char *text)
+{
+	if (!s->flags->coredns) {
+		logger_say(&s->logger, "error", "reload failed, the old configuration stays in service: %s", text);
+		return;
+	}
+	logger_say(&s->logger, "error", "Restart failed: %s", text);
+	if (why == RELOAD_CHANGED)
+		logger_say(&s->logger, "error", "plugin/reload: Corefile changed but reload failed: %s", text);
+}
+
+/* What was read becomes what is served. m NULL: it was wrong, and why says so */
+static void take(struct server *s, struct model *m, enum reload_why reason, struct buf *why)
+{
+	struct generation *g = m == NULL ? NULL : prepare(s, m, why);
+	s->told.ok = g != NULL;
+	if (g != NULL) {
+		enter(s, g);
+		say_good(s);
+	} else {
+		say_failed(s, reason, buf_cstr(why));
 	}
 	/* Counted in worker 0's row by the main thread alone: no worker counts these. */
 	metrics_add(&s->workers[0].metrics, g != NULL ? M_RELOADS : M_RELOADS_FAILED, 1);
+}
+
+void server_reload(struct server *s, enum reload_why reason)
+{
+	char text[1024];
+	struct buf why = buf_on(text, sizeof(text)), told;
+	struct arena a;
+	struct diag d;
+	arena_init(&a, DIAG_BYTES);
+	diag_init(&d, &a);
+	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_RELOADING, NULL);
+	struct model *m = load(s, &d);
+	if (m != NULL && reason == RELOAD_CHANGED && is_same(m, s->generation->model)) {
+		model_free(m);
+	} else {
+		if (s->flags->coredns)
+			logger_say(&s->logger, "info", "Reloading");
+		told_begin(s, &told);
+		tell(s, &d, &told);
+		if (m == NULL)
+			buf_text(&why, s->flags->coredns ? first_error(&d) : "see the errors above");
+		take(s, m, reason, &why);
+		if (m != NULL && !s->told.ok)
+			buf_printf(&told, "%s\n", buf_cstr(&why));
+		buf_cstr(&told);
+	}
+	arena_free(&a);
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
 }
 

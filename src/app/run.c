@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/control.h"
+#include "app/coredns.h"
 #include "app/httpd.h"
 #include "base/heap.h"
 #include "core/anchorage.h"
@@ -15,6 +16,8 @@
 
 #define STATUS_CONFIG 2
 #define STATUS_WORLD 3
+#define STATUS_FORCED 2                    /* CoreDNS: a second interrupt */
+#define NOBODY 65534
 #define TICK_MS 200
 #define MAIN_EVENTS 16u
 #define DRAIN_MS (QUERY_LIFE_MS + 500)     /* every question has ended by then */
@@ -40,6 +43,10 @@ static enum err choose_user(struct server *s, const struct model *m, struct buf 
 		if (process_user_find(defaults[i], &s->user, &ignored) == OK)
 			return OK;
 	}
+	if (m->daemon.corefile) {   /* a container may have no list of users at all */
+		s->user = (struct process_user){ NOBODY, NOBODY };
+		return OK;
+	}
 	buf_text(why, "none of the users signet, unbound and nobody exists");
 	return ERR_NOTFOUND;
 }
@@ -52,7 +59,7 @@ static void prepare_log(struct server *s, const struct model *m)
 	const struct process_conf *p = &m->process;
 	struct logger *l = &s->logger;
 	struct buf path = buf_on(l->path, sizeof(l->path));
-	buf_text(&path, p->logfile);
+	buf_text(&path, p->logfile == NULL ? "" : p->logfile);
 	buf_cstr(&path);
 	if (*l->path == 0)
 		return;
@@ -126,8 +133,9 @@ static void make_workers(struct server *s, uint32_t n)
 
 static void write_pid(const struct server *s, const struct model *m)
 {
-	const char *path = m->process.pidfile;
-	if (s->flags->no_pidfile || path == NULL || *path == 0)
+	const char *path = s->flags->pidfile != NULL ? s->flags->pidfile : m->process.pidfile;
+	bool wanted = s->flags->pidfile != NULL || !s->flags->no_pidfile;
+	if (!wanted || path == NULL || *path == 0)
 		return;
 	char text[512], pid[32];
 	struct buf why = buf_on(text, sizeof(text)), b = buf_on(pid, sizeof(pid));
@@ -159,14 +167,67 @@ static bool start_threads(struct server *s)
 
 /* ---- the main thread's loop ---- */
 
-/* What a signal asks for; false: to end. */
-static bool heed(struct server *s, int sig)
+/* As unbound has them. false: to end. */
+static bool heed_unbound(struct server *s, int sig)
 {
 	if (sig == SIGHUP)
-		server_reload(s);
+		server_reload(s, RELOAD_ASKED);
 	else if (sig == SIGUSR1)
 		atomic_store(&s->logger.reopen, true);
 	return sig == SIGHUP || sig == SIGUSR1;
+}
+
+/* The end at once: nobody waits for what is under way. */
+static void quit(struct server *s, int status)
+{
+	httpd_stop(s->httpd);
+	_exit(status);
+}
+
+/* The end is asked for; it comes when lameduck is over, in which everything goes on. */
+static void begin_end(struct server *s)
+{
+	const struct daemon_conf *d = &s->generation->model->daemon;
+	struct now now;
+	clock_now(&now);
+	atomic_store(&s->ending, true);
+	s->end_at = now.ms + d->lameduck;
+	if (d->health.family == ADDR_NONE || d->lameduck == 0)
+		s->end_at = now.ms;
+	else
+		logger_say(&s->logger, "info", "plugin/health: Going into lameduck mode for %gs",
+		           (double)d->lameduck / SECOND);
+}
+
+/* As CoreDNS has them. */
+static bool heed_coredns(struct server *s, int sig)
+{
+	bool ending = atomic_load(&s->ending);
+	if (sig == SIGHUP || (ending && sig != SIGINT && sig != SIGQUIT))
+		return true;
+	if (sig == SIGUSR1 || sig == SIGUSR2) {
+		logger_say(&s->logger, "info", "%s: Reloading", sig == SIGUSR1 ? "SIGUSR1" : "SIGUSR2");
+		server_reload(s, RELOAD_ASKED);
+		return true;
+	}
+	if (sig == SIGQUIT) {
+		logger_say(&s->logger, "info", "SIGQUIT: Quitting process immediately");
+		quit(s, 0);
+	}
+	if (ending) {
+		logger_say(&s->logger, "info", "SIGINT: Force quit");
+		quit(s, STATUS_FORCED);
+	}
+	logger_say(&s->logger, "info", sig == SIGTERM ? "SIGTERM: Shutting down servers then terminating" :
+	           "SIGINT: Shutting down");
+	begin_end(s);
+	return true;
+}
+
+/* What a signal asks for; false: to end. */
+static bool heed(struct server *s, int sig)
+{
+	return s->flags->coredns ? heed_coredns(s, sig) : heed_unbound(s, sig);
 }
 
 static void heed_all(struct server *s, bool *on)
@@ -180,8 +241,27 @@ static msec sleep_ms(const struct server *s)
 	struct now now;
 	msec at = control_deadline(s->control);
 	clock_now(&now);
+	at = MIN(at, watching_deadline(&s->watching));
+	if (atomic_load(&s->ending))
+		at = MIN(at, s->end_at);
 	msec most = s->generation->next == NULL ? NEVER : TICK_MS;
 	return at == NEVER ? most : MIN(most, MAX(at - now.ms, 0));
+}
+
+/* Has lameduck come to its end? */
+static bool is_over(const struct server *s)
+{
+	struct now now;
+	clock_now(&now);
+	return atomic_load(&s->ending) && now.ms >= s->end_at;
+}
+
+static void look_at_files(struct server *s)
+{
+	struct now now;
+	clock_now(&now);
+	if (!atomic_load(&s->ending) && watching_look(&s->watching, now.ms))
+		server_reload(s, RELOAD_CHANGED);
 }
 
 static void serve(struct server *s)
@@ -198,7 +278,9 @@ static void serve(struct server *s)
 				control_event(s, &events[i]);
 		}
 		control_turn(s);
+		look_at_files(s);
 		server_retire(s);
+		on = on && !is_over(s);
 	}
 }
 
@@ -219,6 +301,9 @@ static void drain(struct server *s)
 	stop_workers(s, WORKER_DRAINS);
 	for (uint32_t waiting = 1; waiting > 0 && now.ms < until; clock_now(&now)) {
 		nanosleep(&(struct timespec){ 0, DRAIN_STEP_NS }, NULL);
+		bool on = true;
+		if (s->flags->coredns)   /* a second interrupt does not wait */
+			heed_all(s, &on);
 		waiting = 0;
 		for (uint32_t i = 0; i < s->nworkers; i++)
 			waiting += atomic_load_explicit(&s->workers[i].waiting, memory_order_acquire);
@@ -236,7 +321,8 @@ static void stop(struct server *s)
 	saver_stop(&s->saver);
 	trust_fini(&s->trust);
 	httpd_stop(s->httpd);
-	logger_say(&s->logger, "info", "service stopped (signet %s).", SIGNET_VERSION);
+	if (!s->flags->coredns)
+		logger_say(&s->logger, "info", "service stopped (signet %s).", SIGNET_VERSION);
 	logger_stop(&s->logger);
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		worker_fini(&s->workers[i]);
@@ -248,10 +334,21 @@ static void stop(struct server *s)
 		inbox_fini(&s->inboxes[i]);
 	anchorage_free(s->anchorage);
 	errands_fini(&s->errands);
+	watching_fini(&s->watching);
 	loop_fini(&s->loop);
 	heap_free(s->inboxes);
 	heap_free(s->workers);
 	arena_free(&s->arena);
+}
+
+/* Why there is no service. CoreDNS writes such a line as it is. */
+static int give_up(struct server *s, int status, const char *what, struct buf *why)
+{
+	if (s->flags->coredns)
+		fprintf(stderr, "%s%s\n", what, buf_cstr(why));
+	else
+		logger_say(&s->logger, "fatal error", "%s%s", what, buf_cstr(why));
+	return status;
 }
 
 /* Everything that can be refused is done before the first question is taken. */
@@ -260,10 +357,8 @@ static int start(struct server *s, struct model *m)
 	char text[1024], socket_text[512];
 	struct buf why = buf_on(text, sizeof(text)), no_socket = buf_on(socket_text, sizeof(socket_text));
 	uint32_t threads = m->process.threads == 0 ? process_cores() : m->process.threads;
-	if (choose_user(s, m, &why) != OK) {
-		logger_say(&s->logger, "fatal error", "%s", buf_cstr(&why));
-		return STATUS_CONFIG;
-	}
+	if (choose_user(s, m, &why) != OK)
+		return give_up(s, STATUS_CONFIG, "", &why);
 	const char *bundle = m->process.ca_bundle;
 	if (bundle != NULL && *bundle != 0 && access(bundle, R_OK) != 0) {
 		logger_say(&s->logger, "fatal error",
@@ -273,10 +368,8 @@ static int start(struct server *s, struct model *m)
 	make_workers(s, MIN(threads, WORKERS_MAX));
 	m->generation = 1;
 	struct generation *g = generation_make(&s->registry, m, s->nworkers, &why);
-	if (g == NULL || server_check_tls(g, &why) != OK) {
-		logger_say(&s->logger, "fatal error", "could not open ports: %s", buf_cstr(&why));
-		return STATUS_WORLD;
-	}
+	if (g == NULL || server_check_tls(g, &why) != OK)
+		return give_up(s, STATUS_WORLD, "could not open ports: ", &why);
 	if (s->flags->daemonize && m->process.daemonize && daemon(1, 1) != 0)
 		return STATUS_WORLD;
 	server_style_log(s, m);
@@ -287,10 +380,10 @@ static int start(struct server *s, struct model *m)
 	if (loop_init(&s->loop, &why) != OK)
 		return STATUS_WORLD;
 	s->control = control_open(s, m->process.control_socket, &no_socket);
-	if (s->drop && process_drop(&s->user, &why) != OK) {
-		logger_say(&s->logger, "fatal error", "%s", buf_cstr(&why));
-		return STATUS_WORLD;
-	}
+	if (m->daemon.corefile)   /* a read-only root has no place for it, and its users know of none */
+		no_socket.n = 0;
+	if (s->drop && process_drop(&s->user, &why) != OK)
+		return give_up(s, STATUS_WORLD, "", &why);
 	process_undumpable();
 	open_log(s);
 	if (no_socket.n > 0)
@@ -300,19 +393,34 @@ static int start(struct server *s, struct model *m)
 		return STATUS_WORLD;
 	server_take_anchors(s, m);
 	server_give(s, g);
+	watching_set(&s->watching, m);
 	start_http(s);
-	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system);
+	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system || m->daemon.corefile);
 	logger_start(&s->logger);
 	saver_start(&s->saver, s->anchorage, &s->logger);
 	return start_threads(s) ? 0 : STATUS_WORLD;
 }
 
+static void greet_coredns(struct server *s)
+{
+	const struct model *m = s->generation->model;
+	if (!s->flags->quiet)
+		coredns_zones(m);
+	server_say_hash(s, m);
+	if (!s->flags->quiet)
+		coredns_version();
+}
+
 static void greet(struct server *s)
 {
+	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
+	if (s->flags->coredns) {
+		greet_coredns(s);
+		return;
+	}
 	if (generation_anchorage(s->generation) == NULL)
 		logger_say(&s->logger, "warning", "no trust anchor is configured: answers are not validated");
 	logger_say(&s->logger, "info", "start of service (signet %s).", SIGNET_VERSION);
-	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
 }
 
 int run_server(const struct run_flags *f)
@@ -326,12 +434,14 @@ int run_server(const struct run_flags *f)
 	diag_init(&d, &s.arena);
 	s.logger.ident = f->ident;
 	s.logger.file.fd = -1;
+	s.logger.levels = f->coredns;
 	struct now now;
 	clock_now(&now);
 	s.started = now.ms;
 	struct model *m = server_load(&s, &d);
 	if (m == NULL)
 		return f->borrowed ? 1 : STATUS_CONFIG;
+	s.logger.levels |= m->daemon.corefile;
 	int status = start(&s, m);
 	if (status != 0)
 		return f->borrowed ? 1 : status;

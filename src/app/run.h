@@ -2,7 +2,7 @@
 #ifndef APP_RUN_H
 #define APP_RUN_H
 
-#include <stdbool.h>
+#include "conf/model.h"
 
 struct run_flags {
 	const char *conf;        /* NULL: the default places */
@@ -10,7 +10,11 @@ struct run_flags {
 	bool daemonize;          /* fork into the background after binding, if the configuration wants it */
 	bool no_pidfile;
 	unsigned verbose;        /* -v given so often */
-	bool borrowed;           /* texts and exit status are unbound's */
+	bool borrowed;           /* texts and exit status are another program's: unbound's, or */
+	bool coredns;            /* CoreDNS's */
+	bool quiet;              /* CoreDNS: no banner */
+	const char *pidfile;     /* CoreDNS: its flag; NULL none */
+	struct corefile_flags corefile;
 };
 
 /* Returns the exit status. */

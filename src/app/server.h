@@ -8,6 +8,7 @@
 #include "app/run.h"
 #include "app/saver.h"
 #include "app/trust.h"
+#include "app/watching.h"
 #include "io/process.h"
 
 #define TOLD_MAX 4096u     /* of what a reload had to say; the log has it all */
@@ -41,6 +42,9 @@ struct server {
 	struct reading_told told;
 	struct process_user user;
 	bool drop;
+	_Atomic bool ending;                 /* asked to end; until end_at all goes on (lameduck) */
+	msec end_at;
+	struct watching watching;            /* of files that were read with the configuration */
 	struct loop loop;                    /* the main thread's */
 	int signals;
 	msec started;
@@ -59,8 +63,14 @@ void server_give(struct server *s, struct generation *g);
 void server_take_anchors(struct server *s, struct model *m);
 /* Can its certificate be served? */
 enum err server_check_tls(const struct generation *g, struct buf *why) MUST_CHECK;
+enum reload_why {
+	RELOAD_ASKED,     /* by a signal, or by 'signet ctl' */
+	RELOAD_CHANGED,   /* a file that was read is another: if it comes to the same, nothing happens */
+};
 /* Read the configuration again. One that is wrong changes nothing. s->told says how it went. */
-void server_reload(struct server *s);
+void server_reload(struct server *s, enum reload_why why);
+/* What a Corefile with `reload` says of itself. */
+void server_say_hash(struct server *s, const struct model *m);
 /* What all workers know of the newest configuration's servers. Under s->naming, or from the main thread. */
 void server_measure(const struct server *s, struct report *to);
 /* Free configurations that all workers have left. */

@@ -4,10 +4,8 @@
 
 #include "base/hash.h"
 
-#define FILE_BYTES_MAX (2u * SOURCE_FILE_MAX)
-
 /* No secret: the file is the administrator's, and the number is compared with the next one alone. */
-static uint64_t hash_of(struct span text)
+uint64_t watch_hash(struct span text)
 {
 	static const struct hash_key key;
 	uint64_t h = text.p == NULL ? 0 : hash_bytes(&key, text);
@@ -35,7 +33,7 @@ enum err watch_add(struct model *m, const char *path, msec every, struct span te
 	path = arena_text(&m->arena, span_text(path));
 	if (path == NULL)
 		return ERR_LIMIT;
-	m->watches[m->nwatches++] = (struct watch){ .path = path, .every = every, .hash = hash_of(text) };
+	m->watches[m->nwatches++] = (struct watch){ .path = path, .every = every, .hash = watch_hash(text) };
 	return OK;
 }
 
@@ -44,7 +42,7 @@ enum err watch_file(struct model *m, const struct source *from, const char *path
 	struct arena a;
 	struct span text = { 0 };
 	const char *why;
-	arena_init(&a, FILE_BYTES_MAX);
+	arena_init(&a, WATCH_BYTES_MAX);
 	struct source s = *from;
 	s.arena = &a;
 	if (source_read(&s, path, &text, &why) != OK)

@@ -5,6 +5,10 @@
 #include "conf/model.h"
 #include "conf/source.h"
 
+#define WATCH_BYTES_MAX (2u * SOURCE_FILE_MAX)   /* of one file, with room to read it in */
+
+/* What two contents of a file are compared by; 0: p is NULL, there is none. */
+uint64_t watch_hash(struct span text);
 /* One that has been read; p NULL: it is missing. A path that is there already is looked at as often as both want. */
 enum err watch_add(struct model *m, const char *path, msec every, struct span text) MUST_CHECK;
 /* One that the program itself will read, later. */

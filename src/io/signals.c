@@ -8,7 +8,7 @@
 
 static void watched(sigset_t *set)
 {
-	static const int numbers[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
+	static const int numbers[] = { SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 };
 	sigemptyset(set);
 	for (unsigned i = 0; i < COUNT(numbers); i++)
 		sigaddset(set, numbers[i]);

@@ -1,4 +1,4 @@
-/* signals: HUP, TERM, INT, QUIT and USR1 as a descriptor for a loop. They are blocked for the thread that opens it and
+/* signals: HUP, TERM, INT, QUIT, USR1 and USR2 as a descriptor for a loop. They are blocked for the thread that opens it and
  * those it starts later, so open before any thread is made. */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H
