@@ -5,10 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "app/anchors.h"
 #include "app/server.h"
+#include "crypto/digest.h"
 #include "io/clock.h"
 
 #define DIAG_BYTES (4u << 20)
@@ -191,13 +190,11 @@ static void enter(struct server *s, struct generation *g)
 
 void server_say_hash(struct server *s, const struct model *m)
 {
-	uint8_t hash[crypto_hash_sha512_BYTES];
-	char text[2 * sizeof(hash) + 1];
+	char text[SHA512_TEXT];
 	if (!m->daemon.reload)
 		return;
-	crypto_hash_sha512(hash, m->canonical.p, m->canonical.n);
-	logger_say(&s->logger, "info", "plugin/reload: Running configuration SHA512 = %s",
-	           sodium_bin2hex(text, sizeof(text), hash, sizeof(hash)));
+	sha512_text(m->canonical, text);
+	logger_say(&s->logger, "info", "plugin/reload: Running configuration SHA512 = %s", text);
 }
 
 static void say_good(struct server *s)

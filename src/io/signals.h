@@ -1,5 +1,5 @@
-/* signals: HUP, TERM, INT, QUIT, USR1 and USR2 as a descriptor for a loop. They are blocked for the thread that opens it and
- * those it starts later, so open before any thread is made. */
+/* signals: HUP, TERM, INT, QUIT, USR1 and USR2 as a descriptor for a loop. They are blocked for the thread that opens
+ * it and those it starts later, so open before any thread is made. */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H
 
