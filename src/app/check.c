@@ -6,6 +6,7 @@
 #include "app/anchors.h"
 #include "app/commands.h"
 #include "app/show.h"
+#include "app/zones_check.h"
 #include "base/heap.h"
 #include "conf/model.h"
 #include "conf/story.h"
@@ -136,6 +137,8 @@ static int check(const char *file, enum show show, const char *name)
 	diag_init(&d, &a);
 	struct model *m = model_load(file, &d);
 	bool good = m != NULL && anchors_load(m, NULL, &d);
+	if (good && (show == SHOW_NOTHING || show == SHOW_JSON))
+		zones_check(m, &d);
 	if (show == SHOW_JSON)
 		json_print(file, &d);
 	else

@@ -1,10 +1,11 @@
 /* file: zones of our own, served from zone files (RFC1034 4.3). What stands in the file is served as it is, signatures
  * and proofs included, and none of it is judged. Where an alias leads out of the zone the whole server is asked for the
  * rest. A zone lives over reloads until its SOA has another serial. */
+#include "plugin/file.h"
+
 #include "base/heap.h"
 #include "core/zone_answer.h"
 #include "core/zone_load.h"
-#include "plugin/plugin.h"
 #include "plugin/zones.h"
 #include "plugin/zonewatch.h"
 
@@ -246,6 +247,15 @@ static void *live_make(const void *self, const struct live_env *env)
 	(void)env;
 	*s->made = NULL;
 	return v != NULL ? v : served_new();
+}
+
+const struct zone *file_zone(const void *self, unsigned i, const char **ret_path)
+{
+	const struct file *s = self;
+	if (s->made == NULL || *s->made == NULL || i >= (*s->made)->n)
+		return NULL;
+	*ret_path = s->parts[0].path;
+	return (*s->made)->zones[i];
 }
 
 /* ---- answers ---- */
