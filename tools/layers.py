@@ -36,6 +36,7 @@ PURE_HEADERS = {'assert.h', 'ctype.h', 'inttypes.h', 'limits.h', 'math.h', 'stda
 LIBRARIES = {
     'openssl/': {'crypto', 'proto'},
     'sodium': {'base', 'crypto'},
+    'pcre2.h': {'plugin'},
     'libpsl.h': {'core', 'plugin', 'conf', 'app'},
     'civetweb.h': {'app'},
     'cap-ng.h': {'app', 'io'},

@@ -411,6 +411,15 @@ static void greet_coredns(struct server *s)
 		coredns_version();
 }
 
+/* A worker found that the program cannot go on. */
+static bool has_given_up(const struct server *s)
+{
+	for (uint32_t i = 0; i < s->nworkers; i++)
+		if (atomic_load(&s->workers[i].fatal))
+			return true;
+	return false;
+}
+
 static void greet(struct server *s)
 {
 	process_notify(getenv("NOTIFY_SOCKET"), PROCESS_READY, NULL);
@@ -447,6 +456,7 @@ int run_server(const struct run_flags *f)
 		return f->borrowed ? 1 : status;
 	greet(&s);
 	serve(&s);
+	bool fatal = has_given_up(&s);
 	stop(&s);
-	return 0;
+	return !fatal ? 0 : f->borrowed ? 1 : STATUS_WORLD;
 }

@@ -1,5 +1,8 @@
 #include "app/worker.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include "app/errand.h"
 #include "app/saver.h"
 #include "app/serve.h"
@@ -96,6 +99,18 @@ static void log_text(struct worker *w, struct span text)
 	record_text(&w->log, RECORD_TEXT, w->engine.now.wall, NULL, buf_cstr(&b));
 }
 
+/* The main thread ends the program as if it had been asked to, with another status. */
+static void give_up(struct worker *w, struct span why)
+{
+	char line[RECORD_TEXT_MAX];
+	struct buf b = buf_on(line, sizeof(line));
+	buf_text(&b, "fatal error: ");
+	buf_span_put(&b, why);
+	record_text(&w->log, RECORD_TEXT, w->engine.now.wall, NULL, buf_cstr(&b));
+	if (!atomic_exchange(&w->fatal, true))
+		kill(getpid(), SIGTERM);
+}
+
 static void perform(struct worker *w, const struct effect *fx)
 {
 	switch (fx->kind) {
@@ -113,6 +128,9 @@ static void perform(struct worker *w, const struct effect *fx)
 		break;
 	case FX_LOG:
 		log_text(w, fx->bytes);
+		break;
+	case FX_FATAL:
+		give_up(w, fx->bytes);
 		break;
 	case FX_DATAGRAM:
 	case FX_SOCKET_END:

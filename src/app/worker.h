@@ -48,6 +48,7 @@ struct worker {
 	_Atomic(struct generation *) next;   /* from main */
 	struct generation *generation;       /* in service here; older ones follow by .next until left */
 	_Atomic uint32_t thread_id;          /* the kernel's, for log lines */
+	_Atomic bool fatal;                  /* it cannot go on */
 	_Atomic uint64_t left;               /* generations below this number are left */
 	_Atomic uint32_t waiting;            /* clients of ours that wait, as of the last turn */
 	_Atomic enum worker_stop stop;

@@ -23,6 +23,7 @@ enum effect_kind {
 	FX_TELL,        /* an answer for another worker's asker: remote, answer, share */
 	FX_SAVE,        /* a trust anchor's state file is to be written: see anchorage_unsaved */
 	FX_LOG,         /* text for the operator: bytes; said once, where it is given up */
+	FX_FATAL,       /* the program cannot go on; it says why, bytes, and ends with status 1 */
 };
 
 struct budget_share {

@@ -190,12 +190,57 @@ static void failures_are_told(void **state)
 	assert_string_equal(block_wrong(&b), "invalid log file: /var/log/dns; expected stdout");
 }
 
+/* Reasons like a pattern are counted, and told when the window is over. */
+static void failures_are_consolidated(void **state)
+{
+	void *self = block_say(&b, &plugin_errors, NULL, "errors\nconsolidate 30s \"^.* i/o timeout$\" warning\n"
+	                       "consolidate 5s \"never\"");
+	struct link *l = block_join(&b, &plugin_errors, self, NULL);
+	b.chain.links[b.chain.n] = (struct link){ .steps = &failing, .name = "below" };
+	b.plugins[b.chain.n++] = &plugin_errors;
+	assert_string_equal(block_wrong(&b), "");
+	for (unsigned i = 0; i < 3; i++)
+		block_slow(&b, "example.org", RR_A);
+	assert_string_equal(lines(true), "");
+	assert_int_equal(plugin_errors.steps.tend(l, b.engine), 130000);
+	b.engine->now.ms = 130000;
+	assert_int_equal(plugin_errors.steps.tend(l, b.engine), NEVER);
+	assert_string_equal(lines(true), "[WARNING] plugin/errors: 3 errors like '^.* i/o timeout$' occurred in last "
+	                    "30s\n");
+}
+
+static void first_failure_is_shown(void **state)
+{
+	void *self = block_say(&b, &plugin_errors, NULL, "errors\nconsolidate 1m timeout error show_first");
+	struct link *l = block_join(&b, &plugin_errors, self, NULL);
+	b.chain.links[b.chain.n] = (struct link){ .steps = &failing, .name = "below" };
+	b.plugins[b.chain.n++] = &plugin_errors;
+	block_slow(&b, "example.org", RR_A);
+	assert_string_equal(lines(true), "[ERROR] plugin/errors: 2 example.org. A: no answer in time: i/o timeout\n");
+	b.engine->now.ms += 60000;
+	plugin_errors.steps.tend(l, b.engine);
+	assert_string_equal(lines(true), "");   /* it stayed alone */
+	block_slow(&b, "example.org", RR_A);
+	block_slow(&b, "example.com", RR_A);
+	b.engine->now.ms += 60000;
+	plugin_errors.steps.tend(l, b.engine);
+	assert_string_equal(lines(true), "[ERROR] plugin/errors: 2 example.org. A: no answer in time: i/o timeout\n"
+	                    "[ERROR] plugin/errors: 2 errors like 'timeout' occurred in last 1m\n");
+	static const char *const wrong[] = { "errors\nconsolidate 30 x", "errors\nconsolidate 30s (",
+	                                     "errors\nconsolidate 30s x show_first warning",
+	                                     "errors\nconsolidate 30s" };
+	for (unsigned i = 0; i < COUNT(wrong); i++) {
+		block_say(&b, &plugin_errors, NULL, wrong[i]);
+		assert_string_not_equal(block_wrong(&b), "");
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(common_lines), TEST(formats), TEST(names_and_scopes), TEST(classes), TEST(long_formats),
-		TEST(failures_are_told),
+		TEST(failures_are_told), TEST(failures_are_consolidated), TEST(first_failure_is_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -495,6 +495,9 @@ static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 	case FX_SAVE:
 		fault(h, "a trust anchor is to be saved, and there is none");
 		break;
+	case FX_FATAL:
+		fault(h, "the program cannot go on");
+		break;
 	case FX_LOG:
 		h->seen.log[0] = 0;
 		memcpy(h->seen.log, fx->bytes.p, MIN(fx->bytes.n, sizeof(h->seen.log) - 1));

@@ -474,7 +474,7 @@ static void perform(struct player *p, const struct effect *fx)
 		note(p, "trust anchors are saved");
 		rpl_anchors_save(&p->rpl, p->anchorage);
 		break;
-	case FX_LOG:
+	case FX_FATAL: case FX_LOG:
 		note(p, "log: %.*s", (int)fx->bytes.n, (const char *)fx->bytes.p);
 		break;
 	}
