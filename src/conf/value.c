@@ -210,10 +210,10 @@ static bool time_set(const struct opt *row, void *self, const char *text, const 
 	if (row->type == OPT_SECS && digits_read(text, &v))
 		ms = MIN(v, NUMBER_MAX / SECOND) * SECOND;
 	else if (duration_parse(span_text(text), &ms) != OK)
-		return wrong(at, NULL, row->type == OPT_SECS ? "seconds, or a time such as 1m30s"
+		return wrong(at, "", row->type == OPT_SECS ? "seconds, or a time such as 1m30s"
 		                                             : "a time such as 500ms or 1m30s", text);
 	if (row->type == OPT_SECS && ms % SECOND != 0)
-		return wrong(at, NULL, "whole seconds", text);
+		return wrong(at, "", "whole seconds", text);
 	v = row->type == OPT_SECS ? ms / SECOND : ms;
 	if (!in_range(row, v, at))
 		return false;
@@ -228,13 +228,13 @@ bool value_set_corefile(const struct opt *row, void *self, const char *text, str
 	switch (row->type) {
 	case OPT_BOOL:
 		if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
-			return wrong(at, NULL, "on or off", text);
+			return wrong(at, "", "on or off", text);
 		field_store(row, self, strcmp(text, "on") == 0);
 		return true;
 	case OPT_U32:
 	case OPT_SIZE:
 		if (!digits_read(text, &v))
-			return wrong(at, NULL, "a number", text);
+			return wrong(at, "", "a number", text);
 		if (!in_range(row, v, at))
 			return false;
 		field_store(row, self, v);
