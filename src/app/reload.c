@@ -137,6 +137,8 @@ void server_give(struct server *s, struct generation *g)
 /* Its words stand in the canonical text. */
 static bool is_config(const struct model *m, const struct watch *w)
 {
+	if (w->pattern)
+		return true;
 	for (unsigned i = 0; i < m->nfiles; i++) {
 		if (strcmp(m->files[i], w->path) == 0)
 			return true;

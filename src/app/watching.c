@@ -21,7 +21,7 @@ static msec every_of(const struct model *m, const struct watch *w)
 	if (!m->daemon.reload)
 		return every;
 	for (unsigned i = 0; i < m->nfiles; i++) {
-		if (strcmp(m->files[i], w->path) == 0)
+		if (w->pattern || strcmp(m->files[i], w->path) == 0)
 			every = every == 0 ? m->daemon.reload_every : MIN(every, m->daemon.reload_every);
 	}
 	return every;
@@ -57,8 +57,8 @@ static void watch_one(const struct watching *before, const struct watch *from, m
 {
 	size_t size = strlen(from->path) + 1;
 	const struct watched *old = find(before, from->path);
-	*to = (struct watched){ .path = memcpy(heap_new(size), from->path, size), .every = every, .hash = from->hash,
-		                .due = now_ms() + every };
+	*to = (struct watched){ .path = memcpy(heap_new(size), from->path, size), .pattern = from->pattern,
+		                .every = every, .hash = from->hash, .due = now_ms() + every };
 	if (old != NULL && old->every == every)
 		to->due = old->due;
 }
@@ -108,7 +108,7 @@ static bool has_changed(struct watched *w)
 	struct file_mark mark = file_mark(w->path);
 	if (file_mark_eq(&mark, &w->mark) && mark.inode != 0)
 		return false;
-	uint64_t hash = content_hash(w->path);
+	uint64_t hash = w->pattern ? watch_hash_pattern(w->path) : content_hash(w->path);
 	bool changed = hash != w->hash;
 	w->mark = mark;
 	w->hash = hash;

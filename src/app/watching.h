@@ -8,6 +8,7 @@
 
 struct watched {
 	char *path;
+	bool pattern;                /* of files; what it matches is looked at, and each of them besides */
 	msec every, due;
 	uint64_t hash;               /* of the content that was read last; 0: there was no file */
 	struct file_mark mark;       /* of that; zero: not looked at yet */

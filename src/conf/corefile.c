@@ -98,20 +98,41 @@ static enum err push(struct parser *p, const struct corefile_tokens *tokens)
 
 /* ---- files ---- */
 
-static enum err file_note(struct parser *p, const char *path)
+static enum err file_note(struct parser *p, const char *path, struct span text)
 {
 	struct corefile *c = p->to;
 	if (c->nfiles == p->files_cap) {
 		unsigned cap = p->files_cap == 0 ? 8 : p->files_cap * 2;
 		const char **files = ARENA_ARRAY(p->arena, const char *, cap);
-		if (files == NULL)
+		struct span *texts = ARENA_ARRAY(p->arena, struct span, cap);
+		if (files == NULL || texts == NULL)
 			return ERR_LIMIT;
-		if (c->nfiles > 0)
+		if (c->nfiles > 0) {
 			memcpy(files, c->files, sizeof(*files) * c->nfiles);
+			memcpy(texts, c->texts, sizeof(*texts) * c->nfiles);
+		}
 		c->files = files;
+		c->texts = texts;
 		p->files_cap = cap;
 	}
+	c->texts[c->nfiles] = text;
 	c->files[c->nfiles++] = path;
+	return OK;
+}
+
+static enum err pattern_note(struct parser *p, const char *pattern)
+{
+	struct corefile *c = p->to;
+	for (unsigned i = 0; i < c->npatterns; i++)
+		if (strcmp(c->patterns[i], pattern) == 0)
+			return OK;
+	const char **longer = ARENA_ARRAY(p->arena, const char *, c->npatterns + 1);
+	if (longer == NULL)
+		return ERR_LIMIT;
+	if (c->npatterns > 0)
+		memcpy(longer, c->patterns, sizeof(*longer) * c->npatterns);
+	longer[c->npatterns++] = pattern;
+	c->patterns = longer;
 	return OK;
 }
 
@@ -139,7 +160,7 @@ static enum err file_push(struct parser *p, const char *path, const struct coref
 			wrong(p, at, arena_printf(p->arena, "Could not import %s: %s; expected a file", path, why));
 			return OK;
 		}
-		TRY(file_note(p, path));
+		TRY(file_note(p, path, text));
 		*f = (struct cut_file){ .path = path, .next = p->cut };
 		TRY(corefile_lex(&p->r->source, path, text, p->r->diag, &f->tokens));
 		p->cut = f;
@@ -178,6 +199,8 @@ static enum err import_files(struct parser *p, const struct corefile_token *arg)
 		return OK;
 	}
 	bool glob = strpbrk(pattern, "*?") != NULL;
+	if (glob)
+		TRY(pattern_note(p, pattern));
 	if (!glob && cut_find(p, pattern) != NULL) {
 		list = &pattern;
 		n = 1;
@@ -469,7 +492,7 @@ enum err corefile_from_text(const struct reading *r, const char *file, struct sp
 	struct corefile_tokens tokens;
 	*ret = (struct corefile){ 0 };
 	struct parser p = { .r = r, .arena = r->source.arena, .to = ret, .last = &ret->first };
-	TRY(file_note(&p, file));
+	TRY(file_note(&p, file, text));
 	TRY(corefile_lex(&r->source, file, text, r->diag, &tokens));
 	TRY(push(&p, &tokens));
 	return parse(&p);

@@ -22,7 +22,10 @@ struct corefile_block {
 struct corefile {
 	struct corefile_block *first;
 	const char **files;                /* all that were read, the main one first */
+	struct span *texts;                /* what is in them */
 	unsigned nfiles;
+	const char **patterns;             /* of imports that name files by one */
+	unsigned npatterns;
 };
 
 /* Of the main file, whose text has been read; r->words is not used. Errors in the text are in diag; the first one ends

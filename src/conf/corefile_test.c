@@ -11,6 +11,7 @@
 #include "conf/model.h"
 #include "conf/story.h"
 #include "conf/translate.h"
+#include "conf/watch.h"
 
 #define TEXT_BYTES 65536u
 
@@ -351,8 +352,13 @@ static void imports(void **state)
 	assert_true(m->daemon.debug && m->daemon.reload_every == 5000 && m->daemon.lameduck == 1000);
 	assert_int_equal(m->nsites, 2);
 	assert_int_equal(m->nfiles, 8);
-	assert_int_equal(m->nwatches, 8);
-	assert_true(m->watches[7].hash != 0);
+	assert_int_equal(m->nwatches, 12);
+	assert_true(m->watches[7].hash != 0 && !m->watches[7].pattern);
+	assert_true(m->watches[8].pattern && m->watches[8].hash == 0);
+	uint64_t before = m->watches[9].hash;
+	assert_true(m->watches[9].pattern && before != 0 && before == watch_hash_pattern(m->watches[9].path));
+	file_put("one2.override", "# nothing\n");
+	assert_true(before != watch_hash_pattern(m->watches[9].path));
 	drop(&l);
 	file_put("self", "import self\n");
 	assert_null(load_file(&l, "self"));

@@ -278,6 +278,16 @@ static enum err canonical_make(struct model *m, const struct corefile *c)
 	return ERR_LIMIT;
 }
 
+/* first: 1 where the Corefile itself came from elsewhere. */
+static enum err files_watch(struct model *m, const struct corefile *c, const struct source *from, unsigned first)
+{
+	for (unsigned i = first; i < c->nfiles && from->files; i++)
+		TRY(watch_add(m, c->files[i], 0, c->texts[i]));
+	for (unsigned i = 0; i < c->npatterns && from->files; i++)
+		TRY(watch_pattern(m, c->patterns[i]));
+	return OK;
+}
+
 static enum err corefile_fill(struct model *m, const struct load *load, const struct reading *r, struct span text)
 {
 	struct corefile c;
@@ -292,14 +302,8 @@ static enum err corefile_fill(struct model *m, const struct load *load, const st
 	if (r->diag->errors > 0)
 		return OK;
 	TRY(canonical_make(m, &c));
+	TRY(files_watch(m, &c, &r->source, load->flags.text.p != NULL));
 	return corefile_lower(r, &c, &load->flags, m);
-}
-
-static enum err files_watch(struct model *m, const struct source *from)
-{
-	for (unsigned i = 0; i < m->nfiles && from->files; i++)
-		TRY(watch_file(m, from, m->files[i], 0));
-	return OK;
 }
 
 static void unreadable(const struct load *load, const char *why, struct diag *diag)
@@ -326,10 +330,8 @@ static enum err model_fill(struct model *m, struct load *load, struct diag *diag
 		return ERR_WORLD;
 	}
 	if (load->corefile || (load->voice == VOICE_OWN && corefile_is(load->file, text)))
-		TRY(corefile_fill(m, load, &r, text));
-	else
-		TRY(unbound_fill(m, load, &r, text));
-	return diag->errors > 0 ? OK : files_watch(m, &r.source);
+		return corefile_fill(m, load, &r, text);
+	return unbound_fill(m, load, &r, text);
 }
 
 static struct model *load_model(struct load *load, struct diag *diag)

@@ -118,9 +118,10 @@ struct daemon_conf {
 	uint32_t queries_max;                 /* of one such connection; 0 any number */
 };
 
-/* A file that was read with the configuration. */
+/* A file that was read with a Corefile, or a pattern of such files. */
 struct watch {
 	const char *path;
+	bool pattern;
 	msec every;                           /* look for a change this often; 0: not for its own sake */
 	uint64_t hash;                        /* of its bytes, or 0: it is missing */
 };
@@ -146,7 +147,7 @@ struct model {
 	struct socket_conf listen;
 	struct process_conf process;
 	struct daemon_conf daemon;
-	struct watch *watches;                /* main file and includes first, then what plugins wanted */
+	struct watch *watches;                /* of a Corefile: itself and its imports first, then what is wanted */
 	unsigned nwatches;
 	struct span canonical;                /* a Corefile with its imports, no comments: what a reload compares */
 	struct site *sites;                   /* at least one */

@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 
+#define NAMES_BYTES_MAX (8u << 20)   /* of the files that one pattern matches */
+
 /* No secret: the file is the administrator's, and the number is compared with the next one alone. */
 uint64_t watch_hash(struct span text)
 {
@@ -12,8 +14,27 @@ uint64_t watch_hash(struct span text)
 	return text.p != NULL && h == 0 ? 1 : h;
 }
 
-enum err watch_add(struct model *m, const char *path, msec every, struct span text)
+uint64_t watch_hash_pattern(const char *pattern)
 {
+	static const struct hash_key key;
+	struct arena a;
+	const char **list;
+	unsigned n;
+	uint64_t h = 0;
+	arena_init(&a, NAMES_BYTES_MAX);
+	const struct source s = { .arena = &a, .files = true };
+	if (source_match(&s, pattern, &list, &n) != OK)
+		n = 0;
+	for (unsigned i = 0; i < n; i++)
+		h = h * 31 + hash_bytes(&key, span_text(list[i]));
+	arena_free(&a);
+	return h;
+}
+
+static enum err add(struct model *m, const struct watch *one)
+{
+	const char *path = one->path;
+	msec every = one->every;
 	for (unsigned i = 0; i < m->nwatches; i++) {
 		struct watch *w = &m->watches[i];
 		if (strcmp(w->path, path) == 0) {
@@ -33,8 +54,22 @@ enum err watch_add(struct model *m, const char *path, msec every, struct span te
 	path = arena_text(&m->arena, span_text(path));
 	if (path == NULL)
 		return ERR_LIMIT;
-	m->watches[m->nwatches++] = (struct watch){ .path = path, .every = every, .hash = watch_hash(text) };
+	struct watch *to = &m->watches[m->nwatches++];
+	*to = *one;
+	to->path = path;
 	return OK;
+}
+
+enum err watch_add(struct model *m, const char *path, msec every, struct span text)
+{
+	const struct watch one = { .path = path, .every = every, .hash = watch_hash(text) };
+	return add(m, &one);
+}
+
+enum err watch_pattern(struct model *m, const char *pattern)
+{
+	const struct watch one = { .path = pattern, .pattern = true, .hash = watch_hash_pattern(pattern) };
+	return add(m, &one);
 }
 
 enum err watch_file(struct model *m, const struct source *from, const char *path, msec every)

@@ -9,8 +9,11 @@
 
 /* What two contents of a file are compared by; 0: p is NULL, there is none. */
 uint64_t watch_hash(struct span text);
+/* The same of the names that a pattern matches. */
+uint64_t watch_hash_pattern(const char *pattern);
 /* One that has been read; p NULL: it is missing. A path that is there already is looked at as often as both want. */
 enum err watch_add(struct model *m, const char *path, msec every, struct span text) MUST_CHECK;
+enum err watch_pattern(struct model *m, const char *pattern) MUST_CHECK;
 /* One that the program itself will read, later. */
 enum err watch_file(struct model *m, const struct source *from, const char *path, msec every) MUST_CHECK;
 
