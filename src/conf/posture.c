@@ -212,9 +212,8 @@ static void upstreams_put(const struct model *m, struct buf *to)
 /* Options that Unbound too has no use for when all names are forwarded. */
 static bool inert_when_forwarding(const char *name)
 {
-	static const char *const names[] = { "harden-glue",        "harden-referral-path",      "prefetch-key",
-		                             "qname-minimisation", "qname-minimisation-strict", "root-hints",
-		                             "target-fetch-policy" };
+	static const char *const names[] = { "harden-referral-path",      "prefetch-key", "qname-minimisation",
+		                             "qname-minimisation-strict", "root-hints",   "target-fetch-policy" };
 	for (unsigned i = 0; i < COUNT(names); i++)
 		if (strcmp(names[i], name) == 0)
 			return true;

@@ -60,6 +60,11 @@ struct client_string {
 	struct span text;
 };
 
+/* What is left out of answers, as nobody asked for it: name servers beside them, other than addresses behind them. */
+struct drops {
+	bool ns, unknown;
+};
+
 /* What concerns more than one plugin of a chain. */
 struct chain_conf {
 	struct pack_conf pack;        /* the form in which answers are kept */
@@ -71,7 +76,7 @@ struct chain_conf {
 	bool tls_upstream, tcp_upstream;   /* for all upstreams, whatever their clause says */
 	bool udp_upstream;            /* UDP towards upstreams even without do-udp */
 	bool no_udp, no_ip4, no_ip6;  /* do-udp, do-ip4, do-ip6 */
-	bool drop_ns;                 /* leave out name servers that a positive answer brings along unasked */
+	struct drops drop;
 	bool no_localhost;            /* never ask a server on loopback */
 	struct prefix *never;         /* nor one of these */
 	unsigned nnever;
@@ -104,6 +109,7 @@ struct chain {
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;
 	const struct chain_route *routes;   /* most labels first; where none fits it is this chain's own */
+	bool nobody_judges;   /* neither this chain nor whom it asks: CD makes no difference */
 	unsigned n;
 	struct link links[CHAIN_MAX];
 	const struct chain *next;   /* of the same configuration */

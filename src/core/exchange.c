@@ -462,8 +462,12 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 	}
 	learn(x, a, m);
 	enum err err = scrub_msg(&q->arena, &x->question, x->ask.zone, m, kept);
-	if (err == OK && !q->chain->conf.drop_ns)
+	if (err == OK && !q->chain->conf.drop.ns)
 		err = scrub_keep_ns(&q->arena, x->ask.zone, m, kept);
+	if (err == OK && !q->chain->conf.drop.unknown)
+		err = scrub_keep_unknown(&q->arena, x->ask.zone, m, kept);
+	if (err == OK && x->ask.any_glue)
+		err = scrub_keep_glue(&q->arena, m, kept);
 	const char *why = err != OK ? "nothing that answers the question" : useless(x, a, m, kept);
 	if (x->spare == kept || (why == NULL && kept->kind != SCRUB_REFERRAL))
 		note_answerer(x, a);

@@ -32,6 +32,7 @@ struct exchange_ask {
 	msec life;                         /* 0: EXCHANGE_LIFE_MS */
 	bool referrals;                    /* a delegation is an answer */
 	bool is_signed;                    /* the zone is: who has no signatures of it is no good server */
+	bool any_glue;                     /* servers' addresses from outside the zone are believed */
 	bool vary_case;                    /* of the question's name over UDP (draft-vixie-dnsext-dns0x20) */
 };
 

@@ -99,7 +99,8 @@ struct query {
 /* Of a question still in its packet. */
 static inline unsigned client_form(const struct chain *chain, const struct client *c)
 {
-	return (c->flags & FLAG_CD ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u);
+	bool cd = c->flags & FLAG_CD && !chain->nobody_judges;
+	return (cd ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u);
 }
 
 /* As maker, while a step is at work: the step itself, unless it says who else did. */

@@ -278,7 +278,8 @@ static enum next begin_exchange(struct resolve *r, const struct party *party)
 	struct exchange_ask ask = { .pool = infra_pool(r->world->infra),
 		                    .group = group_of(&r->q->chain->conf), .zone = r->at.zone,
 		                    .question = &r->asked, .party = party, .infra = r->world->infra,
-		                    .referrals = true, .is_signed = is_signed(r), .vary_case = r->conf->vary_case };
+		                    .referrals = true, .is_signed = is_signed(r), .vary_case = r->conf->vary_case,
+		                    .any_glue = !r->conf->harden_glue };
 	if (r->at_fixed) {
 		ask.pool = r->fixed->pool;
 		ask.group = r->fixed->group;

@@ -32,6 +32,7 @@ struct resolve_conf {
 	struct delegation root;          /* hints: where all begins */
 	bool minimise, minimise_strict;  /* qname-minimisation, qname-minimisation-strict */
 	bool vary_case;                  /* use-caps-for-id */
+	bool harden_glue;                /* addresses of servers count only from their own zone's parent */
 	bool nat64;                      /* do-nat64: servers' IPv4 addresses are reached through a translator, */
 	struct prefix nat64_prefix;      /* under this prefix of IPv6 */
 };

@@ -18,7 +18,8 @@ struct value {
 	uint8_t bytes[CACHE_ENTRY_MAX];
 };
 
-#define MESSAGE 0x8000u   /* in the class of a key: a whole message is under it */
+#define MESSAGE 0x8000u   /* in the class of a key: a whole message is under it, */
+#define BESIDE 0x4000u    /* a set that stood beside an answer */
 
 static void key_make(struct value *v, const struct rrcache *c, const struct question *q, unsigned kind)
 {
@@ -52,12 +53,19 @@ static bool is_better(const struct head *old, const struct rrset *set)
 	return was != is ? was : old->rank > set->rank;
 }
 
-/* Until when the new one may live. */
+/* In the last tenth of its life. */
+static bool is_old(const struct rrcache *c, const struct value *v)
+{
+	return v->meta.expires - c->now <= (v->meta.expires - v->meta.stored) / 10;
+}
+
+/* Until when the new one may live. What stands beside an answer that is asked for again before its end begins anew. */
 static msec end_of(const struct rrcache *c, const struct rrset *set, const struct value *old)
 {
 	uint32_t ttl = set->type == RR_NS ? MIN(set->ttl, DELEGATION_TTL_MAX) : set->ttl;
 	msec end = c->now + ttl * SECOND;
-	return old != NULL && is_delegation(set) && !set->parent ? MIN(end, old->meta.expires) : end;
+	bool falls = old != NULL && is_delegation(set) && !set->parent && !(set->beside && is_old(c, old));
+	return falls ? MIN(end, old->meta.expires) : end;
 }
 
 static bool set_write(const struct rrset *set, struct buf *b)
@@ -80,11 +88,13 @@ bool rrcache_put(const struct rrcache *c, const struct rrset *set)
 	struct question q = { set->owner, set->type, set->class };
 	if (set->security == SECURITY_BOGUS || set->ttl == 0 || (unsigned)set->n + set->nrrsigs > RRSET_RRS_MAX)
 		return false;
-	key_make(&v, c, &q, 0);
+	key_make(&v, c, &q, set->beside ? BESIDE : 0);
 	bool lives = find(&v, c);
 	if (lives && is_better(&v.head, set))
 		return false;
 	struct cache_meta meta = { .stored = c->now, .expires = end_of(c, set, lives ? &v : NULL) };
+	if (lives && meta.expires == v.meta.expires)
+		meta.stored = v.meta.stored;   /* its life is still the same */
 	struct buf b = buf_on(v.bytes, sizeof(v.bytes));
 	if (!set_write(set, &b))
 		return false;
@@ -92,10 +102,10 @@ bool rrcache_put(const struct rrcache *c, const struct rrset *set)
 	return true;
 }
 
-bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret)
+static bool get(const struct rrcache *c, const struct question *q, unsigned kind, struct arena *a, struct rrset *ret)
 {
 	struct value v;
-	key_make(&v, c, q, 0);
+	key_make(&v, c, q, kind);
 	if (!find(&v, c))
 		return false;
 	unsigned n = (unsigned)v.head.n + v.head.nrrsigs;
@@ -108,14 +118,23 @@ bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena
 		rdata[i] = span_of(bytes + at + 2, get_u16(bytes + at));
 		at += 2 + rdata[i].n;
 	}
-	msec left = v.meta.expires - c->now;
 	*ret = (struct rrset){
 		.owner = q->name, .type = q->type, .class = q->class, .rank = (enum rank)v.head.rank,
 		.security = (enum security)v.head.security, .parent = v.head.parent, .n = v.head.n,
-		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)(left / SECOND),
-		.old = left <= (v.meta.expires - v.meta.stored) / 10,
+		.nrrsigs = v.head.nrrsigs, .rdata = rdata, .ttl = (uint32_t)((v.meta.expires - c->now) / SECOND),
+		.old = is_old(c, &v),
 	};
 	return true;
+}
+
+bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret)
+{
+	return get(c, q, 0, a, ret);
+}
+
+bool rrcache_beside(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret)
+{
+	return get(c, q, BESIDE, a, ret);
 }
 
 void rrcache_put_message(const struct rrcache *c, const struct question *q, const struct packed *p, uint32_t ttl)

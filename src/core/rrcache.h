@@ -27,6 +27,7 @@ struct rrset {
 	enum rank rank;
 	enum security security;
 	bool parent;                   /* of NS and glue: a server of the parent zone said so */
+	bool beside;                   /* it stood beside an answer (beside.h): kept apart from what machines need */
 	bool old;                      /* as it comes out: in the last tenth of its life */
 	uint16_t n, nrrsigs;           /* rdata holds n of the set, then nrrsigs of RRSIGs over it */
 	const struct span *rdata;
@@ -44,6 +45,8 @@ struct rrcache {
 bool rrcache_put(const struct rrcache *c, const struct rrset *set);
 /* The set, copied into a; its owner borrows q's name. returns false when there is none, it has ended, or a is full */
 bool rrcache_get(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret);
+/* The same, of those that were put as beside an answer. */
+bool rrcache_beside(const struct rrcache *c, const struct question *q, struct arena *a, struct rrset *ret);
 /* A whole message beside the sets, kept as the answer to q for ttl seconds. */
 void rrcache_put_message(const struct rrcache *c, const struct question *q, const struct packed *p, uint32_t ttl);
 /* The same, aged, in a. NULL: none, or a is full */

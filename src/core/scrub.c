@@ -587,3 +587,49 @@ enum err scrub_keep_ns(struct arena *a, struct name zone, const struct msg *m, s
 	keep_rrsigs(&s);
 	return append(&s, kept);
 }
+
+/* Does the type say where a zone or name goes on, what is not there, or who signs? Unasked nobody is to hear of it. */
+static bool steers(uint16_t type)
+{
+	static const uint16_t types[] = { RR_A, RR_AAAA, RR_NS, RR_SOA, RR_CNAME, RR_DNAME, RR_DS, RR_DNSKEY, RR_RRSIG,
+		                          RR_NSEC, RR_NSEC3 };
+	for (unsigned i = 0; i < COUNT(types); i++)
+		if (types[i] == type)
+			return true;
+	return rrtype_is_meta(type);
+}
+
+enum err scrub_keep_unknown(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept)
+{
+	struct scrub s;
+	unsigned n = 0;
+	TRY(begin(&s, a, &m->question, zone, m));
+	for (size_t i = 0; i < m->nrrs && kept->kind == SCRUB_POSITIVE && n < SCRUB_EXTRA_MAX; i++) {
+		const struct rr *rr = &m->rrs[i];
+		if (rr->section != SEC_ADDITIONAL || steers(rr->type) || rr->class != m->question.class ||
+		    !name_below(rr->owner, zone))
+			continue;
+		s.keep[i] = 1;
+		n++;
+		set_add(&s, rr->owner, rr->type, SEC_ADDITIONAL);
+	}
+	if (n == 0)
+		return OK;
+	keep_rrsigs(&s);
+	return append(&s, kept);
+}
+
+enum err scrub_keep_glue(struct arena *a, const struct msg *m, struct scrubbed *kept)
+{
+	struct scrub s;
+	if (kept->kind != SCRUB_REFERRAL)
+		return OK;
+	TRY(begin(&s, a, &m->question, name_root, m));
+	for (size_t i = 0; i < m->nrrs; i++) {
+		const struct rr *rr = &m->rrs[i];
+		struct rr ns = { .owner = rr->owner, .type = RR_NS, .section = SEC_AUTHORITY, .rdata = rr->rdata };
+		s.keep[i] = rr->section == SEC_AUTHORITY && rr->type == RR_NS && holds(&kept->msg, &ns);
+	}
+	keep_additional(&s);
+	return append(&s, kept);
+}

@@ -41,6 +41,14 @@ struct scrubbed {
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret) MUST_CHECK;
 
+/* What else a server adds to the records of a positive answer, in its zone: not of types that steer resolution, at most
+ * SCRUB_EXTRA_MAX. For those who want to see it; nothing is made of it. returns OK | ERR_LIMIT */
+enum err scrub_keep_unknown(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept) MUST_CHECK;
+
+/* Addresses that a referral gives for servers outside the zone of who sent it (harden-glue: no): that is anybody's word
+ * on anybody's servers (attacks B4). returns OK | ERR_LIMIT */
+enum err scrub_keep_glue(struct arena *a, const struct msg *m, struct scrubbed *kept) MUST_CHECK;
+
 /* Name servers that a positive answer, or one without any record, brought along unasked, with their addresses: those
  * of one zone, which holds the answer's last name. m is the message that kept is from. For those who want to see them;
  * nothing is to be learnt from them (attacks B3). returns OK | ERR_LIMIT */

@@ -241,6 +241,44 @@ static void name_servers_beside_an_answer(void **state)
 }
 
 /* The zone's own name servers without an SOA: a server of the zone that has nothing, unless it says it is none. */
+/* harden-unknown-additional: no. In the zone asked, beside a positive answer, and nothing that steers. */
+static void other_types_beside_an_answer(void **state)
+{
+	static const char *const answers[] = { "www.example. 300 IN MX 1 ns.example.\n", "" };
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		arena_init(&arena, 1u << 20);
+		struct question q = text_question(&arena, "www.example", RR_MX);
+		struct msg m = text_msg(&arena, &q, answers[i], "");
+		text_add(&arena, &m, SEC_ADDITIONAL, "ns.example. 300 IN A 192.0.2.2\n"
+		         "_sip._udp.example. 300 IN SRV 0 0 1 ns.example.\n" SIG("_sip._udp.example.", "SRV")
+		         "x.victim. 300 IN TXT x\nexample. 300 IN NS ns.evil.\nexample. 300 IN DNAME evil.\n");
+		struct scrubbed s;
+		assert_int_equal(scrub_msg(&arena, &q, text_name(&arena, "example"), &m, &s), OK);
+		assert_int_equal(scrub_keep_unknown(&arena, text_name(&arena, "example"), &m, &s), OK);
+		assert_string_equal(summary(&s.msg), i > 0 ? "" : "0 MX www.example. 2 A ns.example. "
+		                    "2 SRV _sip._udp.example. 2 RRSIG _sip._udp.example. ");
+		arena_free(&arena);
+	}
+}
+
+/* harden-glue: no. Of the servers that the referral names, and of no others. */
+static void b4_glue_from_outside_on_demand(void **state)
+{
+	arena_init(&arena, 1u << 20);
+	struct question q = text_question(&arena, "www.sub.example", RR_A);
+	struct msg m = text_msg(&arena, &q, "", "sub.example. 300 IN NS ns.sub.example.\n"
+	                        "sub.example. 300 IN NS ns.other.\nexample. 300 IN NS ns.evil.\n");
+	text_add(&arena, &m, SEC_ADDITIONAL, "ns.other. 300 IN A 192.0.2.1\nns.sub.example. 300 IN A 192.0.2.2\n"
+	         "ns.victim. 300 IN A 6.6.6.6\nns.evil. 300 IN A 6.6.6.6\n");
+	struct scrubbed s;
+	assert_int_equal(scrub_msg(&arena, &q, text_name(&arena, "example"), &m, &s), OK);
+	assert_string_equal(summary(&s.msg), "1 NS sub.example. 1 NS sub.example. 2 A ns.sub.example. ");
+	assert_int_equal(scrub_keep_glue(&arena, &m, &s), OK);
+	assert_string_equal(summary(&s.msg),
+	                    "1 NS sub.example. 1 NS sub.example. 2 A ns.sub.example. 2 A ns.other. ");
+	arena_free(&arena);
+}
+
 static void rfc2308_2_2_own_name_servers_alone(void **state)
 {
 	for (unsigned authoritative = 0; authoritative < 2; authoritative++) {
@@ -306,6 +344,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_belongs_stays),
 		cmocka_unit_test(name_servers_beside_an_answer),
+		cmocka_unit_test(other_types_beside_an_answer),
+		cmocka_unit_test(b4_glue_from_outside_on_demand),
 		cmocka_unit_test(rfc2308_2_2_own_name_servers_alone),
 		cmocka_unit_test(long_chains_are_clipped),
 		cmocka_unit_test(signatures_are_bounded),

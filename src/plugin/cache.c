@@ -9,7 +9,8 @@
  *                anew each time */
 #include "core/cache.h"
 
-#include "plugin/plugin.h"
+#include "core/beside.h"
+#include "plugin/resolving.h"
 
 #define FAILURE_MS_MIN (1 * SECOND)    /* RFC9520 3.2: at least one second, */
 #define FAILURE_MS_MAX (5 * SECOND)    /* and when it goes on not above five minutes; Unbound's five seconds here */
@@ -26,6 +27,7 @@ struct caching {
 	secs expired_ttl, reply_ttl;
 	uint32_t client_timeout_ms;
 	bool prefetch, serve_expired, ttl_reset, minimal, original_ttl;
+	const struct link *resolver;   /* whose memory has what stands beside answers; NULL: nothing does */
 };
 
 /* An answer found, and the key it was found under. meta.mark is the second until which a refresh is under way or held
@@ -140,6 +142,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return LATER;
 	if (state == STALE && !at_once(s, &found, now))
 		return SLOW;
+	if (s->resolver != NULL && !f->chain->conf.drop.ns && found.answer.packed.counts[SEC_AUTHORITY] > 0)
+		return SLOW;   /* what stands beside it may have changed */
 	if (state == STALE)
 		make_stale(&found);
 	struct reply_form form = { .age = age_of(s, &found, now), .ttl_cap = state == STALE ? s->reply_ttl : NO_TTL_CAP,
@@ -157,6 +161,24 @@ static enum verdict fast(const struct link *l, struct fast *f)
 
 /* --- questions with a query object --- */
 
+/* What stands beside the answer becomes what all answers show (core/beside); what fails leaves it as it is. */
+static void share(const struct caching *s, struct query *q, bool fresh)
+{
+	struct arena *a = &q->arena;
+	const struct packed *p = q->answer;
+	struct msg m;
+	bool some = p->counts[SEC_AUTHORITY] + p->counts[SEC_ADDITIONAL] > 0;
+	if (s->resolver == NULL || q->chain->conf.drop.ns || !some || packed_parse(a, p, &q->question, &m) != OK)
+		return;
+	struct rrcache c = resolving_rrsets(s->resolver, q);
+	struct pack_conf conf = pack_as_is;
+	conf.origin = (enum origin)p->origin;
+	conf.security = (enum security)p->security;
+	conf.no_store = p->ttl == 0;
+	if (beside_share(&c, a, &m, conf.security, fresh))
+		(void)!packed_make(a, &q->question, &m, &conf, &q->answer);
+}
+
 /* The answer found becomes the query's. */
 static enum verdict answer_found(const struct caching *s, struct query *q, struct found *f, bool stale)
 {
@@ -171,6 +193,8 @@ static enum verdict answer_found(const struct caching *s, struct query *q, struc
 	q->answer = p;
 	q->err = OK;
 	q->wake_at = NEVER;
+	if (!stale)
+		share(s, q, false);
 	return ANSWERED;
 }
 
@@ -278,6 +302,8 @@ static enum verdict response(const struct link *l, struct query *q)
 	}
 	if (p->ttl == 0)
 		return PASS;
+	share(l->self, q, true);
+	p = q->answer;
 	key_make(&old, l->live, q->chain, &q->question, q->form);
 	store(l->live, &old, p, q->engine->now.ms, p->ttl * SECOND);
 	return PASS;
@@ -288,12 +314,20 @@ static enum verdict response(const struct link *l, struct query *q)
 /* All who pack answers do it as this plugin wants them kept. */
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
-	const struct caching *s = self;
+	struct caching *s = self;
 	(void)a;
 	(void)diag;
+	bool judged = false;
+	for (unsigned i = 0; i < chain->n; i++) {
+		const struct steps *steps = chain->links[i].steps;
+		if (steps == &plugin_resolve.steps)
+			s->resolver = &chain->links[i];
+		judged |= steps == &plugin_validate.steps || steps == &plugin_forward.steps;
+	}
+	chain->nobody_judges = s->resolver != NULL && !judged;
 	struct pack_conf *p = &chain->conf.pack;
 	p->minimal = s->minimal;
-	chain->conf.drop_ns |= s->minimal;
+	chain->conf.drop.ns |= s->minimal;
 	p->ttl_min = s->original_ttl ? 0 : s->ttl_min;
 	p->ttl_max = s->original_ttl ? UINT32_MAX : s->ttl_max;
 	p->negative_min = s->original_ttl ? 0 : s->negative_min > 0 ? s->negative_min : s->ttl_min;

@@ -75,9 +75,15 @@ static enum verdict answer(const struct chaos *c, struct query *q, enum topic to
 	return query_fail(q, RCODE_NOERROR, -1, NULL); /* no anchors: nothing is validated */
 }
 
+/* IN, or any class, which is IN as well (plugin/recursion). */
+static bool is_others(uint16_t class)
+{
+	return class == CLASS_IN || class == CLASS_ANY;
+}
+
 static enum verdict request(const struct link *l, struct query *q)
 {
-	if (q->question.class == CLASS_IN)
+	if (is_others(q->question.class))
 		return PASS;
 	bool text = q->question.type == RR_TXT || q->question.type == RR_ANY;
 	for (unsigned i = 0; i < COUNT(topics) && text && q->question.class == CLASS_CH; i++) {
@@ -106,7 +112,7 @@ static void head(void *self, const struct directive *d, struct arena *a, struct 
 static enum verdict fast(const struct link *l, struct fast *f)
 {
 	(void)l;
-	return f->client->question.class == CLASS_IN ? PASS : SLOW;
+	return is_others(f->client->question.class) ? PASS : SLOW;
 }
 
 void chaos_host(void *self, const char *host)

@@ -1,6 +1,7 @@
 /* recursion: the border between local answers and those that must be asked for. It stands behind the plugins that
  * answer from what the configuration says: a client that may have no more ends here, and so does a question that does
- * not want recursion (RD clear, RFC1034 4.3.1), unless access-control lets the client read the cache so. */
+ * not want recursion (RD clear, RFC1034 4.3.1), unless access-control lets the client read the cache so. Who asks for
+ * any class (RFC1035 3.2.5) gets what IN has: no other one is asked for. */
 #include "plugin/access.h"
 
 #include "base/assert.h"
@@ -49,11 +50,12 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	unsigned ede;
 	const char *text;
 	if (LIKELY(plain(t, f->client->flags)))
-		return PASS;
+		return f->client->question.class == CLASS_ANY ? SLOW : PASS;
 	enum access access = access_find(t, &f->client->from);
 	enum verdict v = judge(access, f->client->flags, &ede, &text);
+	bool slow = reads_only(access, f->client->flags) || f->client->question.class == CLASS_ANY;
 	if (v != ANSWERED)
-		return reads_only(access, f->client->flags) ? SLOW : v;
+		return v == PASS && slow ? SLOW : v;
 	f->rcode = RCODE_REFUSED;
 	struct reason why = { (int)ede, text };
 	size_t at = f->out->n;
@@ -64,18 +66,42 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	return ANSWERED;
 }
 
+static enum verdict any_class(struct query *q)
+{
+	if (q->question.class != CLASS_ANY || q->client == NULL)
+		return PASS;
+	if ((q->client->flags & FLAG_RD) == 0)
+		return query_fail(q, RCODE_REFUSED, 20, "not asked for recursion, and class ANY is looked up");
+	struct question in = { q->question.name, q->question.type, CLASS_IN };
+	enum err err = query_ask(q, DOOR_BELOW, &in);
+	return err == OK ? WAIT : query_fail_err(q, err);
+}
+
 static enum verdict request(const struct link *l, struct query *q)
 {
 	const struct access_table *t = ((const struct recursion *)l->self)->table;
 	unsigned ede;
 	const char *text;
 	if (q->client == NULL || plain(t, q->client->flags))
-		return PASS;
+		return any_class(q);
 	enum access access = access_find(t, &q->client->from);
 	enum verdict v = judge(access, q->client->flags, &ede, &text);
 	if (reads_only(access, q->client->flags))
 		q->own = (struct budget){ 0 };
-	return v == ANSWERED ? query_fail(q, RCODE_REFUSED, (int)ede, text) : v;
+	if (v == ANSWERED)
+		return query_fail(q, RCODE_REFUSED, (int)ede, text);
+	return v == PASS ? any_class(q) : v;
+}
+
+/* The answer of class IN is the answer. */
+static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
+{
+	(void)l;
+	if (child == NULL)
+		return WAIT;
+	q->err = child->err;
+	q->answer = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
+	return q->answer == NULL ? query_fail_err(q, q->err != OK ? q->err : ERR_LIMIT) : ANSWERED;
 }
 
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
@@ -93,6 +119,6 @@ const struct plugin plugin_recursion = {
 	              .doc = "which clients may have more than local data",
 	              .clause = "server",
 	              .size = sizeof(struct recursion) },
-	.steps = { .request = request, .fast = fast },
+	.steps = { .request = request, .wake = wake, .fast = fast },
 	.joined = joined,
 };

@@ -259,6 +259,8 @@ static const struct opt opts[] = {
 	  .doc = "Believe that nothing is below a name that a server says does not exist." },
 	{ .unbound = { "use-caps-for-id", "no" }, BOOL(T, conf.vary_case),
 	  .doc = "Vary the case of names in questions, which a forger then has to guess." },
+	{ .unbound = { "harden-glue", "yes" }, BOOL(T, conf.harden_glue),
+	  .doc = "Believe addresses of servers only where the zone of who gives them holds their names." },
 	{ .unbound = { "do-nat64", "no" }, BOOL(T, conf.nat64),
 	  .doc = "Reach servers that have IPv4 addresses alone through a translator (RFC6146)." },
 	{ .unbound = { "nat64-prefix", "64:ff9b::/96" }, CUSTOM, .parse = nat64_prefix,

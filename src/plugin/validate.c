@@ -199,8 +199,10 @@ static enum err begin(const struct link *l, struct query *q, struct work *w)
 	struct msg m;
 	TRY(packed_parse(&q->arena, q->answer, &q->question, &m));
 	TRY(scrub_msg(&q->arena, &q->question, name_root, &m, &w->answer));
-	if (!q->chain->conf.drop_ns)
+	if (!q->chain->conf.drop.ns)
 		TRY(scrub_keep_ns(&q->arena, name_root, &m, &w->answer));
+	if (!q->chain->conf.drop.unknown)
+		TRY(scrub_keep_unknown(&q->arena, name_root, &m, &w->answer));
 	TRY(needs(q, w));
 	w->ways.n = 0;
 	w->ways.list = ARENA_ARRAY(&q->arena, struct way, MAX(w->judge.nneeds, 1u));

@@ -509,6 +509,8 @@ CASES = {
                                              HINTS, clauses=""),
     "server/use-caps-for-id": Case("use-caps-for-id: yes", sent_in_capitals, True, HINTS, clauses=""),
     "server/iter-scrub-promiscuous": Unit("src/core/scrub_test.c", "name_servers_beside_an_answer"),
+    "server/harden-unknown-additional": Unit("src/core/scrub_test.c", "other_types_beside_an_answer"),
+    "server/harden-glue": Unit("src/core/scrub_test.c", "b4_glue_from_outside_on_demand"),
     "server/do-nat64": Unit("test/scenario/nat64.rpl", "do-nat64: yes"),
     "server/nat64-prefix": Unit("test/scenario/nat64.rpl", "nat64-prefix: 2001:db8:64::/96"),
     "server/edns-client-string": Unit("src/core/exchange_test.c", "test_client_string"),
