@@ -1,5 +1,6 @@
 /* zone: one zone of our own, as its file has it. Names stand in one array in canonical order, so that a single binary
- * search says where a name is, what is nearest above it and what an NSEC record before it says. NSEC3 records are no
+ * search says where a name is, what is nearest above it and what an NSEC record before it says; a table finds at once
+ * what is there. NSEC3 records are no
  * names of the zone (RFC5155 7.2.8) and stand apart, by their hash. Made by core/zone_load, never changed after that:
  * all workers read it without a lock, and a newer version is another zone.
  * lifetime  the arena it was loaded into
@@ -48,6 +49,7 @@ struct zone {
 	struct name origin;
 	uint32_t n, apex;          /* nodes; which of them is the zone's own name */
 	struct zone_node *nodes;
+	uint32_t *index, mask;     /* 1 + a node's number by the hash of its name, a power of two of them */
 	uint32_t nhashes;          /* of the chain that the zone's NSEC3PARAM names; 0: denials are not by NSEC3 */
 	struct zone_hash *hashes;
 	uint16_t iterations;
@@ -57,6 +59,9 @@ struct zone {
 	uint64_t records;
 };
 
+/* For who builds it: the table of nodes. returns OK | ERR_LIMIT */
+enum err zone_index(struct zone *z, struct arena *a) MUST_CHECK;
+
 /* Where a name is in the zone. */
 struct zone_place {
 	uint32_t at;               /* the node of this very name; ZONE_NONE: it has no records */
@@ -65,7 +70,7 @@ struct zone_place {
 	unsigned encloser;         /* labels of the closest encloser (RFC4592 3.3.1): all of its own when it exists */
 };
 
-/* name is at or below the origin. cost  a binary search, and at most LABELS_MAX steps up */
+/* name is at or below the origin. cost  a look-up when it is there, else a binary search and LABELS_MAX steps up */
 struct zone_place zone_find(const struct zone *z, struct name name);
 /* Any name that the file has, the zone's or not (addresses of servers); NULL: none. */
 const struct zone_node *zone_node_of(const struct zone *z, struct name name);

@@ -316,10 +316,18 @@ static bool step(struct work *w)
 enum err zone_answer(struct arena *a, const struct zone_ask *ask, struct zone_reply *ret)
 {
 	struct zone_reply r = { .msg = { .question = *ask->question, .counts = { 1 } } };
-	struct work w = { .z = ask->zone, .ask = ask, .r = &r, .name = ask->question->name, .authoritative = true };
-	ASSERT(name_below(w.name, w.z->origin));
+	struct work w;   /* picks are written as they come: most are never used */
+	w.z = ask->zone;
+	w.ask = ask;
+	w.r = &r;
+	w.name = ask->question->name;
+	w.hops = 0;
+	w.authoritative = true;
 	w.picks.ask = ask;
 	w.picks.a = a;
+	w.picks.n = 0;
+	w.picks.full = false;
+	ASSERT(name_below(w.name, w.z->origin));
 	while (step(&w))   /* ZONE_CHASE_MAX */
 		;
 	additional_add(&w);

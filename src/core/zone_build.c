@@ -415,6 +415,7 @@ static enum err make(struct zone_build *b, const char *file, struct zone *z)
 	TRY(list_settle(b, &b->names));
 	TRY(list_settle(b, &b->hashed));
 	TRY(nodes_make(b, z));
+	TRY(zone_index(z, b->keep));
 	if (!take_soa(b, z, file))
 		return OK;
 	nodes_link(z);
