@@ -162,6 +162,7 @@ static struct served *zones_read_all(struct file *s, struct arena *a, struct dia
 		v->zones[i] = zone_read(s, s->zones.names[i], &v->arena, a, diag);
 		v->n += v->zones[i] != NULL;
 	}
+	v->watch.results = ARENA_ARRAY(&v->arena, struct zonewatch_result, s->zones.n);
 	if (s->nparts == before)
 		return v;
 	served_free(v);
@@ -396,6 +397,14 @@ static msec tend(const struct link *l, struct engine *e)
 	return e->tending.chain->check_zones ? zonewatch_tend(&v->watch, v->zones, v->n, e) : NEVER;
 }
 
+/* From any thread. */
+static void samples(const struct link *l, const struct sample_labels *where, struct samples *to)
+{
+	const struct served *v = l->live;
+	for (unsigned i = 0; i < v->n; i++)
+		zonewatch_samples(v->zones[i], v->watch.results == NULL ? NULL : &v->watch.results[i], where, to);
+}
+
 /* ---- settings ---- */
 
 /* file DBFILE [ZONES...] */
@@ -460,5 +469,5 @@ const struct plugin plugin_file = {
 	              .nopts = COUNT(opts) },
 	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .settings_drop = settings_drop,
-	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take,
+	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take, .samples = samples,
 };

@@ -67,7 +67,8 @@ static unsigned run(struct zonewatch *w, const struct zone *const *zones, unsign
 /* Nothing is signed: so many lines and no more, each set counted, and once an hour. */
 static void findings_test(void **state)
 {
-	struct zonewatch w = { .at = 0 };
+	struct zonewatch_result results[2] = { 0 };
+	struct zonewatch w = { .results = results };
 	struct diag d;
 	unsigned n;
 	(void)state;
@@ -91,10 +92,36 @@ static void findings_test(void **state)
 	assert_int_equal(n, ZONEWATCH_LINES + 1);
 }
 
+/* Numbers: the serial always, what was found once a check has ended. */
+static void samples_test(void **state)
+{
+	struct zonewatch_result results[1] = { 0 };
+	struct zonewatch w = { .results = results };
+	struct sample_labels where = { "server=\"dns://:53\"", "", "" };
+	struct samples page;
+	struct diag d;
+	struct buf b = buf_on(arena_alloc(&arena, 8192), 8192);
+	(void)state;
+	const struct zone *z = zone_of_text(&arena, "z.test.", text, &d);
+	samples_init(&page, &arena);
+	zonewatch_samples(z, results, &where, &page);
+	assert_int_equal(page.n, 1);
+	run(&w, &z, 1);
+	samples_init(&page, &arena);
+	zonewatch_samples(z, results, &where, &page);
+	samples_text(&page, &b);
+	const char *said = buf_cstr(&b);
+	assert_non_null(strstr(said, "signet_zone_serial{server=\"dns://:53\",zone=\"z.test.\"} 1\n"));
+	assert_non_null(strstr(said, "signet_zone_sets_wrong{server=\"dns://:53\",zone=\"z.test.\","
+	                       "reason=\"no_signatures\"} 23\n"));
+	assert_int_equal(page.n, 4);
+}
+
 /* Several zones are checked one after the other; one worker does it. */
 static void zones_test(void **state)
 {
-	struct zonewatch w = { .at = 0 };
+	struct zonewatch_result results[2] = { 0 };
+	struct zonewatch w = { .results = results };
 	struct diag d;
 	unsigned n;
 	(void)state;
@@ -113,6 +140,6 @@ static void zones_test(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(findings_test), TEST(zones_test) };
+	const struct CMUnitTest tests[] = { TEST(findings_test), TEST(samples_test), TEST(zones_test) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

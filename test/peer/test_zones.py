@@ -18,7 +18,7 @@ import dns.zone
 import pytest
 
 import ns
-from ask import ask
+from ask import ask, counters
 from conftest import needs
 from ns import HERE, wait_for
 from server import Server
@@ -508,3 +508,24 @@ def test_delv_believes_what_is_served(world):
         for key in world.path(f"{FOLDER}/zones").glob("K*"):
             key.unlink()
         shutil.rmtree(world.path(f"{FOLDER}/zones"))
+
+
+def test_a_zone_whose_signatures_ended_is_told_of_and_served(world):
+    """F27: `validate serve` over what was signed for last winter: lines, a counter, and the data as it stands."""
+    signed_internal(world, extra=["-P", "-s", "20251201000000", "-e", "20260101000000"])
+    server = serve(world, (HERE / "data" / "12-internal-signed.Corefile").read_text())
+    server.wait_log(r"dnssec: own zone: .*: signature expired", 20)
+    server.wait_log(r"dnssec: own zone internal\.example\.com\. serial \d+: \d+ of its sets are not in order", 20)
+    reply = ask(world, "api.internal.example.com.", want_dnssec=True)
+    assert lines(reply.answer)[0] == "api.internal.example.com. 3600 IN A 10.0.0.20" and len(reply.answer) == 2
+    page = counters(world)
+    wrong = {k: v for k, v in page.items() if k.startswith("signet_zone_sets_wrong{")}
+    assert len(wrong) == 1 and re.search(r'zone="internal.example.com.",reason="signature_expired"', str(wrong)), page
+
+
+def test_a_zone_that_is_in_order_is_said_to_be(world):
+    """The same with good signatures: one line, no warning."""
+    signed_internal(world)
+    server = serve(world, (HERE / "data" / "12-internal-signed.Corefile").read_text())
+    said = server.wait_log(r"dnssec: own zone internal\.example\.com\. serial \d+: \d+ checked, the next signature", 20)
+    assert len(said) == 1 and not server.lines(r"dnssec: own zone: ")
