@@ -393,6 +393,25 @@ def test_a_changed_zone_is_taken_with_its_serial(world):
     wait_for(lambda: first(world) == "192.0.2.10", 10, "the mended zone")
 
 
+def test_a_changed_zone_is_taken_by_its_time_alone(world):
+    """`reload_by_mtime`: the serial does not count."""
+    world.write(f"{FOLDER}/zones/parity", ZONE)
+    serve(world, RELOADING.replace("reload 200ms", "reload 200ms\n        reload_by_mtime"))
+    assert first(world) == "192.0.2.10"
+    world.write(f"{FOLDER}/zones/parity", ZONE.replace("www      A   192.0.2.10", "www      A   192.0.2.11"))
+    wait_for(lambda: first(world) == "192.0.2.11", 10, "the new zone")
+
+
+def test_what_is_included_is_watched_too(world):
+    """$INCLUDE, below the folder of the file that says so."""
+    world.write(f"{FOLDER}/zones/parity", ZONE + "$INCLUDE more/hosts\n")
+    world.write(f"{FOLDER}/zones/more/hosts", "extra A 192.0.2.90\n")
+    serve(world, RELOADING.replace("reload 200ms", "reload 200ms\n        reload_by_mtime"))
+    assert first(world, "extra") == "192.0.2.90"
+    world.write(f"{FOLDER}/zones/more/hosts", "extra A 192.0.2.91\n")
+    wait_for(lambda: first(world, "extra") == "192.0.2.91", 10, "the new address")
+
+
 def test_a_zone_whose_file_comes_later(world):
     server = serve(world, RELOADING)
     assert first(world) == "SERVFAIL"
