@@ -104,6 +104,14 @@ static void prometheus_head(void *self, const struct directive *d, struct arena 
 	address_head(d, "localhost:9153", &c->addr, a, diag);
 }
 
+static void metrics_tls(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	(void)self;
+	(void)a;
+	diag_error(diag, d->file, d->word.line, d->word.column,
+	           "metrics are not told over TLS; expected an address that only those reach who may read them");
+}
+
 /* ---- reload, debug, timeouts ---- */
 
 static bool time_arg(const struct directive *d, unsigned i, msec *ret, struct diag *diag)
@@ -319,8 +327,10 @@ const struct settings ready_settings = {
 };
 
 static const struct opt prometheus_opts[] = {
-	{ { "runtime_metrics", 1, NULL }, { NULL, NULL }, BOOL(struct counting, runtime), 0, 0,
+	{ { "runtime_metrics", 0, NULL }, { NULL, NULL }, BOOL(struct counting, runtime), 0, 0,
 	  .doc = "Taken for the sake of files that have it: there is no such runtime here." },
+	{ { "tls", 1, NULL }, { NULL, NULL }, CUSTOM, .parse = metrics_tls,
+	  .doc = "An error: metrics are not told over TLS." },
 };
 
 const struct settings prometheus_settings = {

@@ -175,14 +175,30 @@ static bool directive_told(const struct settings *s)
 	return s->clause != NULL;
 }
 
-static void directive_lose(const struct instance *in, struct diag *lost)
+/* Does another owner of the directive have options there? */
+static bool is_shared(const struct model *m, const struct instance *in)
 {
-	if (!directive_told(in->settings)) {
+	for (unsigned i = 0; i < m->ninstances; i++)
+		if (m->instances[i].from == in->from && m->instances[i].settings->clause != NULL)
+			return true;
+	return false;
+}
+
+/* Lines that anchors_put has told. */
+static bool line_told(const char *word)
+{
+	return is(word, "validate") || is(word, "trust-anchor");
+}
+
+static void directive_lose(const struct model *m, const struct instance *in, struct diag *lost)
+{
+	if (!directive_told(in->settings) && !is_shared(m, in)) {
 		lose(lost, in->from, "unbound.conf has no option for it");
 		return;
 	}
 	for (size_t k = 0; k < in->settings->nopts; k++)
-		if (in->given[k] != NULL && (in->settings->opts[k].unbound.name == NULL ||
+		if (in->given[k] != NULL && !line_told(in->given[k]->word.text) &&
+		    (in->settings->opts[k].unbound.name == NULL ||
 		                             in->settings->opts[k].type == OPT_CUSTOM) &&
 		    in->settings != &bind_settings)
 			lose(lost, in->given[k], "unbound.conf has no option that says just this");
@@ -217,7 +233,7 @@ void translate_to_unbound(const struct model *m, struct buf *to, struct diag *lo
 		if (in->plugin == &plugin_forward)
 			forward_zone_put(in, to);
 		if (in->from != NULL)
-			directive_lose(in, lost);
+			directive_lose(m, in, lost);
 	}
 }
 
