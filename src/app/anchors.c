@@ -27,6 +27,8 @@ static struct span source_text(struct loading *l, const struct anchor_source *s)
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
 	struct span bytes = { 0 };
+	if (s->bytes.p != NULL)
+		return s->bytes;
 	for (const struct anchor_files *f = l->given; f != NULL; f = f->next)
 		if (strcmp(f->name, s->text) == 0)
 			return f->text;
@@ -257,6 +259,46 @@ static void warn_old(struct loading *l)
 	             s->kind == ANCHOR_TEXT ? "trust-anchor" : s->text, TAG_2017, TAG_2024);
 }
 
+/* ---- a Corefile ---- */
+
+static void leave_alone(struct loading *l, const char *text)
+{
+	uint8_t store[NAME_MAX_BYTES];
+	struct name zone;
+	if (name_from_text(span_text(text), NULL, store, &zone) != OK ||
+	    anchors_add_insecure(l->arena, l->anchors, name_dup(l->arena, zone), 0) != OK)
+		diag_error(l->diag, NULL, 0, 0, "%s cannot be left out of validation: no room", text);
+}
+
+static void leave_range(struct loading *l, unsigned from, unsigned to, const char *zone)
+{
+	for (unsigned i = from; i <= to; i++) {
+		const char *text = arena_printf(l->arena, "%u.%s", i, zone);
+		leave_alone(l, text == NULL ? zone : text);
+	}
+}
+
+/* Names that everybody may use at home: the root knows nothing of them, or says that they are not there. Whoever has
+ * keys there has an anchor for them, which counts. */
+static void leave_own(struct loading *l)
+{
+	leave_alone(l, "local.");      /* cluster.local, and RFC6762 */
+	leave_alone(l, "internal.");   /* reserved by ICANN in 2024 */
+	leave_alone(l, "alt.");        /* RFC9476 */
+#define HOME(zone, kind) leave_alone(l, zone);
+#define LAN(zone) leave_alone(l, zone);
+#define LAN_RANGE(from, to, zone) leave_range(l, from, to, zone);
+#include "plugin/localzone_defaults.def"
+}
+
+/* The root's keys of today always join, whatever files say: one written years ago must not end service. */
+static void join_corefile(struct loading *l)
+{
+	if (anchors_add_root(l->arena, l->anchors) != OK)
+		diag_error(l->diag, NULL, 0, 0, "a root key is left out: the files name more than there is room for");
+	leave_own(l);
+}
+
 /* Those of the first site that validates. */
 static const struct validating *first_settings(const struct model *m)
 {
@@ -296,7 +338,10 @@ bool anchors_load(struct model *m, const struct anchor_files *given, struct diag
 	conf->autotrust = &s->autotrust;
 	load_sources(&l, m);
 	warn_old(&l);
-	join_root(&l);
+	if (s->corefile.is_one)
+		join_corefile(&l);
+	else
+		join_root(&l);
 	m->anchors = conf;
 	return diag->errors == before;
 }

@@ -87,14 +87,15 @@ enum err instance_files(struct instance *in, const struct source *from, struct m
 		if (e == ERR_LIMIT)
 			return e;
 		if (e != OK && !want.optional) {
-			diag_error(diag, want.path, 0, 0, "%s: cannot be read: %s; expected a file", p->settings.name,
-			           why);
+			diag_error(diag, want.path, 0, 0, "open %s: %s; expected a file", want.path, why);
 			return OK;
 		}
 		if (e != OK)
 			text = (struct span){ 0 };
 		TRY(watch_add(m, want.path, want.every, text));
 		p->file_take(in->self, i, text, from->arena, diag);
+		if (want.secret && text.n > 0)
+			explicit_bzero((void *)(uintptr_t)text.p, text.n);
 	}
 	diag_error(diag, NULL, 0, 0, "%s: too many files; expected at most %u", p->settings.name, FILES_MAX);
 	return OK;

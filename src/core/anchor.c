@@ -3,6 +3,10 @@
 #include "base/assert.h"
 #include "wire/zonefile.h"
 
+#define DS_HEAD 4u           /* tag, algorithm, digest type */
+#define MADE_UP_LEAD 4u      /* bytes in front of what repeats */
+#define MADE_UP_PERIOD 8u    /* bytes after which it does: "1234567890abcdef" */
+
 #define FIRST 16u
 
 /* --- the table --- */
@@ -135,6 +139,33 @@ static const char *why_not(enum err e)
 	       "not a trust anchor; expected a DS record or a DNSKEY with the zone bit, class IN";
 }
 
+/* Does a digest repeat itself, as those do that people make up for an example? */
+static bool is_made_up(const struct rr *rr)
+{
+	const uint8_t *p = rr->rdata.p + DS_HEAD + MADE_UP_LEAD;
+	size_t n = rr->rdata.n;
+	if (rr->type != RR_DS || n < DS_HEAD + MADE_UP_LEAD + 3 * MADE_UP_PERIOD)
+		return false;
+	n -= DS_HEAD + MADE_UP_LEAD;
+	for (size_t period = 1; period <= MADE_UP_PERIOD; period++) {
+		if (memcmp(p, p + period, n - period) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void warn_made_up(const struct rr *rr, const char *file, const struct zonefile_item *at, struct diag *diag)
+{
+	char name[NAME_TEXT_MAX];
+	struct buf b = buf_on(name, sizeof(name));
+	name_text(rr->owner, &b);
+	(void)buf_cstr(&b);
+	diag_warning(diag, file, at->line, at->column,
+	             "the digest of this DS for %s repeats itself: it is an example's and no key has it, so every name "
+	             "at and below %s is refused (SERVFAIL, EDE 9); expected the DS of the zone's own key, as "
+	             "dnssec-dsfromkey prints it, or no such line", name, name);
+}
+
 unsigned anchors_read(struct arena *a, struct anchors *t, struct span text, const char *file, struct diag *diag)
 {
 	struct zonefile_conf conf = { .origin = name_root, .ttl = 3600, .ttl_known = true, .class = CLASS_IN };
@@ -154,6 +185,8 @@ unsigned anchors_read(struct arena *a, struct anchors *t, struct span text, cons
 			diag_error(diag, file, item.line, item.column, "$INCLUDE; trust anchors stand in one file");
 		else if (item.kind == ZF_RR && (e = anchors_add(a, t, &item.rr)) != OK)
 			diag_error(diag, file, item.line, item.column, "%s", why_not(e));
+		else if (item.kind == ZF_RR && is_made_up(&item.rr))
+			warn_made_up(&item.rr, file, &item, diag);
 		taken += item.kind == ZF_RR && e == OK;
 	}
 	return taken;

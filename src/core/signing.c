@@ -1,7 +1,5 @@
 #include "core/signing.h"
 
-#include <stdlib.h>
-
 #include "base/assert.h"
 
 #define ALIASES_MAX 32u       /* CNAMEs followed within one answer */
@@ -24,19 +22,6 @@ static const uint16_t of_nobody[] = { RR_RRSIG, RR_NSEC };
 static const uint16_t of_cut[] = { RR_NS, RR_RRSIG, RR_NSEC };
 
 /* --- zones and keys --- */
-
-static int key_cmp(const void *a, const void *b)
-{
-	const struct signing_key *x = a, *y = b;
-	int diff = name_cmp(x->owner, y->owner);
-	return diff != 0 ? diff : (int)x->tag - (int)y->tag;
-}
-
-void signing_keys_sort(struct signing_key *keys, unsigned n)
-{
-	if (n > 0)
-		qsort(keys, n, sizeof(*keys), key_cmp);
-}
 
 void signing_zone_make(struct name zone, const struct signing_key *keys, unsigned nkeys, struct signing_zone *ret)
 {
@@ -181,7 +166,7 @@ struct work {
 	struct name target;          /* where the aliases of the answer lead */
 	unsigned nsets, nmade;
 	bool answered;               /* at the target there is what was asked for */
-	const struct rr *soa;        /* of a denial */
+	struct rr *soa;              /* of a denial */
 	struct msg_rrset sets[SIGNING_SETS_MAX];
 	struct rr made[SIGNING_MADE_MAX];
 };
@@ -379,11 +364,11 @@ static enum err add_nsec(struct work *w, struct name owner, uint32_t ttl, bool c
 /* --- kinds of answers --- */
 
 /* The only SOA of an authority section that has nothing else, as a denial must. */
-static const struct rr *only_soa(const struct msg *m)
+static struct rr *only_soa(const struct msg *m)
 {
-	const struct rr *soa = NULL;
+	struct rr *soa = NULL;
 	for (size_t i = 0; i < m->nrrs; i++) {
-		const struct rr *rr = &m->rrs[i];
+		struct rr *rr = &m->rrs[i];
 		if (rr->section != SEC_AUTHORITY)
 			continue;
 		if (soa != NULL || rr->type != RR_SOA || rr->rdata.n < 22)
@@ -391,6 +376,16 @@ static const struct rr *only_soa(const struct msg *m)
 		soa = rr;
 	}
 	return soa;
+}
+
+/* A denial's SOA lives no longer than it says that denials do (RFC2308 5), and neither does its signature. */
+static void level_soa(struct work *w)
+{
+	if (w->soa == NULL)
+		return;
+	w->soa->ttl = MIN(w->soa->ttl, get_u32(w->soa->rdata.p + w->soa->rdata.n - 4));
+	struct msg_rrset *set = find(w, SEC_AUTHORITY, w->soa->owner, RR_SOA);
+	set->ttl = MIN(set->ttl, w->soa->ttl);
 }
 
 static bool has_authority(const struct msg *m, uint16_t type)
@@ -426,11 +421,9 @@ static void answer_nsec(struct work *w)
 /* The name, or that type of it, is not there. */
 static enum err deny(struct work *w)
 {
-	const struct rr *soa = w->soa;
-	uint32_t ttl = MIN(soa->ttl, get_u32(soa->rdata.p + soa->rdata.n - 4));   /* RFC9077 */
 	bool cut = w->s->cut && w->q->type == RR_DS && w->m->rcode == RCODE_NOERROR;
 	unsigned before = w->nmade;
-	TRY(add_nsec(w, w->target, ttl, cut));
+	TRY(add_nsec(w, w->target, w->soa->ttl, cut));   /* RFC9077 */
 	if (w->nmade == before)
 		return OK;
 	w->m->rcode = RCODE_NOERROR;
@@ -492,6 +485,7 @@ enum err signing_sign(struct signatory *s, const struct question *q, struct msg 
 		if (!partly && (w->soa == NULL || signing_find(s->signing, w->soa->owner) == NULL))
 			return OK;
 	}
+	level_soa(w);
 	for (unsigned i = 0; i < w->nsets; i++) {
 		if (!is_cut(w, &w->sets[i]))
 			TRY(sign_set(w, &w->sets[i]));

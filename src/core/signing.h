@@ -8,8 +8,7 @@
 #define CORE_SIGNING_H
 
 #include "core/cache.h"
-#include "core/rrset.h"
-#include "crypto/sign.h"
+#include "core/signing_key.h"
 
 #define SIGNING_KEYS_MAX 64u      /* of one directive */
 #define SIGNING_SETS_MAX 64u      /* RRsets of one answer */
@@ -18,15 +17,6 @@
 #define SIGNING_LIFE (8 * DAY)
 #define SIGNING_LEFT (2 * DAY)    /* one with less to live is made anew */
 #define SIGNING_DNSKEY_TTL HOUR
-
-/* A key pair. */
-struct signing_key {
-	struct name owner;               /* lower case */
-	struct span rdata;               /* of its DNSKEY */
-	uint16_t tag, flags;
-	uint8_t algorithm;
-	const struct sign_key *secret;
-};
 
 /* A zone and the keys that sign it: those of its own name, or else of the nearest name above it that has any. */
 struct signing_zone {
@@ -53,9 +43,7 @@ struct signatory {
 	bool cut;                        /* the name asked for is known to be a delegation without DS */
 };
 
-/* Give each zone its keys, which stand in the order of their owners' names: signing_keys_sort. */
-void signing_keys_sort(struct signing_key *keys, unsigned n);
-/* nkeys of ret is 0 where no key can sign the zone. */
+/* Give a zone its keys, of those that signing_keys_sort() has sorted; nkeys of ret is 0 where none can sign it. */
 void signing_zone_make(struct name zone, const struct signing_key *keys, unsigned nkeys, struct signing_zone *ret);
 /* The deepest zone that holds name; NULL: none. */
 const struct signing_zone *signing_find(const struct signing *s, struct name name);

@@ -142,7 +142,7 @@ static void end_referral(struct work *w, uint32_t cut)
 	picks_add(&w->picks, SEC_AUTHORITY, n->name, zone_set_of(n, RR_NS));
 	if (!w->ask->dnssec)
 		return;
-	if (ds != NULL && ds->nsigs > 0)   /* one that is not signed proves nothing */
+	if (ds != NULL && (ds->nsigs > 0 || w->ask->to_sign))   /* one that is not signed proves nothing */
 		picks_add(&w->picks, SEC_AUTHORITY, n->name, ds);
 	else if (ds == NULL)
 		denial_pick_ds(&w->picks, cut);

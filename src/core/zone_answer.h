@@ -17,6 +17,7 @@ struct zone_ask {
 	bool dnssec;                       /* with signatures and proofs */
 	struct verifier *crypto;           /* hashes names for NSEC3; NULL: denials by NSEC3 have no proof */
 	unsigned flags;                    /* FLAG_RA, where recursion is to be had beside the zone */
+	bool to_sign;                      /* signed on its way: a DS without signature is of use */
 };
 
 struct zone_reply {

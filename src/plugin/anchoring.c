@@ -5,6 +5,7 @@
 
 #include "core/anchorage.h"
 #include "plugin/known.h"
+#include "plugin/proving.h"
 #include "plugin/validate.h"
 
 #define TEND_MS_MAX (HOUR * SECOND)   /* the wall clock may be set in between */
@@ -90,7 +91,7 @@ static void keep(const struct link *l, struct query *q, struct validator *v, con
 	if (p.step == PATH_KEYS && name_eq(p.trust.zone, q->question.name)) {
 		path_answer(&p, v, m);
 		if (p.keys.zone.len > 0)
-			known_keep(l->live, &p, PATH_KEYS, q->engine->now.ms);
+			known_keep(proving_known(l), &p, PATH_KEYS, q->engine->now.ms);
 	}
 	anchorage_release(anchorage_of(q), q->engine->worker);
 }

@@ -41,6 +41,7 @@ struct file {
 	uint64_t version;            /* of what was read; 0: it is not there yet */
 	struct served **made;        /* what was read, until something that lives takes it over */
 	unsigned flags;              /* FLAG_RA where others are asked behind it */
+	bool to_sign;                /* plugin signer stands before it */
 };
 
 /* ---- files ---- */
@@ -297,7 +298,7 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	if (z == NULL || is_transfer(q->type))
 		return SLOW;
 	arena_init(&a, ANSWER_BYTES_MAX);
-	struct zone_ask ask = { z, q, client_wants_dnssec(f->client), f->engine->crypto, s->flags };
+	struct zone_ask ask = { z, q, client_wants_dnssec(f->client), f->engine->crypto, s->flags, s->to_sign };
 	if (zone_answer(&a, &ask, &r) == OK && r.target.len == 0) {
 		struct reply_form form = { 0, NO_TTL_CAP, (uint32_t)rng_u64(&f->engine->rng) };
 		if (falls_through(s, &r, q)) {
@@ -340,7 +341,7 @@ static enum verdict request(const struct link *l, struct query *q)
 		return query_fail(q, RCODE_SERVFAIL, EDE_NOT_READY, "the zone's file is missing");
 	if (is_transfer(q->question.type))
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
-	struct zone_ask ask = { z, &q->question, true, q->engine->crypto, s->flags };
+	struct zone_ask ask = { z, &q->question, true, q->engine->crypto, s->flags, s->to_sign };
 	enum err err = zone_answer(&q->arena, &ask, &r);
 	if (err == OK && falls_through(s, &r, &q->question))
 		return PASS;
@@ -449,6 +450,8 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	for (unsigned i = 0; i < chain->n; i++)
 		if (strcmp(chain->links[i].name, "forward") == 0 || strcmp(chain->links[i].name, "resolve") == 0)
 			s->flags = FLAG_RA;
+		else if (chain->links[i].steps == &plugin_signer.steps)
+			s->to_sign = true;
 }
 
 #define T struct file

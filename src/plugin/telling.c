@@ -1,6 +1,7 @@
 #include "plugin/telling.h"
 
 #include "plugin/known.h"
+#include "plugin/proving.h"
 
 #define LINE_MAX 700u
 #define CLOCK_TEXT "; the clock of this machine looks wrong"
@@ -40,13 +41,13 @@ static bool is_clock(const struct link *l, const struct query *q, const struct r
 	if ((r->why != WHY_NOT_YET && r->why != WHY_EXPIRED) || r->zone.len == 0 || s->wall != 0)
 		return false;
 	struct known_memo memo = { .kind = 'c', .zone = name_root, .bytes = &d, .n = sizeof(d) };
-	(void)!known_recall(l->live, &memo, e->now.ms);
+	(void)!known_recall(proving_known(l), &memo, e->now.ms);
 	if (d.wrong)
 		return true;
 	if (d.n < CLOCK_ZONES)
 		add(&d, zone_hash(e, r->zone));
 	d.wrong = r->zone.labels == 0 || d.n >= CLOCK_ZONES;
-	known_remember(l->live, &memo, e->now.ms, CLOCK_WINDOW_MS);
+	known_remember(proving_known(l), &memo, e->now.ms, CLOCK_WINDOW_MS);
 	return d.wrong;
 }
 
@@ -56,10 +57,10 @@ static bool may_say(const struct link *l, const struct query *q, struct known_me
 	uint32_t left_out = 0;
 	memo->bytes = &left_out;
 	memo->n = sizeof(left_out);
-	bool said = known_recall(l->live, memo, q->engine->now.ms);
+	bool said = known_recall(proving_known(l), memo, q->engine->now.ms);
 	if (said)
 		return false;
-	known_remember(l->live, memo, q->engine->now.ms, hold);
+	known_remember(proving_known(l), memo, q->engine->now.ms, hold);
 	return true;
 }
 
@@ -85,10 +86,10 @@ void telling_proved(const struct link *l, const struct query *q)
 {
 	struct doubt d = { 0 };
 	struct known_memo memo = { .kind = 'c', .zone = name_root, .bytes = &d, .n = sizeof(d) };
-	if (!known_recall(l->live, &memo, q->engine->now.ms) || (d.n == 0 && !d.wrong))
+	if (!known_recall(proving_known(l), &memo, q->engine->now.ms) || (d.n == 0 && !d.wrong))
 		return;
 	d = (struct doubt){ 0 };
-	known_remember(l->live, &memo, q->engine->now.ms, CLOCK_WINDOW_MS);
+	known_remember(proving_known(l), &memo, q->engine->now.ms, CLOCK_WINDOW_MS);
 }
 
 /* ---- lines ---- */
@@ -145,7 +146,7 @@ static void say_failure(const struct link *l, const struct query *q, const struc
 void telling_failure(const struct link *l, struct query *q, const struct ruling *r, struct buf *why)
 {
 	const struct validating *s = l->self;
-	metrics_add(q->engine->metrics, (enum metric)(M_WHY_NONE + r->why), 1);
+	proving_failure(l, q->engine, r->why);
 	if (is_clock(l, q, r)) {
 		blame_clock(l, q, r);
 		buf_text(why, CLOCK_TEXT);

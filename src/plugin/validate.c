@@ -7,6 +7,7 @@
 #include "core/judge.h"
 #include "plugin/alias.h"
 #include "plugin/known.h"
+#include "plugin/proving.h"
 #include "plugin/telling.h"
 #include "plugin/ways.h"
 
@@ -33,7 +34,7 @@ static enum verdict refuse(const struct validating *s, struct query *q, const st
 	telling_failure(&q->chain->links[q->place], q, r, &b);
 	buf_cstr(&b);
 	bool spent = r->security == SECURITY_INDETERMINATE;
-	metrics_add(q->engine->metrics, spent ? M_INDETERMINATE : M_BOGUS, 1);
+	proving_result(&q->chain->links[q->place], q->engine, spent ? SECURITY_INDETERMINATE : SECURITY_BOGUS);
 	if (s->permissive)
 		return PASS;
 	q->err = spent ? ERR_BUDGET : ERR_BOGUS;
@@ -68,7 +69,7 @@ static enum verdict pass_judged(const struct validating *s, struct query *q, str
 	for (size_t i = 0; i < w->answer.msg.nrrs; i++)
 		w->answer.msg.rrs[i].ttl = MIN(w->answer.msg.rrs[i].ttl, life);
 	conf.no_store = q->answer->ttl == 0;
-	metrics_add(q->engine->metrics, security == SECURITY_SECURE ? M_SECURE : M_INSECURE, 1);
+	proving_result(&q->chain->links[q->place], q->engine, security);
 	if (security == SECURITY_SECURE)
 		telling_proved(&q->chain->links[q->place], q);
 	enum err err = packed_make(&q->arena, &q->question, &w->answer.msg, &conf, &q->answer);
@@ -127,11 +128,11 @@ static void look(const struct link *l, const struct query *q, const struct work 
 		const struct msg_rrset *set = &sets->list[i];
 		bool proved = set->section == SEC_ANSWER && set->security == SECURITY_SECURE && set->nsigs > 0;
 		if (proved && set->type != RR_DS)
-			known_saw_data(l->live, rrset_signer(set), set->owner, now);
+			known_saw_data(proving_known(l), rrset_signer(set), set->owner, now);
 	}
 	const struct path *denier = w->ways.n > 0 ? &w->ways.list[0].path : NULL;
 	if (w->answer.kind == SCRUB_NXDOMAIN && denier != NULL && denier->ruling.security == SECURITY_SECURE)
-		known_saw_absent(l->live, denier->keys.zone, now);
+		known_saw_absent(proving_known(l), denier->keys.zone, now);
 }
 
 /* Ask at once for all that is wanted and not under way; when nothing is wanted any more, rule. */
@@ -241,7 +242,7 @@ static enum verdict unreachable(const struct validating *s, struct query *q, con
 		buf_span_put(&b, ede.text);
 	else
 		buf_text(&b, "could not be fetched");
-	metrics_add(q->engine->metrics, M_INDETERMINATE, 1);
+	proving_result(&q->chain->links[q->place], q->engine, SECURITY_INDETERMINATE);
 	if (s->permissive)
 		return PASS;
 	q->err = child->err != OK ? child->err : ERR_UPSTREAM;

@@ -14,12 +14,20 @@ struct anchor_source {
 	const char *text;             /* a record, a path, or a name */
 	const char *file;             /* where it stands */
 	uint32_t line, column;
+	struct span bytes;            /* of a file that was read with the configuration; p NULL: not so */
 };
 
 #define ANCHOR_SOURCES_MAX 1024u
 
+/* What a Corefile's dnssec says beside what both dialects have. */
+struct validate_words {
+	bool is_one;                  /* the settings are a Corefile's */
+	bool validate, serve;
+};
+
 struct validating {
 	struct validate_conf conf;
+	struct validate_words corefile;
 	int64_t wall;                 /* val-override-date, seconds since 1970; 0: the clock */
 	uint32_t log_level, bogus_ttl;
 	bool log_failures;
@@ -29,8 +37,10 @@ struct validating {
 	secs skew_min, skew_max;
 	struct autotrust_conf autotrust;
 	bool sentinel, signaling;
-	bool iterations_given;
-	uint32_t iterations_max;      /* of NSEC3 hashes, if given; more is insecure */
+	struct {
+		bool given;
+		uint32_t max;
+	} iterations;                 /* of NSEC3 hashes; more is insecure */
 	unsigned nsources;
 	struct anchor_source *sources;
 	const struct link *resolver;  /* which has what referrals said of DS; NULL: the chain has none */

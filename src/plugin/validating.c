@@ -1,7 +1,5 @@
 /* validating: the settings of validation, what is made of them once a clause is read, and what of it lives on. */
-#include "core/cache.h"
-#include "plugin/known.h"
-#include "plugin/validate.h"
+#include "plugin/proving.h"
 
 const struct validating *validate_settings(const struct chain *chain)
 {
@@ -120,13 +118,75 @@ static void parse_iterations(void *self, const struct directive *d, struct arena
 	else if (least > NSEC3_ITERATIONS_MAX)
 		diag_warning(diag, d->file, w->line, w->column, "%s: more than %u iterations are insecure all the same",
 		             d->word.text, NSEC3_ITERATIONS_MAX);
-	s->iterations_given = true;
-	s->iterations_max = MIN(least, NSEC3_ITERATIONS_MAX);
+	s->iterations.given = true;
+	s->iterations.max = MIN(least, NSEC3_ITERATIONS_MAX);
+}
+
+/* ---- a Corefile's ---- */
+
+static void head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	(void)d;   /* zones are those to be signed (plugin/signer) */
+	(void)a;
+	(void)diag;
+	((struct validating *)self)->corefile.is_one = true;
+}
+
+/* trust-anchor FILE...: relative names are below the block's root. */
+static void parse_anchor_files(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	const char *root = d->server != NULL ? d->server->root : "";
+	if (d->nargs == 0)
+		diag_error(diag, d->file, d->word.line, d->word.column,
+		           "Wrong argument count or unexpected line ending after 'trust-anchor'");
+	for (unsigned i = 0; i < d->nargs; i++) {
+		struct word arg = d->args[i];
+		struct directive one = *d;
+		if (arg.text[0] != '/' && *root != 0)
+			arg.text = arena_printf(a, "%s/%s", root, arg.text);
+		if (arg.text == NULL) {
+			diag_error(diag, d->file, arg.line, arg.column, "no room for the name of a file");
+			return;
+		}
+		one.args = &arg;
+		add_source(self, ANCHOR_FILE, &one, a, diag);
+	}
+}
+
+static bool file_want(const void *self, unsigned i, struct file_want *ret)
+{
+	const struct validating *s = self;
+	if (!s->corefile.is_one || i >= s->nsources)
+		return false;
+	*ret = (struct file_want){ .path = s->sources[i].text };
+	return true;
+}
+
+/* Comments begin with # too, but not the # of data of unknown types. */
+static void file_take(void *self, unsigned i, struct span text, struct arena *a, struct diag *diag)
+{
+	struct anchor_source *source = &((struct validating *)self)->sources[i];
+	uint8_t *copy = arena_dup(a, text.p, text.n);
+	if (copy == NULL) {
+		diag_error(diag, source->text, 1, 1, "no room for trust anchors");
+		return;
+	}
+	for (size_t k = 0; k < text.n; k++) {
+		if (copy[k] == '#' && (k == 0 || strchr(" \t\r\n", copy[k - 1]) != NULL))
+			copy[k] = ';';
+	}
+	source->bytes = span_of(copy, text.n);
 }
 
 #define T struct validating
 
 static const struct opt opts[] = {
+	{ { "validate", 0, NULL }, { NULL, NULL }, BOOL(T, corefile.validate),
+	  .doc = "Prove answers from upstreams; what cannot be is SERVFAIL with the reason." },
+	{ { "trust-anchor", 0, NULL }, { NULL, NULL }, CUSTOM, .parse = parse_anchor_files, .repeats = true,
+	  .doc = "FILE...: DS and DNSKEY records from which trust begins, beside the root's keys." },
+	{ { "serve", 0, NULL }, { NULL, NULL }, BOOL(T, corefile.serve),
+	  .doc = "Own zones that came signed are served as they are; with `validate` they are checked too." },
 	{ .unbound = { "trust-anchor", NULL }, CUSTOM, .parse = parse_text, .repeats = true,
 	  .doc = "A DS or DNSKEY record from which trust begins." },
 	{ .unbound = { "trust-anchor-file", NULL }, CUSTOM, .parse = parse_file, .repeats = true,
@@ -157,11 +217,11 @@ static const struct opt opts[] = {
 	  .doc = "Most clock difference that is forgiven; between them a tenth of a signature's life." },
 	{ .unbound = { "val-log-level", "0" }, U32(T, log_level), .max = 2,
 	  .doc = "1: a line for each answer that is not proved; 2: with the reason." },
-	{ .unbound = { "val-permissive-mode", "no" }, BOOL(T, permissive),
+	{ { "insecure", 0, NULL }, { "val-permissive-mode", "no" }, BOOL(T, permissive),
 	  .doc = "Hand on what is not proved, without AD." },
 	{ .unbound = { "ignore-cd-flag", "no" }, BOOL(T, ignore_cd),
 	  .doc = "Validate whatever the client's CD flag says." },
-	{ .unbound = { "signet/log-failures", "no" }, BOOL(T, log_failures),
+	{ { "log-failures", 0, NULL }, { "signet/log-failures", "no" }, BOOL(T, log_failures),
 	  .doc = "A line with all that is known of an answer that is not proved, once for each zone and reason in ten "
 	         "seconds." },
 	{ .unbound = { "key-cache-size", "4m" }, SIZE(T, known_bytes), .min = 0, .max = (int64_t)1 << 40,
@@ -195,8 +255,12 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	s->conf.stripped = !s->harden_stripped;
 	s->conf.skew_min = s->skew_min;
 	s->conf.skew_max = s->skew_max;
-	if (s->iterations_given)
-		s->conf.nsec3_iterations_max = s->iterations_max;
+	if (s->iterations.given)
+		s->conf.nsec3_iterations_max = s->iterations.max;
+	if (s->corefile.is_one && s->corefile.validate && s->permissive)
+		diag_warning(diag, NULL, 0, 0,
+		             "dnssec: insecure: answers that cannot be proved, forged ones too, are handed on; only "
+		             "the log and the metrics tell; expected for a test alone: take the word out");
 	if (s->conf.legacy)
 		diag_warning(diag, NULL, 0, 0,
 		             "fake-sha1 or fake-dsa is set: broken signatures are believed; for tests alone");
@@ -205,6 +269,8 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 static bool wanted(const void *self)
 {
 	const struct validating *s = self;
+	if (s->corefile.is_one)
+		return s->corefile.validate;
 	for (unsigned i = 0; i < s->nsources; i++) {
 		if (s->sources[i].kind != ANCHOR_INSECURE)
 			return true;
@@ -223,21 +289,12 @@ static void live_text(const void *self, struct buf *to)
 		buf_printf(to, " %d %s", (int)s->sources[i].kind, s->sources[i].text);
 }
 
-static void *live_make(const void *self, const struct live_env *env)
-{
-	return cache_new(((const struct validating *)self)->known_bytes, &env->key);
-}
-
-static void live_free(void *live)
-{
-	cache_free(live);
-}
-
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
 	struct validating *s = self;
 	(void)a;
 	(void)diag;
+	chain->check_zones = s->corefile.serve;
 	for (unsigned i = 0; i < chain->n; i++) {
 		if (chain->links[i].self == self)
 			chain->proofs = (uint16_t)i;
@@ -246,16 +303,13 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	}
 }
 
-static void live_flush(void *live, struct flush *f)
-{
-	known_flush(live, f);
-}
-
 const struct plugin plugin_validate = {
 	.settings = { .name = "validate", .doc = "proves answers by DNSSEC", .clause = "server", .size = sizeof(T),
-	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
+	              .opts = opts, .nopts = COUNT(opts), .ready = ready,
+	              .corefile = { "dnssec", DIRECTIVE_ADDS, head } },
 	.steps = { .request = validate_request, .response = validate_response, .wake = validate_wake,
 	           .early = validate_early, .reached = validate_reached, .tend = anchoring_tend },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .wanted = wanted, .joined = joined,
-	.live_flush = live_flush,
+	.live_text = live_text, .live_make = proving_make, .live_free = proving_free,
+	.live_flush = proving_flush, .wanted = wanted, .joined = joined,
+	.file_want = file_want, .file_take = file_take, .samples = proving_samples,
 };

@@ -3,6 +3,7 @@
 #include "core/anchorage.h"
 #include "plugin/aggressive.h"
 #include "plugin/known.h"
+#include "plugin/proving.h"
 #include "plugin/resolving.h"
 
 struct now ways_now(const struct validating *s, const struct query *q)
@@ -33,7 +34,7 @@ static struct path start(const struct ways_env *env, struct name target)
 	struct path p;
 	struct query *q = env->query;
 	struct anchorage *anchorage = q->chain->conf.anchorage;
-	struct known_env known = { .cache = env->link->live, .arena = &q->arena, .now = q->engine->now,
+	struct known_env known = { .cache = proving_known(env->link), .arena = &q->arena, .now = q->engine->now,
 		                   .anchors = anchorage_hold(anchorage, q->engine->worker) };
 	known_start(&known, target, &p);
 	anchorage_release(anchorage, q->engine->worker);
@@ -78,7 +79,7 @@ static bool has_ds(const struct ways_env *env, struct name zone)
 static void notes_of(const struct ways_env *env, const struct path *p, bool forwarded,
                      struct ahead_note notes[AHEAD_NOTES])
 {
-	known_notes(env->link->live, p->target, p->at, notes);
+	known_notes(proving_known(env->link), p->target, p->at, notes);
 	unsigned end = forwarded ? p->at : MIN(p->target.labels, p->at + WAYS_HINTS);
 	for (unsigned i = p->at + 1; i <= end; i++) {
 		struct name name = name_up(p->target, p->target.labels - i);
@@ -148,10 +149,19 @@ void ways_reached(struct ways *w, const struct ways_env *env, struct name zone)
 	w->claims += ask_early(w, env, &(struct question){ zone, RR_DNSKEY, CLASS_IN });
 }
 
+/* What a way rests on and was at hand: the root's keys, and DS and keys of each label below it. */
+static unsigned at_hand(const struct path *p)
+{
+	if (p->step == PATH_DONE)
+		return 2u * p->ruling.zone.labels;
+	return p->keys.zone.len == 0 ? 0 : 2u * p->keys.zone.labels + 1;
+}
+
 void ways_add(struct ways *w, const struct ways_env *env, struct name target, bool claimed)
 {
 	struct way *way = &w->list[w->n++];
 	*way = (struct way){ .path = start(env, target) };
+	proving_lookups(env->link, env->query->engine, at_hand(&way->path), 0);
 	if (claimed)
 		w->claims += ask_ahead(w, env, &way->path, true, AHEAD_CLAIMED - w->claims);
 	else
@@ -204,6 +214,7 @@ static enum err step(const struct ways_env *env, struct way *way, const struct a
 {
 	struct query *q = env->query;
 	struct path was = way->path;
+	proving_lookups(env->link, q->engine, 0, 1);
 	path_answer(&way->path, &b->v, a->msg);
 	bool bogus = way->path.step == PATH_DONE && way->path.ruling.security == SECURITY_BOGUS;
 	if (bogus && !a->refused && b->effort.verifies > 0 && ways_may_doubt(q, way->doubts)) {
@@ -215,7 +226,7 @@ static enum err step(const struct ways_env *env, struct way *way, const struct a
 	}
 	way->doubts = 0;
 	way->failed = NULL;
-	known_keep(env->link->live, &way->path, was.step, q->engine->now.ms);
+	known_keep(proving_known(env->link), &way->path, was.step, q->engine->now.ms);
 	aggressive_keep(q, way->path.judged);
 	return OK;
 }
@@ -233,7 +244,7 @@ static bool take_hint(const struct ways_env *env, struct path *p, struct bench *
 		const struct msg *m = resolving_proofs(s->resolver, env->query, name);
 		if (m == NULL || !path_hint(p, &b->v, name, m))
 			continue;
-		known_keep(env->link->live, p, PATH_DS, env->query->engine->now.ms);
+		known_keep(proving_known(env->link), p, PATH_DS, env->query->engine->now.ms);
 		aggressive_keep(env->query, p->judged);
 		return true;
 	}
@@ -321,7 +332,7 @@ static bool settle_doubts(struct ways *w, const struct ways_env *env, const stru
 			continue;
 		enum path_step answered = way->path.step;
 		*way = (struct way){ .path = *way->failed };
-		known_keep(env->link->live, &way->path, answered, env->query->engine->now.ms);
+		known_keep(proving_known(env->link), &way->path, answered, env->query->engine->now.ms);
 		any = true;
 	}
 	return any;
