@@ -1,6 +1,8 @@
 /* loop: do questions that are handed on come back here? At the start one is handed on whose name nobody can guess; it
  * comes in again only where a forwarder leads to this server. Then the program says so and ends, as a loop would
- * answer nobody and grow with every question. When the probe is answered, or after a while, all this is over. */
+ * answer nobody and grow with every question. When the probe is answered, or after a while, all this is over.
+ * It stands before the cache, and not beside forward as in CoreDNS: there it would be asked by a sub-question, whose
+ * failure the cache or a validator answers, and an answer from here would pass for one of the forwarder's. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
@@ -101,7 +103,7 @@ static enum verdict request(const struct link *l, struct query *q)
 static enum verdict response(const struct link *l, struct query *q)
 {
 	struct live *live = l->live;
-	if (q->client != NULL || q->err != OK || !is_probe(live, &q->question))
+	if (q->client != NULL || q->err != OK || !is_probe(live, &q->question) || atomic_load(&live->seen) > 0)
 		return PASS;
 	if (!atomic_exchange(&live->answered, true))
 		atomic_store(&live->until, q->engine->now.ms + ARMED_AFTER_MS);

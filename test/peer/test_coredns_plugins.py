@@ -26,7 +26,7 @@ def corefile(*lines, zone=".:53"):
 def lacks(world, text):
     """The plugins of the block that this build does not have."""
     listed = world.run(world.borrowed("coredns"), "-plugins", timeout=20).stdout
-    return [p for p in ("forward", "cache") if re.search(rf"^\s*{p}\b", text, re.M) and f"dns.{p}\n" not in listed]
+    return [p for p in ("forward", "cache", "dnssec") if re.search(rf"^\s*{p}\b", text, re.M) and f"dns.{p}\n" not in listed]
 
 
 def start(world, text, **options):
@@ -300,8 +300,9 @@ LOOPS = (r'^\[FATAL\] plugin/loop: Loop \(127\.0\.0\.1:\d+ -> .*:53\) detected f
          r'https://coredns\.io/plugins/loop#troubleshooting\. Query: "HINFO \d+\.\d+\."$')
 
 
-def test_loop_ends_the_program(world):
-    server = start(world, corefile("loop", "forward . 127.0.0.1"), ready=False)
+@pytest.mark.parametrize("more", [[], ["cache 30"], ["cache 30", "dnssec {\nvalidate\n}"]], ids=str)
+def test_loop_ends_the_program(world, more):
+    server = start(world, corefile("loop", "forward . 127.0.0.1", *more), ready=False)
     assert server.process.wait(30) == 1
     assert server.lines(LOOPS), server.stderr()
 
