@@ -26,7 +26,8 @@ def corefile(*lines, zone=".:53"):
 def lacks(world, text):
     """The plugins of the block that this build does not have."""
     listed = world.run(world.borrowed("coredns"), "-plugins", timeout=20).stdout
-    return [p for p in ("forward", "cache", "dnssec") if re.search(rf"^\s*{p}\b", text, re.M) and f"dns.{p}\n" not in listed]
+    return [p for p in ("forward", "cache", "dnssec")
+            if re.search(rf"^\s*{p}\b", text, re.M) and f"dns.{p}\n" not in listed]
 
 
 def start(world, text, **options):
