@@ -33,7 +33,13 @@ static const struct {
 } refused[] = {
 #define REFUSED(directive, why) { directive, why },
 #include "conf/corefile_refused.def"
-#undef REFUSED
+};
+
+static const struct {
+	const char *directive, *word, *cure;
+} removed[] = {
+#define REMOVED(directive, word, cure) { directive, word, cure },
+#include "conf/corefile_refused.def"
 };
 
 static struct owner owner_at(unsigned i)
@@ -125,8 +131,12 @@ static void line_unknown(const struct lowering *w, const struct directive *d, co
 		if (owns(s, d) && (has_row(s, line->word.text) || has_row(s, "*")))
 			return;
 	}
+	const char *expected = words_of(w, d);
+	for (size_t i = 0; i < COUNT(removed); i++)
+		if (strcmp(removed[i].directive, d->word.text) == 0 && strcmp(removed[i].word, line->word.text) == 0)
+			expected = removed[i].cure;
 	diag_error(w->r->diag, line->file, line->word.line, line->word.column,
-	           "unknown property '%.200s'; expected %s", line->word.text, words_of(w, d));
+	           "unknown property '%.200s'; expected %s", line->word.text, expected);
 }
 
 static void plain_apply(struct lowering *w, struct instance *in, const struct opt *row, const struct directive *line)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "conf/corefile_lower.h"
 #include "conf/model.h"
 #include "conf/story.h"
 #include "conf/translate.h"
@@ -538,6 +539,39 @@ static void stories(void **state)
 	drop(&l);
 }
 
+/* ---- memory that ends anywhere ---- */
+
+static enum err lower_within(struct model *m, struct diag *d, const char *text)
+{
+	const struct reading r = { .source = { .arena = &m->arena }, .voice = VOICE_COREDNS, .diag = d };
+	const struct corefile_flags flags = { 0 };
+	struct corefile c;
+	TRY(corefile_from_text(&r, "Corefile", span_text(text), &c));
+	return d->errors > 0 ? ERR_LIMIT : corefile_lower(&r, &c, &flags, m);
+}
+
+static void memory_ends(void **state)
+{
+	static const char text[] =
+		"(s) {\n debug\n}\na.test 10.0.0.0/15 tls://a.test {\n import s\n tls \"a b\" c {\n  client_auth "
+		"request\n }\n bind 127.0.0.1 lo {\n  except ::1\n }\n timeouts {\n  read 2s\n }\n health :8080\n"
+		" prometheus\n}\nb.test {\n reload 4s\n root /x\n}\n";
+	unsigned good = 0;
+	(void)state;
+	for (size_t cap = 0; cap < (1u << 20); cap += 509) {
+		struct arena a;
+		struct diag d;
+		struct model m = { 0 };
+		arena_init(&m.arena, cap);
+		arena_init(&a, 1u << 20);
+		diag_init(&d, &a);
+		good += lower_within(&m, &d, text) == OK && d.errors == 0;
+		arena_free(&m.arena);
+		arena_free(&a);
+	}
+	assert_true(good > 0);
+}
+
 /* ---- in the other dialect ---- */
 
 static void translated(const char *text, bool to_corefile, const char *want, const char *lost)
@@ -612,7 +646,7 @@ int main(void)
 		cmocka_unit_test(dns_port),  cmocka_unit_test(program), cmocka_unit_test(imports),
 		cmocka_unit_test(environment), cmocka_unit_test(canonical), cmocka_unit_test(dialect),
 		cmocka_unit_test(dump_again),  cmocka_unit_test(stories),   cmocka_unit_test(own_voice),
-		cmocka_unit_test(translations),
+		cmocka_unit_test(translations), cmocka_unit_test(memory_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
