@@ -538,6 +538,13 @@ def test_a_zone_whose_signatures_ended_is_told_of_and_served(world):
     server.wait_log(r"dnssec: own zone internal\.example\.com\. serial \d+: \d+ of its sets are not in order", 20)
     reply = ask(world, "api.internal.example.com.", want_dnssec=True)
     assert lines(reply.answer)[0] == "api.internal.example.com. 3600 IN A 10.0.0.20" and len(reply.answer) == 2
+
+
+def test_numbers_of_own_zones(world):
+    """The same on the page of numbers: how many sets, and why."""
+    signed_internal(world, extra=["-P", "-s", "20251201000000", "-e", "20260101000000"])
+    server = serve(world, (HERE / "data" / "12-internal-signed.Corefile").read_text())
+    server.wait_log(r"of its sets are not in order", 20)
     page = counters(world)
     wrong = {k: v for k, v in page.items() if k.startswith("signet_zone_sets_wrong{")}
     assert len(wrong) == 1 and re.search(r'zone="internal.example.com.",reason="signature_expired"', str(wrong)), page
