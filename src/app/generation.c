@@ -124,6 +124,31 @@ static enum err listener_take(struct registry *r, struct generation *g, const st
 	return OK;
 }
 
+/* The counters of its routes, where monitoring wants them; and what its sites' numbers are labelled with. */
+static enum err road_count(struct registry *r, struct generation *g, const struct listen *what, unsigned workers,
+                           struct road *road)
+{
+	char text[ADDR_TEXT_MAX + 32], zone[NAME_TEXT_MAX];
+	struct buf server = buf_on(text, sizeof(text));
+	server_label(what, &server);
+	road->tallies = ARENA_ARRAY(&g->arena, struct tally_row *, road->n);
+	if (road->tallies == NULL)
+		return ERR_LIMIT;
+	for (unsigned i = 0; i < road->n; i++) {
+		const struct site *site = &g->model->sites[road->routes[i].site];
+		struct sample_labels *labels = &g->labels[road->routes[i].site];
+		struct buf b = buf_on(zone, sizeof(zone));
+		if (labels->server == NULL)
+			TRY(site_labels(site, buf_cstr(&server), &g->arena, labels));
+		if (!site->counted)
+			continue;
+		name_text(road->routes[i].zone, &b);
+		road->tallies[i] = tallies_take(&r->tallies, workers, buf_cstr(&server), buf_cstr(&b));
+		road->dropped = tallies_take(&r->tallies, workers, buf_cstr(&server), "dropped");
+	}
+	return OK;
+}
+
 /* An interface is all the addresses it has now. */
 static enum err listeners_take(struct registry *r, struct generation *g, const struct listen *what, unsigned workers,
                                struct buf *why)
@@ -134,7 +159,8 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 	if (what->transport == TRANSPORT_TLS && g->tls_pem.n == 0)
 		return OK;   /* closed for want of a certificate, as the configuration's warning says */
 	struct road *road = ARENA_NEW(&g->arena, struct road);
-	if (road == NULL || road_make(what, g->model->sites, &g->arena, road) != OK) {
+	if (road == NULL || road_make(what, g->model->sites, &g->arena, road) != OK ||
+	    road_count(r, g, what, workers, road) != OK) {
 		buf_text(why, "more zones than there is room for");
 		return ERR_LIMIT;
 	}
@@ -320,7 +346,9 @@ static bool make_rooms(struct generation *g)
 		links += g->model->sites[i].chain.n;
 	g->tenures = ARENA_ARRAY(&g->arena, struct tenure *, n);
 	g->lives = ARENA_ARRAY(&g->arena, struct life *, links);
-	return g->tenures != NULL && g->lives != NULL;
+	g->ready = ARENA_ARRAY(&g->arena, uint64_t, n);
+	g->labels = ARENA_ARRAY(&g->arena, struct sample_labels, n);
+	return g->ready != NULL && g->labels != NULL && g->tenures != NULL && g->lives != NULL;
 }
 
 /* What a chain asks of the whole server goes where clients' questions of the same listener go. Where a site has several
@@ -342,6 +370,15 @@ static enum err routes_join(struct generation *g)
 				c->nroutes = l->nroutes;
 			}
 		}
+	}
+	return OK;
+}
+
+static enum err labels_take(struct generation *g)
+{
+	for (unsigned i = 0; i < g->model->nsites; i++) {
+		if (g->labels[i].server == NULL)   /* listened to nowhere */
+			TRY(site_labels(&g->model->sites[i], NULL, &g->arena, &g->labels[i]));
 	}
 	return OK;
 }
@@ -379,6 +416,8 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 	}
 	for (unsigned i = 0; i < model->listen.nlistens && err == OK; i++)
 		err = listeners_take(r, g, &model->listen.listens[i], workers, why);
+	if (err == OK)
+		err = labels_take(g);
 	if (err == OK) {
 		sites_take(r, g);
 		for (unsigned i = 0; i < g->nlisteners; i++)

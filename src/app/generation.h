@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "app/road.h"
+#include "app/tallies.h"
 #include "core/cookie.h"
 #include "io/stream.h"
 #include "io/udp.h"
@@ -48,7 +49,9 @@ struct generation {
 	const struct road *roads[LISTENS_MAX];   /* of these listeners */
 	unsigned nlives;
 	struct life **lives;
-	struct tenure **tenures;             /* one a site */
+	struct tenure **tenures;             /* one a site; labels and ready too */
+	struct sample_labels *labels;
+	uint64_t *ready;                     /* links that have been ready, a bit each; under server->naming */
 	struct cookie_secret cookie;
 	struct span tls_pem, tls_key;        /* server certificate and key, PEM; n 0 none */
 	struct arena arena;
@@ -60,6 +63,7 @@ struct registry {
 	struct listener *listeners;
 	struct life *lives;
 	struct tenure *tenures;
+	struct tallies tallies;
 	struct live_env env;
 	struct cookie_secret cookie;         /* for those that configure none: the same over reloads */
 	uint32_t listener_nr;

@@ -2,111 +2,289 @@
 
 #include <civetweb.h>
 
-#include "app/counters.h"
+#include "app/monitor.h"
 #include "base/heap.h"
+#include "io/clock.h"
 
-#define PAGE_MAX 65536u
+#define PAGE_FIRST (256u * 1024u)
+#define PAGE_MAX (64u << 20)
+#define READY_TEXT_MAX 1024u
+#define CHECK_MS 1000               /* the program looks at its own health so often */
+#define CHECK_STEP_NS 50000000
 
-struct httpd {
+enum role { ROLE_HEALTH = 1, ROLE_READY = 2, ROLE_METRICS = 4 };
+
+/* One address. */
+struct place {
+	struct httpd *httpd;
+	struct addr addr;
 	struct mg_context *context;
-	struct server *server;
+	_Atomic unsigned roles;
+	unsigned wanted;
+	struct place *next;
 };
 
-/* What is no counter: for each server asked, whether proofs come through it. */
-static void gauges(struct server *s, struct buf *to)
+struct httpd {
+	struct server *server;
+	struct place *places;
+	pthread_t checker;
+	bool checks;                 /* the thread runs */
+	_Atomic bool stop;
+	struct addr health;
+	char unready[READY_TEXT_MAX];   /* as it was said last; under server->naming */
+};
+
+/* ---- pages ---- */
+
+static int answer(struct mg_connection *c, int status, const char *type, struct span body)
 {
-	struct report *r = heap_new(sizeof(*r));
-	bool first = true;
-	pthread_mutex_lock(&s->naming);
-	server_measure(s, r);
-	for (unsigned i = 0; i < r->n; i++) {
-		const struct upstream_state *u = &r->list[i];
-		if (u->proofs == PROOFS_UNKNOWN)
-			continue;
-		if (first)
-			buf_text(to, "# HELP signet_upstream_dnssec_ok Whether answers can be proved through it.\n"
-			         "# TYPE signet_upstream_dnssec_ok gauge\n");
-		first = false;
-		buf_text(to, "signet_upstream_dnssec_ok{zone=\"");
-		name_text(u->zone, to);
-		buf_text(to, "\",upstream=\"");
-		addr_port_text(&u->conf->addr, to);
-		if (u->conf->tls_name != NULL)
-			buf_printf(to, "#%s", u->conf->tls_name);
-		buf_printf(to, "\"} %d\n", u->proofs == PROOFS_KEPT);
-	}
-	pthread_mutex_unlock(&s->naming);
-	heap_free(r);
+	mg_printf(c, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status,
+	          mg_get_response_code_text(c, status), type, body.n);
+	mg_write(c, body.p, body.n);
+	return status;
 }
 
-static void page(struct server *s, struct buf *to)
+static bool has_role(const struct place *p, unsigned role)
 {
-	buf_printf(to, "# HELP signet_info The program that runs.\n# TYPE signet_info gauge\n"
-	           "signet_info{version=\"%s\"} 1\n", SIGNET_VERSION);
-	for (unsigned i = 0; i < METRIC_COUNT; i++) {
-		const struct metric_row *row = &metric_rows[i];
-		char text[128];
-		struct buf labels = buf_on(text, sizeof(text));
-		if (row->name == NULL)
-			continue;
-		metric_labels(row, &labels);
-		if (row->help != NULL)
-			buf_printf(to, "# HELP %s %s\n# TYPE %s counter\n", row->name, row->help, row->name);
-		buf_text(to, row->name);
-		if (labels.n > 0)
-			buf_printf(to, "{%s}", buf_cstr(&labels));
-		buf_printf(to, " %llu\n", (unsigned long long)counters_sum(s->workers, s->nworkers, (enum metric)i));
-	}
+	return (atomic_load(&p->roles) & role) != 0;
+}
+
+/* The program answers: it lives. */
+static int health_request(struct mg_connection *c, void *arg)
+{
+	if (!has_role(arg, ROLE_HEALTH))
+		return 0;
+	return answer(c, 200, "text/plain; charset=utf-8", span_text("OK"));
+}
+
+static int ready_request(struct mg_connection *c, void *arg)
+{
+	struct place *p = arg;
+	struct server *s = p->httpd->server;
+	char text[READY_TEXT_MAX];
+	struct buf b = buf_on(text, sizeof(text));
+	if (!has_role(p, ROLE_READY))
+		return 0;
+	if (atomic_load(&s->ending.asked))
+		return answer(c, 503, "text/plain; charset=utf-8", span_text("Shutting down"));
+	pthread_mutex_lock(&s->naming);
+	monitor_unready(s->generation, &b);
+	bool news = strcmp(buf_cstr(&b), p->httpd->unready) != 0;
+	memcpy(p->httpd->unready, text, b.n + 1);
+	pthread_mutex_unlock(&s->naming);
+	if (b.n == 0)
+		return answer(c, 200, "text/plain; charset=utf-8", span_text("OK"));
+	if (news)
+		logger_say(&s->logger, "info", "plugin/ready: Plugins not ready: \"%s\"", text);
+	return answer(c, 503, "text/plain; charset=utf-8", buf_span(&b));
 }
 
 static int metrics_request(struct mg_connection *c, void *arg)
 {
-	struct httpd *h = arg;
-	struct buf b = buf_on(heap_new(PAGE_MAX), PAGE_MAX);
-	page(h->server, &b);
-	gauges(h->server, &b);
-	mg_printf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-	          "Content-Length: %zu\r\nConnection: close\r\n\r\n", b.n);
-	mg_write(c, b.p, b.n);
-	heap_free(b.p);
-	return 200;
+	struct place *p = arg;
+	int status = 500;
+	if (!has_role(p, ROLE_METRICS))
+		return 0;
+	for (size_t cap = PAGE_FIRST; cap <= PAGE_MAX && status == 500; cap *= 4) {
+		struct buf b = buf_on(heap_new(cap), cap);
+		monitor_page(p->httpd->server, &b);
+		if (buf_ok(&b))
+			status = answer(c, 200, "text/plain; version=0.0.4; charset=utf-8", buf_span(&b));
+		heap_free(b.p);
+	}
+	return status != 500 ? status : answer(c, 500, "text/plain", span_text("the page is too long\n"));
 }
 
-static void listen_text(const struct addr *addr, struct buf *to)
+/* ---- addresses ---- */
+
+static bool is_every(const struct addr *a)
 {
-	if (addr->family == ADDR_6)
+	static const uint8_t zero[16];
+	return memcmp(a->ip, zero, addr_len(a)) == 0;
+}
+
+static void listen_text(const struct addr *addr, bool both, struct buf *to)
+{
+	bool every = is_every(addr) && addr->family == ADDR_6;
+	if (!every && addr->family == ADDR_6)
 		buf_u8(to, '[');
-	addr_text(addr, to);
-	if (addr->family == ADDR_6)
+	if (!every)
+		addr_text(addr, to);
+	if (!every && addr->family == ADDR_6)
 		buf_u8(to, ']');
-	buf_printf(to, ":%u", addr->port);
+	buf_printf(to, "%s%u", !every ? ":" : both ? "+" : "", addr->port);
 	buf_cstr(to);
 }
 
-struct httpd *httpd_start(const struct addr *addr, struct server *server, struct buf *why)
+/* both: on every address of IPv4 and IPv6, where every is wanted */
+static struct mg_context *start(const struct addr *addr, bool both)
 {
 	char where[ADDR_TEXT_MAX + 16];
 	struct buf b = buf_on(where, sizeof(where));
-	listen_text(addr, &b);
+	listen_text(addr, both, &b);
 	const char *options[] = { "listening_ports", where, "num_threads", "2", "request_timeout_ms", "5000",
 		                  "keep_alive_timeout_ms", "0", NULL };
 	struct mg_callbacks callbacks = { 0 };
-	struct httpd *h = heap_new(sizeof(*h));
-	h->server = server;
-	h->context = mg_start(&callbacks, NULL, options);
-	if (h->context == NULL) {
-		buf_printf(why, "metrics cannot listen on %s", where);
-		heap_free(h);
-		return NULL;
+	return mg_start(&callbacks, NULL, options);
+}
+
+static struct place *place_find(const struct httpd *h, const struct addr *addr)
+{
+	struct place *p = h->places;
+	while (p != NULL && !addr_eq(&p->addr, addr))
+		p = p->next;
+	return p;
+}
+
+static enum err place_want(struct httpd *h, const struct addr *addr, unsigned role, struct buf *why)
+{
+	if (addr->family == ADDR_NONE)
+		return OK;
+	struct place *p = place_find(h, addr);
+	if (p == NULL) {
+		struct mg_context *context = start(addr, true);
+		if (context == NULL && is_every(addr))
+			context = start(addr, false);   /* a machine without IPv6 */
+		if (context == NULL) {
+			buf_text(why, "HTTP cannot listen on ");
+			addr_port_text(addr, why);
+			return ERR_WORLD;
+		}
+		p = heap_new(sizeof(*p));
+		*p = (struct place){ .httpd = h, .addr = *addr, .context = context, .next = h->places };
+		h->places = p;
+		mg_set_request_handler(context, "/health$", health_request, p);
+		mg_set_request_handler(context, "/ready$", ready_request, p);
+		mg_set_request_handler(context, "/metrics$", metrics_request, p);
 	}
-	mg_set_request_handler(h->context, "/metrics$", metrics_request, h);
+	p->wanted |= role;
+	return OK;
+}
+
+/* Close the places of no use; of those that stay, roles are set if `enter`. */
+static void places_sort(struct httpd *h, bool enter)
+{
+	struct place **at = &h->places;
+	while (*at != NULL) {
+		struct place *p = *at;
+		if (enter)
+			atomic_store(&p->roles, p->wanted);
+		p->wanted = 0;
+		if (atomic_load(&p->roles) != 0) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		mg_stop(p->context);
+		heap_free(p);
+	}
+}
+
+static enum err want_all(struct httpd *h, const struct model *m, struct buf *why)
+{
+	const struct daemon_conf *d = &m->daemon;
+	TRY(place_want(h, &m->process.metrics, ROLE_METRICS, why));
+	TRY(place_want(h, &d->health, ROLE_HEALTH, why));
+	TRY(place_want(h, &d->ready, ROLE_READY, why));
+	for (unsigned i = 0; i < d->nmetrics; i++)
+		TRY(place_want(h, &d->metrics[i], ROLE_METRICS, why));
+	return OK;
+}
+
+struct httpd *httpd_new(struct server *s)
+{
+	struct httpd *h = heap_new(sizeof(*h));
+	h->server = s;
 	return h;
 }
 
-void httpd_stop(struct httpd *h)
+enum err httpd_open(struct httpd *h, const struct model *m, struct buf *why)
+{
+	enum err err = want_all(h, m, why);
+	if (err != OK)
+		places_sort(h, false);
+	return err;
+}
+
+/* ---- the look at oneself ---- */
+
+/* returns whether /health said 200 */
+static bool ask_health(const struct addr *at)
+{
+	char host[ADDR_TEXT_MAX], error[128];
+	struct buf b = buf_on(host, sizeof(host));
+	if (is_every(at))
+		buf_text(&b, "127.0.0.1");
+	else
+		addr_text(at, &b);
+	struct mg_connection *c = mg_connect_client(buf_cstr(&b), at->port, 0, error, sizeof(error));
+	if (c == NULL)
+		return false;
+	mg_printf(c, "GET /health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host);
+	bool good = mg_get_response(c, error, sizeof(error), 5000) >= 0;
+	const struct mg_response_info *info = good ? mg_get_response_info(c) : NULL;
+	good = info != NULL && info->status_code == 200;
+	mg_close_connection(c);
+	return good;
+}
+
+static void check(struct httpd *h)
+{
+	int64_t from = clock_usec();
+	bool good = ask_health(&h->health);
+	int64_t took = clock_usec() - from;
+	monitor_health(h->server, (uint64_t)took, good);
+	if (took > 1000000)
+		logger_say(&h->server->logger, "warning", "plugin/health: Local health request to "
+		           "\"http://:%u/health\" took more than 1s: %.3fs", h->health.port, (double)took / 1e6);
+}
+
+static void *checker_run(void *arg)
+{
+	struct httpd *h = arg;
+	int64_t next = clock_usec();
+	while (!atomic_load(&h->stop)) {
+		if (clock_usec() >= next) {
+			check(h);
+			next = clock_usec() + CHECK_MS * 1000;
+		}
+		nanosleep(&(struct timespec){ 0, CHECK_STEP_NS }, NULL);
+	}
+	return NULL;
+}
+
+static void checker_stop(struct httpd *h)
+{
+	if (!h->checks)
+		return;
+	atomic_store(&h->stop, true);
+	pthread_join(h->checker, NULL);
+	h->checks = false;
+}
+
+void httpd_settle(struct httpd *h, const struct model *m)
+{
+	char text[256];
+	struct buf why = buf_on(text, sizeof(text));
+	if (!addr_eq(&h->health, &m->daemon.health))
+		checker_stop(h);
+	enum err err = want_all(h, m, &why);
+	ASSERT(err == OK);   /* httpd_open has opened all */
+	places_sort(h, true);
+	h->health = m->daemon.health;
+	if (h->checks || h->health.family == ADDR_NONE)
+		return;
+	atomic_store(&h->stop, false);
+	h->checks = pthread_create(&h->checker, NULL, checker_run, h) == 0;
+}
+
+void httpd_free(struct httpd *h)
 {
 	if (h == NULL)
 		return;
-	mg_stop(h->context);
+	checker_stop(h);
+	for (struct place *p = h->places; p != NULL; p = p->next)
+		p->wanted = 0;
+	places_sort(h, true);
 	heap_free(h);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/anchors.h"
+#include "app/httpd.h"
 #include "app/server.h"
 #include "crypto/digest.h"
 #include "io/clock.h"
@@ -175,6 +176,9 @@ static struct generation *prepare(struct server *s, struct model *m, struct buf 
 	} else if (server_check_tls(g, why) != OK) {
 		generation_free(&s->registry, g, s->nworkers);
 		g = NULL;
+	} else if (httpd_open(s->httpd, m, why) != OK) {
+		generation_free(&s->registry, g, s->nworkers);
+		g = NULL;
 	}
 	return g;
 }
@@ -188,6 +192,7 @@ static void enter(struct server *s, struct generation *g)
 	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system || m->daemon.corefile);
 	atomic_store(&s->logger.reopen, true);
 	watching_set(&s->watching, m);
+	httpd_settle(s->httpd, m);
 }
 
 void server_say_hash(struct server *s, const struct model *m)
@@ -196,6 +201,9 @@ void server_say_hash(struct server *s, const struct model *m)
 	if (!m->daemon.reload)
 		return;
 	sha512_text(m->canonical, text);
+	pthread_mutex_lock(&s->naming);
+	memcpy(s->numbers.hash, text, sizeof(text));
+	pthread_mutex_unlock(&s->naming);
 	logger_say(&s->logger, "info", "plugin/reload: Running configuration SHA512 = %s", text);
 }
 
@@ -231,6 +239,9 @@ static void take(struct server *s, struct model *m, enum reload_why reason, stru
 	} else {
 		say_failed(s, reason, buf_cstr(why));
 	}
+	pthread_mutex_lock(&s->naming);
+	s->numbers.reloads_failed += g == NULL;
+	pthread_mutex_unlock(&s->naming);
 	/* Counted in worker 0's row by the main thread alone: no worker counts these. */
 	metrics_add(&s->workers[0].metrics, g != NULL ? M_RELOADS : M_RELOADS_FAILED, 1);
 }

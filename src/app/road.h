@@ -6,7 +6,7 @@
 
 #include "conf/model.h"
 
-struct tally;
+struct tally_row;
 
 struct road {
 	const struct route *routes;      /* borrowed from the model, most labels first */
@@ -15,6 +15,8 @@ struct road {
 	uint32_t *rows;                  /* 1 + a route's number by the hash of its zone; NULL: all go to routes[0] */
 	uint32_t mask;
 	bool in_alone;                   /* none of its sites serves a class other than IN */
+	struct tally_row **tallies;      /* counters of each route; NULL: nobody wants them */
+	struct tally_row *dropped;       /* of questions that no zone holds */
 };
 
 /* What a listen's questions meet. returns ERR_LIMIT the arena is full */

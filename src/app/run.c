@@ -144,18 +144,6 @@ static void write_pid(const struct server *s, const struct model *m)
 		logger_say((struct logger *)(uintptr_t)&s->logger, "warning", "pidfile: %s", buf_cstr(&why));
 }
 
-static void start_http(struct server *s)
-{
-	char text[256];
-	struct buf why = buf_on(text, sizeof(text));
-	const struct addr *a = &s->generation->model->process.metrics;
-	if (a->family == ADDR_NONE)
-		return;
-	s->httpd = httpd_start(a, s, &why);
-	if (s->httpd == NULL)
-		logger_say(&s->logger, "error", "%s", buf_cstr(&why));
-}
-
 static bool start_threads(struct server *s)
 {
 	for (uint32_t i = 0; i < s->nworkers; i++) {
@@ -180,7 +168,7 @@ static bool heed_unbound(struct server *s, int sig)
 /* The end at once: nobody waits for what is under way. */
 static void quit(struct server *s, int status)
 {
-	httpd_stop(s->httpd);
+	logger_stop(&s->logger);
 	_exit(status);
 }
 
@@ -190,10 +178,10 @@ static void begin_end(struct server *s)
 	const struct daemon_conf *d = &s->generation->model->daemon;
 	struct now now;
 	clock_now(&now);
-	atomic_store(&s->ending, true);
-	s->end_at = now.ms + d->lameduck;
+	atomic_store(&s->ending.asked, true);
+	s->ending.at = now.ms + d->lameduck;
 	if (d->health.family == ADDR_NONE || d->lameduck == 0)
-		s->end_at = now.ms;
+		s->ending.at = now.ms;
 	else
 		logger_say(&s->logger, "info", "plugin/health: Going into lameduck mode for %gs",
 		           (double)d->lameduck / SECOND);
@@ -202,7 +190,7 @@ static void begin_end(struct server *s)
 /* As CoreDNS has them. */
 static bool heed_coredns(struct server *s, int sig)
 {
-	bool ending = atomic_load(&s->ending);
+	bool ending = atomic_load(&s->ending.asked);
 	if (sig == SIGHUP || (ending && sig != SIGINT && sig != SIGQUIT))
 		return true;
 	if (sig == SIGUSR1 || sig == SIGUSR2) {
@@ -242,8 +230,8 @@ static msec sleep_ms(const struct server *s)
 	msec at = control_deadline(s->control);
 	clock_now(&now);
 	at = MIN(at, watching_deadline(&s->watching));
-	if (atomic_load(&s->ending))
-		at = MIN(at, s->end_at);
+	if (atomic_load(&s->ending.asked))
+		at = MIN(at, s->ending.at);
 	msec most = s->generation->next == NULL ? NEVER : TICK_MS;
 	return at == NEVER ? most : MIN(most, MAX(at - now.ms, 0));
 }
@@ -253,14 +241,14 @@ static bool is_over(const struct server *s)
 {
 	struct now now;
 	clock_now(&now);
-	return atomic_load(&s->ending) && now.ms >= s->end_at;
+	return atomic_load(&s->ending.asked) && now.ms >= s->ending.at;
 }
 
 static void look_at_files(struct server *s)
 {
 	struct now now;
 	clock_now(&now);
-	if (!atomic_load(&s->ending) && watching_look(&s->watching, now.ms))
+	if (!atomic_load(&s->ending.asked) && watching_look(&s->watching, now.ms))
 		server_reload(s, RELOAD_CHANGED);
 }
 
@@ -320,7 +308,7 @@ static void stop(struct server *s)
 		pthread_join(s->workers[i].thread, NULL);
 	saver_stop(&s->saver);
 	trust_fini(&s->trust);
-	httpd_stop(s->httpd);
+	httpd_free(s->httpd);
 	if (!s->flags->coredns)
 		logger_say(&s->logger, "info", "service stopped (signet %s).", SIGNET_VERSION);
 	logger_stop(&s->logger);
@@ -335,6 +323,7 @@ static void stop(struct server *s)
 	anchorage_free(s->anchorage);
 	errands_fini(&s->errands);
 	watching_fini(&s->watching);
+	tallies_fini(&s->registry.tallies);
 	loop_fini(&s->loop);
 	heap_free(s->inboxes);
 	heap_free(s->workers);
@@ -391,10 +380,13 @@ static int start(struct server *s, struct model *m)
 		           buf_cstr(&no_socket));
 	if (signals_open(&s->signals, &why) != OK)
 		return STATUS_WORLD;
+	s->httpd = httpd_new(s);   /* the first threads are its: rights are given up, signals held back */
+	if (httpd_open(s->httpd, m, &why) != OK)
+		return give_up(s, STATUS_WORLD, "", &why);
 	server_take_anchors(s, m);
 	server_give(s, g);
 	watching_set(&s->watching, m);
-	start_http(s);
+	httpd_settle(s->httpd, m);
 	trust_update(&s->trust, m->process.ca_bundle, m->process.ca_system || m->daemon.corefile);
 	logger_start(&s->logger);
 	saver_start(&s->saver, s->anchorage, &s->logger);
@@ -447,6 +439,7 @@ int run_server(const struct run_flags *f)
 	struct now now;
 	clock_now(&now);
 	s.started = now.ms;
+	s.numbers.born = now.wall.sec;
 	struct model *m = server_load(&s, &d);
 	if (m == NULL)
 		return f->borrowed ? 1 : STATUS_CONFIG;

@@ -2,6 +2,7 @@
 
 #include "app/conn.h"
 #include "base/heap.h"
+#include "io/clock.h"
 
 #define ROUNDS_MAX 8u   /* batches of one listener in one turn, so that the others get their time */
 
@@ -12,6 +13,8 @@ struct serving {
 	struct conns *conns;
 	bool paused;              /* connections are not accepted until the next housekeeping */
 	uint16_t udp_size_max;    /* of all sites */
+	struct tally *pending;    /* with replies of the batch at hand, by next_pending */
+	int64_t since;            /* when it began, in microseconds */
 };
 
 struct serving *serving_new(struct worker *w)
@@ -121,6 +124,46 @@ static void cookie_step(struct serving *s, struct client *c, enum client_sort *s
 	c->ncookie = COOKIE_CLIENT_BYTES + COOKIE_SERVER_BYTES;
 }
 
+/* ---- counting ---- */
+
+static const char *plugin_word(const struct plugin *p)
+{
+	return p->settings.corefile.directive != NULL ? p->settings.corefile.directive : p->settings.name;
+}
+
+/* Who made the answer: a link of that site; "" none did. */
+static const char *maker_word(const struct site *site, unsigned place)
+{
+	return site == NULL || place >= site->chain.n ? "" : plugin_word(site->plugins[place]);
+}
+
+/* A reply that was made at once: its time is known when the batch is through. */
+static void tally_fast(struct serving *s, const struct client *c, const struct tally_reply *r)
+{
+	struct tally *t = c->tally;
+	if (t == NULL)
+		return;
+	tally_response(t, c, r);
+	if (s->pending == NULL)
+		s->since = clock_usec();
+	if (t->pending++ == 0) {
+		t->next_pending = s->pending;
+		s->pending = t;
+	}
+}
+
+static void tally_batch(struct serving *s)
+{
+	if (s->pending == NULL)
+		return;
+	uint64_t took = (uint64_t)(clock_usec() - s->since);
+	for (struct tally *t = s->pending; t != NULL; t = t->next_pending) {
+		tally_time(t, took, t->pending);
+		t->pending = 0;
+	}
+	s->pending = NULL;
+}
+
 /* What is no question gets its RCODE and no more; from those who may not ask, not even that. */
 static bool refuse(struct worker *w, struct fast *f, unsigned rcode)
 {
@@ -132,6 +175,7 @@ static bool refuse(struct worker *w, struct fast *f, unsigned rcode)
 	if (v != ANSWERED)
 		return false;
 	count_answer(&w->metrics, f->rcode);
+	tally_fast(w->serving, f->client, &(struct tally_reply){ f->rcode, "", f->out->n });
 	if (f->chain->conf.log_replies) {
 		struct record_reply r = { f->rcode, false, f->out->n, 0 };
 		record_reply(&w->log, w->engine.now.wall, f->client, &r);
@@ -140,12 +184,15 @@ static bool refuse(struct worker *w, struct fast *f, unsigned rcode)
 }
 
 /* The site that a client's packet is for; NULL: no block has its zone. What is no question is anybody's. */
-static const struct site *site_for(const struct serving *s, const struct road *road, const struct client *c,
+static const struct site *site_for(const struct serving *s, const struct road *road, struct client *c,
                                    enum client_sort sort)
 {
 	if (road == NULL)
 		return NULL;
 	const struct route *r = sort == CLIENT_QUESTION ? road_route(road, &c->question) : road_last(road);
+	const struct tally_row *row = r == NULL ? road->dropped : road->tallies[r - road->routes];
+	if (row != NULL && sort != CLIENT_DROP)
+		c->tally = &row->of[s->w->nr];
 	return r == NULL ? NULL : &s->w->generation->model->sites[r->site];
 }
 
@@ -165,6 +212,7 @@ static bool refuse_zone(struct serving *s, struct client *c, struct buf *out)
 	if (reply_error(&any->reply, c, RCODE_REFUSED, (struct reason){ EDE_NOT_AUTHORITATIVE, NULL }, out) != OK)
 		return false;
 	count_answer(&s->w->metrics, RCODE_REFUSED);
+	tally_fast(s, c, &(struct tally_reply){ RCODE_REFUSED, "", out->n });
 	return true;
 }
 
@@ -188,6 +236,8 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 	metrics_add(&w->metrics, by_proto[c->proto], 1);
 	cookie_step(s, c, &sort, &rcode);
 	const struct site *site = site_for(s, road, c, sort);
+	if (c->tally != NULL)
+		tally_request(c->tally, c, bytes.n);
 	if (site == NULL)
 		return sort != CLIENT_DROP && refuse_zone(s, c, out);
 	fit(c, site);
@@ -204,6 +254,8 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 		return false;
 	}
 	count_answer(&w->metrics, f.rcode);
+	if (c->tally != NULL)
+		tally_fast(s, c, &(struct tally_reply){ f.rcode, maker_word(site, f.place), out->n });
 	if (f.log_reply) {
 		struct record_reply r = { f.rcode, true, out->n, 0 };   /* without recursion, as unbound counts */
 		record_reply(&w->log, w->engine.now.wall, c, &r);
@@ -235,6 +287,7 @@ void serving_datagrams(struct serving *s, uint32_t nr)
 		for (unsigned i = 0; i < n; i++)
 			datagram(s, l, road, i);
 		udp_flush(s->out);
+		tally_batch(s);
 		if (n < UDP_BATCH)
 			return;
 		worker_relieve(s->w);
@@ -271,6 +324,17 @@ static void log_reply(struct serving *s, const struct query *q, struct span byte
 	record_reply(&s->w->log, s->w->engine.now.wall, q->client, &r);
 }
 
+static void tally_slow(struct serving *s, const struct query *q, size_t size)
+{
+	struct tally *t = q->client->tally;
+	if (t == NULL)
+		return;
+	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
+	const char *maker = maker_word(site_of(q->chain), q->ask.maker);
+	tally_response(t, q->client, &(struct tally_reply){ rcode, maker, size });
+	tally_time(t, took_us(s, q->client), 1);
+}
+
 static void reply_datagram(struct serving *s, const struct query *q)
 {
 	struct listener *l = listener_nr(s, (uint32_t)q->client->conn);
@@ -279,6 +343,7 @@ static void reply_datagram(struct serving *s, const struct query *q)
 		return;
 	udp_put(s->out, &l->udp[s->w->nr], &q->client->from, &q->client->to, out.n);
 	log_reply(s, q, buf_span(&out));
+	tally_slow(s, q, out.n);
 }
 
 void serving_reply(struct serving *s, const struct query *q)
@@ -300,6 +365,7 @@ void serving_reply(struct serving *s, const struct query *q)
 		out.n = 0;
 	conns_answered(s->conns, c->conn, buf_span(&out));
 	log_reply(s, q, buf_span(&out));
+	tally_slow(s, q, out.n);
 }
 
 void serving_accept(struct serving *s, uint32_t nr)
@@ -332,6 +398,7 @@ void serving_flush(struct serving *s)
 {
 	udp_flush(s->out);
 	conns_flush(s->conns);
+	tally_batch(s);
 }
 
 void serving_housekeeping(struct serving *s)

@@ -9,7 +9,29 @@
 #include "app/saver.h"
 #include "app/trust.h"
 #include "app/watching.h"
+#include "crypto/digest.h"
 #include "io/process.h"
+
+#define HEALTH_BUCKETS 6u
+
+/* How the program's own looks at /health went. */
+struct health_told {
+	uint64_t buckets[HEALTH_BUCKETS], sum_us, failures;
+};
+
+/* What monitoring is told of the program itself. */
+struct told_numbers {
+	struct health_told health;
+	char hash[SHA512_TEXT];              /* of the configuration in service */
+	uint64_t reloads_failed;             /* of those that a changed file asked for */
+	int64_t born;                        /* wall */
+};
+
+/* The end was asked for; until `at` all goes on (lameduck). */
+struct ending {
+	_Atomic bool asked;
+	msec at;
+};
 
 #define TOLD_MAX 4096u     /* of what a reload had to say; the log has it all */
 
@@ -42,8 +64,8 @@ struct server {
 	struct reading_told told;
 	struct process_user user;
 	bool drop;
-	_Atomic bool ending;                 /* asked to end; until end_at all goes on (lameduck) */
-	msec end_at;
+	struct told_numbers numbers;         /* under naming */
+	struct ending ending;
 	struct watching watching;            /* of files that were read with the configuration */
 	struct loop loop;                    /* the main thread's */
 	int signals;

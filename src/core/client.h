@@ -7,6 +7,8 @@
 #include "base/time.h"
 #include "wire/msg.h"
 
+struct tally;
+
 enum proto { PROTO_UDP, PROTO_TCP, PROTO_DOT, PROTO_DOH, PROTO_NONE };
 
 #define COOKIE_MAX 40u
@@ -21,6 +23,7 @@ struct client {
 	bool cookie_valid;            /* its server cookie is ours (RFC9018) */
 	uint64_t conn;                /* which connection, for streams; 0 UDP */
 	msec arrived;
+	struct tally *tally;          /* where it is counted (core/tally); NULL nowhere */
 	uint8_t cookie[COOKIE_MAX];   /* to send back; ncookie bytes */
 	uint8_t ncookie;
 };

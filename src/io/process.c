@@ -1,5 +1,6 @@
 #include "io/process.h"
 
+#include <dirent.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -170,6 +171,36 @@ size_t process_resident(void)
 		pages = 0;
 	fclose(f);
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static unsigned open_descriptors(void)
+{
+	unsigned n = 0;
+	DIR *d = opendir("/proc/self/fd");
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+		n += e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return n > 0 ? n - 1 : 0;   /* that of the folder itself */
+}
+
+void process_usage(struct process_usage *ret)
+{
+	struct rusage u;
+	struct rlimit most;
+	unsigned long pages = 0;
+	*ret = (struct process_usage){ .fds = open_descriptors() };
+	if (getrusage(RUSAGE_SELF, &u) == 0)
+		ret->cpu_seconds = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+		                   (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	if (getrlimit(RLIMIT_NOFILE, &most) == 0)
+		ret->fds_max = (unsigned)MIN(most.rlim_cur, (rlim_t)UINT32_MAX);
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f == NULL)
+		return;
+	if (fscanf(f, "%lu", &pages) == 1)
+		ret->virtual_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	fclose(f);
 }
 
 uint32_t process_thread(void)

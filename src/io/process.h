@@ -35,6 +35,13 @@ bool process_pin(unsigned n);
 void process_tune_memory(void);
 /* Bytes of memory in use (resident); 0: not known. */
 size_t process_resident(void);
+struct process_usage {
+	double cpu_seconds;
+	unsigned fds, fds_max;       /* descriptors in use, and how many may be */
+	uint64_t virtual_bytes;
+};
+/* What monitoring asks of every program. From any thread. */
+void process_usage(struct process_usage *ret);
 /* Let the descriptor limit be the hard one. Returns it. */
 unsigned process_descriptors(void);
 /* 32 bytes from the kernel; waits for it at early boot. */

@@ -1,0 +1,15 @@
+/* monitor: what the pages of httpd say: all numbers there are, in Prometheus's text form, and who is not ready. */
+#ifndef APP_MONITOR_H
+#define APP_MONITOR_H
+
+#include "app/server.h"
+
+/* The page of metrics. From any thread. */
+void monitor_page(struct server *s, struct buf *to);
+/* The plugins that are not ready, sorted, by comma; a plugin that has been ready is not asked again unless the
+ * configuration wants it. Under s->naming. */
+void monitor_unready(struct generation *g, struct buf *to);
+/* How long a look at oneself took, and whether there was an answer. */
+void monitor_health(struct server *s, uint64_t us, bool good);
+
+#endif
