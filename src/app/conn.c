@@ -1,6 +1,7 @@
 #include "app/conn.h"
 
 #include "base/heap.h"
+#include "proto/doh.h"
 #include "proto/frame.h"
 
 #define LIMITS_MAX 64u   /* tcp-connection-limit statements looked at */
@@ -14,6 +15,7 @@ struct client_conn {
 	bool writing;                     /* the kernel did not take all: waits for LOOP_WRITE */
 	bool reading;                     /* watched for LOOP_READ */
 	struct tls *tls;
+	struct doh *doh;                  /* NULL: messages in frames */
 	struct frame frame;
 	struct queue out;                 /* framed answers */
 	unsigned pending;
@@ -23,6 +25,13 @@ struct client_conn {
 	int limit;                        /* which tcp-connection-limit counts it, -1 none */
 };
 
+/* What a listener's connections are encrypted with. */
+struct served {
+	uint32_t listener;
+	uint64_t hash;                    /* of its credentials */
+	struct tls_context *tls;
+};
+
 struct conns {
 	struct serving *s;
 	struct worker *w;
@@ -30,7 +39,8 @@ struct conns {
 	slot_id *dirty;                   /* connections with something to do at the end of the turn */
 	size_t ndirty, dirty_cap;
 	const struct socket_conf *conf;
-	struct tls_context *tls;
+	struct served *served;
+	unsigned nserved, nhttps;         /* nhttps: connections over HTTPS */
 	uint8_t ticket_key[TLS_TICKET_KEY];
 	msec rekey_at;
 	uint32_t limited[LIMITS_MAX];
@@ -84,9 +94,21 @@ static void conn_close(struct conns *c, struct client_conn *k)
 		c->limited[k->limit]--;
 	if (k->tls != NULL)
 		tls_free(k->tls);
+	if (k->doh != NULL) {
+		doh_fini(k->doh);
+		heap_free(k->doh);
+		c->nhttps--;
+	}
 	frame_fini(&k->frame);
 	queue_fini(&k->out);
 	heap_free(k);
+}
+
+static void served_free(struct served *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		tls_context_free(list[i].tls);
+	heap_free(list);
 }
 
 void conns_free(struct conns *c)
@@ -96,8 +118,7 @@ void conns_free(struct conns *c)
 			conn_close(c, c->slots.rows[i].what);
 	}
 	slots_fini(&c->slots);
-	if (c->tls != NULL)
-		tls_context_free(c->tls);
+	served_free(c->served, c->nserved);
 	heap_free(c->dirty);
 	heap_pages_free(c, sizeof(*c));
 }
@@ -124,6 +145,46 @@ static bool rekey(struct conns *c)
 	return c->rekey_at != before;
 }
 
+/* The context that a listener has with equal credentials, taken over; else a new one. */
+static struct tls_context *context_for(struct conns *c, uint32_t listener, const struct credentials *tls)
+{
+	char text[TLS_TEXT_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	for (unsigned i = 0; i < c->nserved; i++) {
+		struct served *old = &c->served[i];
+		struct tls_context *kept = old->tls;
+		if (kept == NULL || old->listener != listener || old->hash != tls->hash)
+			continue;
+		old->tls = NULL;
+		return kept;
+	}
+	struct tls_context *made = credentials_context(tls, span_of(c->ticket_key, sizeof(c->ticket_key)), &why);
+	ASSERT(made != NULL);   /* main has made one of the same before */
+	return made;
+}
+
+static void rekey_all(struct conns *c)
+{
+	for (unsigned i = 0; rekey(c) && i < c->nserved; i++)
+		tls_context_rekey(c->served[i].tls, span_of(c->ticket_key, sizeof(c->ticket_key)));
+}
+
+static void serve_tls(struct conns *c, const struct generation *g)
+{
+	struct served *next = heap_new(sizeof(*next) * MAX(g->nlisteners, 1));
+	unsigned n = 0;
+	rekey_all(c);
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		const struct credentials *tls = g->roads[i]->tls;
+		uint32_t nr = g->listeners[i]->nr;
+		if (tls != NULL)
+			next[n++] = (struct served){ nr, tls->hash, context_for(c, nr, tls) };
+	}
+	served_free(c->served, c->nserved);
+	c->served = next;
+	c->nserved = n;
+}
+
 void conns_enter(struct conns *c, const struct generation *g)
 {
 	c->conf = &g->model->listen;
@@ -140,33 +201,32 @@ void conns_enter(struct conns *c, const struct generation *g)
 			mark(c, k);
 		}
 	}
-	if (c->tls != NULL)
-		tls_context_free(c->tls);
-	c->tls = NULL;
-	if (g->tls_pem.n == 0)
-		return;
-	char text[TLS_TEXT_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	rekey(c);
-	struct tls_server_conf conf = { .certificate = g->tls_pem, .key = g->tls_key, .alpn = "dot",
-		                        .ticket_key = span_of(c->ticket_key, sizeof(c->ticket_key)) };
-	c->tls = tls_server_context(&conf, &why);
-	ASSERT(c->tls != NULL);   /* main has made one of the same before */
+	serve_tls(c, g);
 }
 
 /* ---- accepting ---- */
 
-/* Full: the one that has been quiet for longest, and owes nothing, makes room. */
-static void make_room(struct conns *c)
+/* Full: the one that has been quiet for longest, and owes nothing, makes room. https: of those alone */
+static void make_room(struct conns *c, bool https)
 {
 	struct client_conn *quiet = NULL;
 	for (uint32_t i = 0; i < c->slots.cap; i++) {
 		struct client_conn *k = c->slots.rows[i].what;
-		if (k != NULL && k->pending == 0 && !k->dirty && (quiet == NULL || k->active < quiet->active))
+		bool fits = k != NULL && (!https || k->doh != NULL);
+		if (fits && k->pending == 0 && !k->dirty && (quiet == NULL || k->active < quiet->active))
 			quiet = k;
 	}
 	if (quiet != NULL)
 		conn_close(c, quiet);
+}
+
+/* Each worker has its part of them. */
+static bool admit_https(struct conns *c)
+{
+	unsigned most = (CONN_HTTPS_MAX + c->w->count - 1) / c->w->count;
+	if (c->nhttps >= most)
+		make_room(c, true);
+	return c->nhttps < most;
 }
 
 static bool admit(struct conns *c, const struct addr *from, int *ret_limit)
@@ -175,14 +235,26 @@ static bool admit(struct conns *c, const struct addr *from, int *ret_limit)
 	if (*ret_limit >= 0 && c->limited[*ret_limit] >= c->conf->tcp_limits[*ret_limit].max)
 		return false;
 	if (c->slots.used >= c->conf->tcp_clients)
-		make_room(c);
+		make_room(c, false);
 	return c->slots.used < c->conf->tcp_clients;
+}
+
+static struct tls_context *context_of(const struct conns *c, uint32_t listener)
+{
+	for (unsigned i = 0; i < c->nserved; i++) {
+		if (c->served[i].listener == listener)
+			return c->served[i].tls;
+	}
+	return NULL;
 }
 
 static void conn_add(struct conns *c, const struct listener *l, int fd, const struct addr *from, const struct addr *to)
 {
 	int limit;
-	if (!admit(c, from, &limit) || (l->what.transport == TRANSPORT_TLS && c->tls == NULL)) {
+	bool https = l->what.transport == TRANSPORT_HTTPS;
+	struct tls_context *tls = context_of(c, l->nr);
+	if ((l->what.transport == TRANSPORT_TLS && tls == NULL) || (https && !admit_https(c)) ||
+	    !admit(c, from, &limit)) {
 		stream_abort(fd);
 		metrics_add(&c->w->metrics, M_DROPPED, 1);
 		return;
@@ -200,10 +272,14 @@ static void conn_add(struct conns *c, const struct listener *l, int fd, const st
 	k->id = slots_add(&c->slots, k);
 	if (limit >= 0)
 		c->limited[limit]++;
-	if (l->what.transport == TRANSPORT_TLS) {
-		if (rekey(c))
-			tls_context_rekey(c->tls, span_of(c->ticket_key, sizeof(c->ticket_key)));
-		k->tls = tls_server_new(c->tls);
+	if (tls != NULL) {
+		rekey_all(c);
+		k->tls = tls_server_new(tls);
+	}
+	if (https) {
+		k->doh = heap_new(sizeof(*k->doh));
+		doh_init(k->doh);
+		c->nhttps++;
 	}
 	if (k->id == 0 || loop_add(&c->w->loop, fd, LOOP_READ, KIND_CLIENT, k->id) != OK)
 		conn_close(c, k);
@@ -224,18 +300,31 @@ bool conns_accept(struct conns *c, const struct listener *l)
 
 /* ---- questions ---- */
 
-static void question(struct conns *c, struct client_conn *k, struct span message)
+/* One reply on its way; n == 0: there is none. */
+static void deliver(struct conns *c, struct client_conn *k, uint32_t stream, struct span reply)
 {
-	struct client cl = { .proto = k->tls != NULL ? PROTO_DOT : PROTO_TCP, .conn = k->id, .from = k->from,
-		             .to = k->to, .arrived = c->w->engine.now.ms };
+	enum err err = OK;
+	if (k->doh != NULL)
+		err = doh_answer(k->doh, stream, reply, msg_ttl_least(reply));
+	else if (reply.n > 0)
+		err = frame_put(&k->out, reply);
+	if (err != OK)
+		doom(c, k);
+}
+
+static void question(struct conns *c, struct client_conn *k, uint32_t stream, struct span message)
+{
+	enum proto proto = k->doh != NULL ? PROTO_DOH : k->tls != NULL ? PROTO_DOT : PROTO_TCP;
+	struct client cl = { .proto = proto, .conn = k->id, .stream = stream, .from = k->from, .to = k->to,
+		             .arrived = c->w->engine.now.ms };
 	struct buf out = conns_room(c);
 	uint32_t before = c->w->engine.clients;
 	const struct road *road = generation_road(c->w->generation, k->listener);
-	if (serving_question(c->s, road, &cl, message, &out)) {
-		if (frame_put(&k->out, buf_span(&out)) != OK)
-			doom(c, k);
-	}
-	k->pending += c->w->engine.clients - before;
+	bool answered = serving_question(c->s, road, &cl, message, &out);
+	unsigned waits = c->w->engine.clients - before;
+	if (answered || waits == 0)
+		deliver(c, k, stream, answered ? buf_span(&out) : (struct span){ 0 });
+	k->pending += waits;
 	k->active = c->w->engine.now.ms;
 	k->slow = 0;   /* that was a whole message: the next one has its own time */
 }
@@ -250,15 +339,28 @@ static bool busy(const struct client_conn *k)
 static void questions(struct conns *c, struct client_conn *k)
 {
 	struct span message;
-	while (!busy(k) && frame_next(&k->frame, &message)) {
-		question(c, k, message);
+	uint32_t stream = 0;
+	while (!busy(k) && (k->doh != NULL ? doh_next(k->doh, &stream, &message) : frame_next(&k->frame, &message))) {
+		question(c, k, stream, message);
 		worker_relieve(c->w);
 	}
 	mark(c, k);
 }
 
+/* What the session has to say against the rules is sent; then it is over. */
+static void fed_doh(struct conns *c, struct client_conn *k, struct span bytes)
+{
+	if (doh_feed(k->doh, bytes) != OK)
+		k->ended = true;
+	questions(c, k);
+}
+
 static void fed(struct conns *c, struct client_conn *k, struct span bytes)
 {
+	if (k->doh != NULL) {
+		fed_doh(c, k, bytes);
+		return;
+	}
 	if (frame_feed(&k->frame, bytes) != OK) {
 		doom(c, k);
 		return;
@@ -284,7 +386,8 @@ static void fed_tls(struct conns *c, struct client_conn *k, struct span bytes)
 /* A message that has not come whole, or a handshake, may take CONN_SLOW_MS and no longer. */
 static void note_slow(struct conns *c, struct client_conn *k)
 {
-	bool partial = frame_partial(&k->frame) || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
+	bool begun = k->doh != NULL ? doh_partial(k->doh) : frame_partial(&k->frame);
+	bool partial = begun || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
 	if (!partial)
 		k->slow = 0;
 	else if (k->slow == 0)
@@ -335,25 +438,37 @@ struct buf conns_room(struct conns *c)
 	return buf_on(c->reply, sizeof(c->reply));
 }
 
-void conns_answered(struct conns *c, uint64_t conn, struct span reply)
+void conns_answered(struct conns *c, const struct client *of, struct span reply)
 {
-	struct client_conn *k = slots_get(&c->slots, conn);
+	struct client_conn *k = slots_get(&c->slots, of->conn);
 	if (k == NULL)
 		return;
 	k->pending--;
 	k->active = c->w->engine.now.ms;
-	if (reply.n > 0 && frame_put(&k->out, reply) != OK)
-		doom(c, k);
+	deliver(c, k, of->stream, reply);
 	mark(c, k);
 }
 
 /* Questions that were not taken before. */
 static void resume(struct conns *c, struct client_conn *k)
 {
-	if (!busy(k) && frame_waits(&k->frame))
+	if (k->doh != NULL)
+		questions(c, k);
+	else if (!busy(k) && frame_waits(&k->frame))
 		fed(c, k, (struct span){ 0 });
 	if (!busy(k) && k->tls != NULL && tls_waits(k->tls))
 		fed_tls(c, k, (struct span){ 0 });
+}
+
+/* Answers over HTTP, as far as there is room for them. */
+static enum err gather(struct client_conn *k)
+{
+	if (k->doh == NULL || k->out.n >= CONN_OUT_FULL)
+		return OK;
+	struct span bytes = doh_output(k->doh);
+	TRY(queue_put(&k->out, bytes));
+	doh_sent(k->doh, bytes.n);
+	return OK;
 }
 
 /* false: the connection is broken. *ret_left: bytes that the kernel did not take. */
@@ -361,6 +476,8 @@ static bool write_all(struct client_conn *k, bool *ret_left)
 {
 	char text[128];
 	struct buf why = buf_on(text, sizeof(text));
+	if (gather(k) != OK)
+		return false;
 	if (k->tls != NULL && tls_state(k->tls) == TLS_OPEN && k->out.n > 0) {
 		if (tls_write(k->tls, queue_span(&k->out)) != OK)
 			return false;
@@ -401,10 +518,11 @@ static void flush(struct conns *c, struct client_conn *k)
 	bool good = !k->writing || write_all(k, &left);
 	while (full && good && !left) {   /* each round takes what the one before left: what is kept is bounded */
 		resume(c, k);
-		full = k->out.n >= CONN_OUT_FULL;
+		full = k->out.n >= CONN_OUT_FULL || (k->doh != NULL && doh_output(k->doh).n > 0);
 		good = write_all(k, &left);
 	}
-	if (!good || k->doomed || (k->ended && k->pending == 0 && !left) || !rewatch(c, k, left)) {
+	bool over = k->ended || (k->doh != NULL && doh_ended(k->doh));
+	if (!good || k->doomed || (over && k->pending == 0 && !left) || !rewatch(c, k, left)) {
 		conn_close(c, k);
 		return;
 	}

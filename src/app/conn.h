@@ -1,5 +1,5 @@
-/* conn: client connections of one worker, over TCP and TLS: read as much as there is, answer everything in it, write
- * once a turn (RFC7766, RFC7858). Bounded in number, by address (tcp-connection-limit), in idle time, in questions
+/* conn: client connections of one worker, over TCP, TLS and HTTPS: read as much as there is, answer everything in it,
+ * write once a turn (RFC7766, RFC7858, RFC8484). Bounded in number, by address (tcp-connection-limit), in idle time, in questions
  * under way and in bytes not yet read by the peer. */
 #ifndef APP_CONN_H
 #define APP_CONN_H
@@ -11,6 +11,8 @@
 #define CONN_OUT_FULL (128u * 1024u) /* from here on no more questions are taken, until it has read some */
 #define CONN_SLOW_MS 5000            /* to send a whole message or to end a handshake (attacks F1) */
 
+#define CONN_HTTPS_MAX 200u          /* connections over HTTPS of all workers together, as with CoreDNS */
+
 struct conns;
 
 struct conns *conns_new(struct serving *s);
@@ -21,8 +23,8 @@ bool conns_accept(struct conns *c, const struct listener *l);
 void conns_event(struct conns *c, const struct loop_event *ev);
 /* Room for one reply, until the next call. */
 struct buf conns_room(struct conns *c);
-/* A question of that connection is through; n == 0: without an answer. */
-void conns_answered(struct conns *c, uint64_t conn, struct span reply);
+/* A client's question is through; n == 0: without an answer. */
+void conns_answered(struct conns *c, const struct client *of, struct span reply);
 void conns_flush(struct conns *c);
 void conns_housekeeping(struct conns *c);
 unsigned conns_count(const struct conns *c);

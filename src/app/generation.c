@@ -4,14 +4,12 @@
 
 #include "base/heap.h"
 #include "conf/corefile.h"
-#include "io/file.h"
 #include "io/iface.h"
 #include "io/process.h"
 #include "plugin/validate.h"
 
-#define PEM_MAX (1u << 20)   /* a certificate chain or key file */
 #define LIFE_TEXT_MAX 16384u
-#define ARENA_MAX (32 * PEM_MAX)   /* of one configuration: certificates, and the tables of LISTENS_MAX listens */
+#define ARENA_MAX (64u << 20)   /* of one configuration: certificates, and the tables of LISTENS_MAX listens */
 
 /* ---- listeners ---- */
 
@@ -156,7 +154,9 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 	const struct socket_conf *c = &g->model->listen;
 	struct addr found[LISTENS_MAX];
 	unsigned n = 1;
-	if (what->transport == TRANSPORT_TLS && g->tls_pem.n == 0)
+	const struct credentials *tls;
+	TRY(credentials_read(what, c, &g->arena, &tls, why));
+	if (what->transport == TRANSPORT_TLS && tls == NULL)
 		return OK;   /* closed for want of a certificate, as the configuration's warning says */
 	struct road *road = ARENA_NEW(&g->arena, struct road);
 	if (road == NULL || road_make(what, g->model->sites, &g->arena, road) != OK ||
@@ -164,6 +164,7 @@ static enum err listeners_take(struct registry *r, struct generation *g, const s
 		buf_text(why, "more zones than there is room for");
 		return ERR_LIMIT;
 	}
+	road->tls = tls;
 	found[0] = what->addr;
 	if (what->name != NULL)
 		n = iface_addrs(what->name, what->addr.port, found, LISTENS_MAX);
@@ -324,20 +325,6 @@ static void tenure_drop(struct registry *r, struct tenure *gone)
 
 /* ---- generations ---- */
 
-static enum err read_tls(struct generation *g, struct buf *why)
-{
-	const struct socket_conf *c = &g->model->listen;
-	bool tls = false;
-	for (unsigned i = 0; i < c->nlistens; i++)
-		tls |= c->listens[i].transport == TRANSPORT_TLS;
-	if (!tls)
-		return OK;
-	if (c->tls_pem == NULL || c->tls_key == NULL || *c->tls_pem == 0 || *c->tls_key == 0)
-		return OK;
-	TRY(file_read(c->tls_pem, PEM_MAX, &g->arena, &g->tls_pem, why));
-	return file_read(c->tls_key, PEM_MAX, &g->arena, &g->tls_key, why);
-}
-
 /* Room for what each site has. */
 static bool make_rooms(struct generation *g)
 {
@@ -401,7 +388,7 @@ struct generation *generation_make(struct registry *r, struct model *model, unsi
 	arena_init(&g->arena, ARENA_MAX);
 	g->model = model;
 	g->number = model->generation;
-	enum err err = make_rooms(g) ? read_tls(g, why) : ERR_LIMIT;
+	enum err err = make_rooms(g) ? OK : ERR_LIMIT;
 	if (err == OK)
 		err = routes_join(g);
 	g->cookie = r->cookie;

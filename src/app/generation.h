@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "app/credentials.h"
 #include "app/road.h"
 #include "app/tallies.h"
 #include "core/cookie.h"
@@ -53,7 +54,6 @@ struct generation {
 	struct sample_labels *labels;
 	uint64_t *ready;                     /* links that have been ready, a bit each; under server->naming */
 	struct cookie_secret cookie;
-	struct span tls_pem, tls_key;        /* server certificate and key, PEM; n 0 none */
 	struct arena arena;
 	msec entered[WORKERS_MAX];           /* when each worker went over to it */
 	struct generation *next;             /* older; their numbers leave none out */

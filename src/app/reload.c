@@ -103,13 +103,15 @@ void server_style_log(struct server *s, const struct model *m)
 
 enum err server_check_tls(const struct generation *g, struct buf *why)
 {
-	if (g->tls_pem.n == 0)
-		return OK;
-	struct tls_server_conf conf = { .certificate = g->tls_pem, .key = g->tls_key, .alpn = "dot" };
-	struct tls_context *c = tls_server_context(&conf, why);
-	if (c == NULL)
-		return ERR_FORMAT;
-	tls_context_free(c);
+	for (unsigned i = 0; i < g->nlisteners; i++) {
+		const struct credentials *tls = g->roads[i]->tls;
+		if (tls == NULL || (i > 0 && g->roads[i - 1]->tls == tls))
+			continue;
+		struct tls_context *c = credentials_context(tls, (struct span){ 0 }, why);
+		if (c == NULL)
+			return ERR_FORMAT;
+		tls_context_free(c);
+	}
 	return OK;
 }
 

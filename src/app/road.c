@@ -51,7 +51,8 @@ static bool serves_all_classes(const struct site *s)
 
 enum err road_make(const struct listen *l, const struct site *sites, struct arena *a, struct road *ret)
 {
-	struct road r = { .routes = l->routes, .n = l->nroutes, .in_alone = true };
+	struct road r = { .routes = l->routes, .n = l->nroutes, .in_alone = true,
+		          .transport = l->transport };
 	uint32_t cap = 4;
 	ASSERT(l->nroutes > 0);
 	for (unsigned i = 0; i < r.n; i++) {

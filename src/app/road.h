@@ -6,6 +6,7 @@
 
 #include "conf/model.h"
 
+struct credentials;
 struct tally_row;
 
 struct road {
@@ -15,6 +16,8 @@ struct road {
 	uint32_t *rows;                  /* 1 + a route's number by the hash of its zone; NULL: all go to routes[0] */
 	uint32_t mask;
 	bool in_alone;                   /* none of its sites serves a class other than IN */
+	enum listen_transport transport;
+	const struct credentials *tls;   /* NULL: in the clear */
 	struct tally_row **tallies;      /* counters of each route; NULL: nobody wants them */
 	struct tally_row *dropped;       /* of questions that no zone holds */
 };

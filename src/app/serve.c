@@ -229,7 +229,7 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
                       struct buf *out)
 {
 	static const enum metric by_proto[] = { [PROTO_UDP] = M_QUERIES_UDP, [PROTO_TCP] = M_QUERIES_TCP,
-		                                [PROTO_DOT] = M_QUERIES_DOT };
+		                                [PROTO_DOT] = M_QUERIES_DOT, [PROTO_DOH] = M_QUERIES_DOH };
 	struct worker *w = s->w;
 	unsigned rcode;
 	enum client_sort sort = client_read(c, bytes, s->udp_size_max, &rcode);
@@ -352,7 +352,7 @@ void serving_reply(struct serving *s, const struct query *q)
 	if (q->dropped) {
 		metrics_add(&s->w->metrics, M_DROPPED, 1);
 		if (c->proto != PROTO_UDP)
-			conns_answered(s->conns, c->conn, (struct span){ 0 });
+			conns_answered(s->conns, c, (struct span){ 0 });
 		return;
 	}
 	count_answer(&s->w->metrics, q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode);
@@ -363,7 +363,7 @@ void serving_reply(struct serving *s, const struct query *q)
 	struct buf out = conns_room(s->conns);
 	if (write_reply(s, q, &out) != OK)
 		out.n = 0;
-	conns_answered(s->conns, c->conn, buf_span(&out));
+	conns_answered(s->conns, c, buf_span(&out));
 	log_reply(s, q, buf_span(&out));
 	tally_slow(s, q, out.n);
 }

@@ -22,6 +22,7 @@ struct client {
 	uint16_t size, size_max;      /* bytes of the question; longest answer this client may get */
 	bool cookie_valid;            /* its server cookie is ours (RFC9018) */
 	uint64_t conn;                /* which connection, for streams; 0 UDP */
+	uint32_t stream;              /* DoH: which request of that connection */
 	msec arrived;
 	struct tally *tally;          /* where it is counted (core/tally); NULL nowhere */
 	uint8_t cookie[COOKIE_MAX];   /* to send back; ncookie bytes */

@@ -54,11 +54,15 @@ struct tls_server_conf {
 	struct crypto_lib *lib;
 	struct span certificate;       /* PEM, leaf first, then the chain */
 	struct span key;               /* PEM; borrowed, and wiped by its owner after this call */
-	const char *alpn;              /* "dot": a client that offers only others is refused */
+	const char *alpn;              /* "dot", "h2,http/1.1": the first that a client offers too; none is refused */
 	struct span ticket_key;        /* TLS_TICKET_KEY random bytes the same for all workers; n 0: drawn, own */
 	const char *ciphers;           /* TLS 1.2 list, NULL: OpenSSL's default */
 	const char *ciphersuites;      /* TLS 1.3 list, NULL: OpenSSL's default */
 	bool only_13;
+	bool ask_client;               /* for a certificate of its own */
+	bool need_client;              /* and one without is refused */
+	bool check_client;             /* it must lead to client_ca */
+	struct span client_ca;         /* PEM */
 };
 
 /* returns  NULL: why holds one line */

@@ -87,20 +87,30 @@ static int new_session(SSL *ssl, SSL_SESSION *session)
 /* A list of names as it stands in the hello; one word of the six that OpenSSL passes. */
 #define OFFER const unsigned char *offer, unsigned offer_len
 
-/* Choose our protocol out of the client's list (RFC7301 3.2); a list without it is an error, no list is none. */
+/* Is that name, with its length, one of theirs? */
+static bool is_offered(struct span name, struct span offer)
+{
+	while (offer.n > 0 && (size_t)offer.p[0] + 1 <= offer.n) {
+		struct span one = span_of(offer.p, (size_t)offer.p[0] + 1);
+		if (span_eq(one, name))
+			return true;
+		offer = span_from(offer, one.n);
+	}
+	return false;
+}
+
+/* Choose our protocol out of the client's list (RFC7301 3.2); a list without one of ours is an error, no list is
+ * none. */
 static int select_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len, OFFER, void *unused)
 {
 	const struct tls_context *c = tls_of(ssl)->context;
-	struct span rest = span_of(offer, offer_len);
 	(void)unused;
-	while (rest.n > 0 && (size_t)rest.p[0] + 1 <= rest.n) {
-		size_t n = (size_t)rest.p[0] + 1;
-		if (n == c->alpn_len && memcmp(rest.p, c->alpn, n) == 0) {
-			*ret = rest.p + 1;
-			*ret_len = rest.p[0];
-			return SSL_TLSEXT_ERR_OK;
-		}
-		rest = span_from(rest, n);
+	for (unsigned at = 0; at < c->alpn_len; at += c->alpn[at] + 1u) {
+		if (!is_offered(span_of(c->alpn + at, c->alpn[at] + 1u), span_of(offer, offer_len)))
+			continue;
+		*ret = c->alpn + at + 1;
+		*ret_len = c->alpn[at];
+		return SSL_TLSEXT_ERR_OK;
 	}
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -117,16 +127,18 @@ static int no_password(char *to, int size, int writing, void *unused)
 
 /* --- making --- */
 
-static bool set_alpn(struct tls_context *c, const char *name)
+/* names: by comma */
+static bool set_alpn(struct tls_context *c, const char *names)
 {
-	size_t n = name != NULL ? strlen(name) : 0;
-	if (n >= sizeof(c->alpn))
-		return false;
-	if (n == 0)
-		return true;
-	c->alpn[0] = (uint8_t)n;
-	memcpy(c->alpn + 1, name, n);
-	c->alpn_len = (unsigned)n + 1;
+	for (const char *at = names; at != NULL && *at != 0;) {
+		size_t n = strcspn(at, ",");
+		if (n == 0 || c->alpn_len + n + 1 > sizeof(c->alpn))
+			return false;
+		c->alpn[c->alpn_len] = (uint8_t)n;
+		memcpy(c->alpn + c->alpn_len + 1, at, n);
+		c->alpn_len += (unsigned)n + 1;
+		at += n + (at[n] == ',');
+	}
 	return true;
 }
 
@@ -211,6 +223,34 @@ static bool use_key(struct tls_context *c, struct crypto_lib *lib, struct span p
 	return good;
 }
 
+/* Any certificate will do: whoever asks for one without checking it wants to see it, and no more. */
+static int accept_any(X509_STORE_CTX *x, void *unused)
+{
+	(void)x;
+	(void)unused;
+	return 1;
+}
+
+static bool ask_clients(struct tls_context *c, const struct tls_server_conf *conf)
+{
+	char text[TLS_TEXT_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	if (!conf->ask_client)
+		return true;
+	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER | (conf->need_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	SSL_CTX_set_verify_depth(c->ssl, DEPTH_MAX);
+	if (!conf->check_client) {
+		SSL_CTX_set_cert_verify_callback(c->ssl, accept_any, NULL);
+		return true;
+	}
+	struct tls_store *store = tls_store_parse(conf->client_ca, &why);
+	if (store == NULL)
+		return false;
+	tls_context_trust(c, store);
+	tls_store_free(store);
+	return true;
+}
+
 static const char *set_up_server(struct tls_context *c, const struct tls_server_conf *conf)
 {
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);   /* tickets carry their state themselves */
@@ -221,6 +261,8 @@ static const char *set_up_server(struct tls_context *c, const struct tls_server_
 		return "bad ALPN name";
 	if (c->alpn_len > 0)
 		SSL_CTX_set_alpn_select_cb(c->ssl, select_alpn, NULL);
+	if (!ask_clients(c, conf))
+		return "authorities of clients";
 	if (!use_chain(c, conf->lib, conf->certificate))
 		return "certificate";
 	if (!use_key(c, conf->lib, conf->key))

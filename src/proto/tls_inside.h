@@ -21,7 +21,7 @@ struct tls_context {
 	bool ended;                /* freed by its owner: goes with the last connection */
 	bool trusts;               /* has CA certificates */
 	bool no_sni;
-	uint8_t alpn[ALPN_MAX];    /* length and name */
+	uint8_t alpn[ALPN_MAX];    /* names with their lengths, the one liked most first */
 	unsigned alpn_len;
 };
 

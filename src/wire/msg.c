@@ -39,6 +39,39 @@ enum err msg_peek(struct span wire, struct msg *ret, size_t *ret_at)
 	return OK;
 }
 
+/* Past a name, compressed or not: at most LABELS_MAX labels. */
+static bool skip_name(struct span wire, size_t *at)
+{
+	for (unsigned i = 0; i <= LABELS_MAX && *at < wire.n; i++) {
+		uint8_t n = wire.p[*at];
+		*at += n >= 0xc0 ? 2 : n + 1u;
+		if (n == 0 || n >= 0xc0)
+			return *at <= wire.n;
+	}
+	return false;
+}
+
+uint32_t msg_ttl_least(struct span wire)
+{
+	uint32_t least = UINT32_MAX;
+	size_t at = MSG_HEADER;
+	if (wire.n < MSG_HEADER)
+		return 0;
+	for (unsigned i = get_u16(wire.p + 4); i > 0; i--, at += 4) {
+		if (!skip_name(wire, &at))
+			return 0;
+	}
+	unsigned records = 0u + get_u16(wire.p + 6) + get_u16(wire.p + 8) + get_u16(wire.p + 10);
+	for (; records > 0; records--) {
+		if (!skip_name(wire, &at) || wire.n - at < 10)
+			return 0;
+		if (get_u16(wire.p + at) != RR_OPT)
+			least = MIN(least, get_u32(wire.p + at + 4));
+		at += 10u + get_u16(wire.p + at + 8);
+	}
+	return least == UINT32_MAX || at > wire.n ? 0 : least;
+}
+
 bool question_eq(const struct question *a, const struct question *b)
 {
 	return a->type == b->type && a->class == b->class && name_eq(a->name, b->name);

@@ -52,6 +52,8 @@ enum err msg_peek(struct span wire, struct msg *ret, size_t *ret_at) MUST_CHECK;
 enum err msg_parse(struct arena *a, struct span wire, struct msg *ret) MUST_CHECK;
 /* Records of a section; consecutive in msg.rrs. */
 struct rr *msg_section(const struct msg *m, enum section s, size_t *ret_n);
+/* The smallest TTL of its records but OPT; 0: it has none, or cannot be read. cost linear in its size */
+uint32_t msg_ttl_least(struct span wire);
 bool question_eq(const struct question *a, const struct question *b);
 
 /* The EDNS of a client's query without parsing records: at is msg_peek's offset. ERR_FORMAT when the query has anything
