@@ -1,6 +1,6 @@
 /* conn: client connections of one worker, over TCP, TLS and HTTPS: read as much as there is, answer everything in it,
- * write once a turn (RFC7766, RFC7858, RFC8484). Bounded in number, by address (tcp-connection-limit), in idle time, in questions
- * under way and in bytes not yet read by the peer. */
+ * write once a turn (RFC7766, RFC7858, RFC8484). Bounded in number, by address (tcp-connection-limit), in idle time, in
+ * questions under way and in bytes not yet read by the peer. */
 #ifndef APP_CONN_H
 #define APP_CONN_H
 

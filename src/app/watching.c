@@ -88,18 +88,20 @@ void watching_fini(struct watching *w)
 	*w = (struct watching){ .soonest = NEVER };
 }
 
-static uint64_t content_hash(const char *path)
+/* false: it is there, and cannot be read: no news of it. */
+static bool content_hash(const char *path, uint64_t *ret)
 {
 	char text[256];
 	struct buf why = buf_on(text, sizeof(text));
 	struct arena a;
 	struct span bytes = { 0 };
 	arena_init(&a, WATCH_BYTES_MAX);
-	if (file_read(path, WATCH_BYTES_MAX / 2, &a, &bytes, &why) != OK)
+	enum err err = file_read(path, WATCH_BYTES_MAX / 2, &a, &bytes, &why);
+	if (err != OK)
 		bytes.p = NULL;
-	uint64_t hash = watch_hash(bytes);
+	*ret = watch_hash(bytes);
 	arena_free(&a);
-	return hash;
+	return err == OK || err == ERR_NOTFOUND;
 }
 
 /* The mark is taken before the content: what comes between is seen the next time. */
@@ -108,9 +110,11 @@ static bool has_changed(struct watched *w)
 	struct file_mark mark = file_mark(w->path);
 	if (file_mark_eq(&mark, &w->mark) && mark.inode != 0)
 		return false;
-	uint64_t hash = w->pattern ? watch_hash_pattern(w->path) : content_hash(w->path);
-	bool changed = hash != w->hash;
+	uint64_t hash = w->pattern ? watch_hash_pattern(w->path) : 0;
 	w->mark = mark;
+	if (!w->pattern && !content_hash(w->path, &hash))
+		return false;
+	bool changed = hash != w->hash;
 	w->hash = hash;
 	return changed;
 }
