@@ -33,6 +33,7 @@ struct exchange {
 	struct party party;
 	struct attempt attempts[ATTEMPTS_MAX];
 	unsigned n;
+	uint64_t last;             /* places to be asked when no other one is left: they strip signatures */
 	uint64_t tried, refused;   /* places asked in this round; places whose answers were of no use */
 	uint64_t plain;            /* places that answered FORMERR to EDNS */
 	unsigned round;
@@ -123,6 +124,17 @@ static uint64_t doubted(const struct exchange *x)
 	return places;
 }
 
+/* Places of those that left out the signatures of the zone not long ago. */
+static uint64_t stripping(const struct exchange *x)
+{
+	uint64_t places = 0;
+	for (unsigned i = 0; x->ask.infra != NULL && i < x->party.n; i++) {
+		bool strips = infra_strips(x->ask.infra, x->q->engine, x->party.servers[i], x->ask.zone);
+		places |= (uint64_t)strips << i;
+	}
+	return places;
+}
+
 enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 {
 	struct exchange *x = ARENA_NEW(&q->arena, struct exchange);
@@ -143,6 +155,7 @@ enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 	x->mail_last = &x->mail;
 	x->refused_by = -1;
 	x->refused = doubted(x);
+	x->last = stripping(x);
 	x->hedge = q->engine->now.ms;
 	msec life = ask->life > 0 ? ask->life : EXCHANGE_LIFE_MS;
 	x->deadline = MIN(q->deadline, q->engine->now.ms + (q->ask.doubts > 0 ? MIN(life, DOUBT_LIFE_MS) : life));
@@ -258,8 +271,12 @@ static void give_way(struct exchange *x, unsigned place)
 static int next_server(struct exchange *x)
 {
 	struct engine *e = x->q->engine;
-	struct choice how = { .tried = x->tried | x->refused };
+	struct choice how = { .tried = x->tried | x->refused | x->last };
 	int s = pool_pick(x->ask.pool, e, &x->party, how);
+	if (s < 0 && x->last != 0) {
+		how.tried = x->tried | x->refused;
+		s = pool_pick(x->ask.pool, e, &x->party, how);
+	}
 	if (s >= 0)
 		return s;
 	if (x->tried != 0) {
@@ -410,6 +427,8 @@ static const char *useless(struct exchange *x, const struct attempt *a, const st
 		return NULL;
 	if (resolver)
 		note_lame(x, a);
+	else if (stripped && x->ask.infra != NULL)
+		infra_note_stripped(x->ask.infra, x->q->engine, a->server, x->ask.zone);
 	if (x->spare == NULL)
 		x->spare = kept;
 	return resolver ? "as a resolver, not as the zone's server"

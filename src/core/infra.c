@@ -162,6 +162,21 @@ void infra_note_lame(struct infra *in, const struct engine *e, unsigned server, 
 	in->lame[hash % INFRA_LAME_MAX] = (struct lame){ hash, e->now.ms + INFRA_LAME_MS };
 }
 
+#define STRIPS UINT64_C(0x9e3779b97f4a7c15)   /* tells what is remembered of signatures apart */
+
+bool infra_strips(const struct infra *in, const struct engine *e, unsigned server, struct name zone)
+{
+	uint64_t hash = lame_hash(in, e, server, zone) ^ STRIPS;
+	const struct lame *l = &in->lame[hash % INFRA_LAME_MAX];
+	return l->hash == hash && e->now.ms < l->until;
+}
+
+void infra_note_stripped(struct infra *in, const struct engine *e, unsigned server, struct name zone)
+{
+	uint64_t hash = lame_hash(in, e, server, zone) ^ STRIPS;
+	in->lame[hash % INFRA_LAME_MAX] = (struct lame){ hash, e->now.ms + INFRA_STRIPPED_MS };
+}
+
 bool infra_may_reask(struct infra *in, const struct engine *e, struct name zone)
 {
 	uint8_t key[NAME_MAX_BYTES];
@@ -292,8 +307,9 @@ void infra_forget(struct infra *in, const struct engine *e, struct flush *f)
 {
 	for (unsigned i = 0; !f->below && i < in->n; i++) {
 		uint64_t hash = lame_hash(in, e, i, f->name);
-		if (in->lame[hash % INFRA_LAME_MAX].hash == hash)
-			forget_lame(&in->lame[hash % INFRA_LAME_MAX], e, f);
+		for (unsigned k = 0; k < 2; k++, hash ^= STRIPS)
+			if (in->lame[hash % INFRA_LAME_MAX].hash == hash)
+				forget_lame(&in->lame[hash % INFRA_LAME_MAX], e, f);
 	}
 	for (unsigned i = 0; f->below && i < INFRA_LAME_MAX; i++)
 		forget_lame(&in->lame[i], e, f);

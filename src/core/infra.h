@@ -10,6 +10,7 @@
 #include "wire/msg.h"
 
 #define INFRA_LAME_MS (900 * SECOND)       /* as Unbound's infra-host-ttl */
+#define INFRA_STRIPPED_MS (300 * SECOND)   /* its signatures may be back sooner than it learns to serve a zone */
 #define INFRA_PLAIN_MS (900 * SECOND)      /* no EDNS: asked with it again after that */
 #define INFRA_CASE_MS (3600 * SECOND)
 #define INFRA_REASK_MS (10 * SECOND)
@@ -33,6 +34,9 @@ void infra_leave(struct infra *in, unsigned server);
 /* Does the server not serve the zone? */
 bool infra_lame(const struct infra *in, const struct engine *e, unsigned server, struct name zone);
 void infra_note_lame(struct infra *in, const struct engine *e, unsigned server, struct name zone);
+/* It serves the zone, which is signed, and left signatures out: for a while it is asked when no other one can be. */
+bool infra_strips(const struct infra *in, const struct engine *e, unsigned server, struct name zone);
+void infra_note_stripped(struct infra *in, const struct engine *e, unsigned server, struct name zone);
 /* May a delegation to the zone that leads nowhere be asked for again? Once in INFRA_REASK_MS; counts as done. */
 bool infra_may_reask(struct infra *in, const struct engine *e, struct name zone);
 /* It answers FORMERR to an OPT record (RFC6891 7). */
