@@ -243,6 +243,7 @@ ATTACKS = {
     "D2 iterations 150, salt 255": encloser(150, 255),
     "D2 iterations 150, salt 255, 10 NSEC3": encloser(150, 255, records=10),
     "D2 iterations 50": encloser(50),
+    "D2 iterations 150": encloser(150),
     "D2 iterations 0, 120 labels": encloser(0),
     "D2 iterations 50, at a DS": encloser_of_a_ds(50),
     "D2 iterations 150, salt 255, at a DS": encloser_of_a_ds(150, 255),
