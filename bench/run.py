@@ -108,17 +108,6 @@ def enter(args):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def prefer():
-    """Ahead of busy neighbours, so that they do not stretch the turns. Where the kernel groups
-    processes by session, the group's own nice value is what counts."""
-    os.setsid()
-    os.nice(-10)
-    try:
-        Path("/proc/self/autogroup").write_text("-10", encoding="ascii")
-    except OSError:
-        pass
-
-
 def make_world(work):
     """The namespace's network, a tmpfs for logs, and a CA with one server certificate."""
     quiet = {"check": True, "capture_output": True}
@@ -469,7 +458,7 @@ def main():
         return 3
     if not args.inside:
         return enter(args)
-    prefer()
+    measure.prefer()
     return run(args)
 
 

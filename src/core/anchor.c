@@ -59,6 +59,7 @@ struct anchor *anchors_at(struct arena *a, struct anchors *t, struct name zone)
 		return NULL;
 	memmove(t->list + at + 1, t->list + at, (t->n - at) * sizeof(*t->list));
 	t->n++;
+	t->deepest = MAX(t->deepest, zone.labels);
 	an->trust.zone = zone;
 	return t->list[at] = an;
 }
@@ -121,12 +122,14 @@ enum err anchors_add_root(struct arena *a, struct anchors *t)
 
 const struct anchor *anchors_find(const struct anchors *t, struct name name, int64_t wall)
 {
-	for (unsigned up = 0; up <= name.labels; up++) {
+	name = name_up(name, name.labels - MIN(name.labels, t->deepest));
+	for (unsigned left = name.labels + 1u; left > 0; left--) {
 		bool found;
-		unsigned at = place_of(t, name_up(name, up), &found);
+		unsigned at = place_of(t, name, &found);
 		const struct anchor *an = found ? t->list[at] : NULL;
 		if (found && !(anchor_is_negative(an) && an->until != 0 && wall >= an->until))
 			return an;
+		name = left > 1 ? name_up(name, 1) : name;
 	}
 	return NULL;
 }

@@ -21,6 +21,7 @@ struct anchor {
 struct anchors {
 	struct anchor **list;    /* in canonical order of the zones, each once */
 	unsigned n, cap;
+	unsigned deepest;        /* labels of the longest */
 	uint64_t serial;         /* tells one published table from the next; 0: none of those */
 };
 

@@ -20,7 +20,7 @@ void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const stru
 	slots_init(&e->streams, QUERIES_MAX);
 	map_init(&e->asks);
 	timers_init(&e->timers);
-	e->ready_last = &e->ready;
+	e->ready.last = &e->ready.first;
 	e->told_last = &e->told;
 }
 
@@ -70,8 +70,14 @@ void query_wake(struct query *q)
 	if (q->next != q || q->ask.ended)
 		return;
 	q->next = NULL;
-	*q->engine->ready_last = q;
-	q->engine->ready_last = &q->next;
+	*q->engine->ready.last = q;
+	q->engine->ready.last = &q->next;
+}
+
+void query_pause(struct query *q)
+{
+	q->engine->ready.pausing = true;
+	query_wake(q);
 }
 
 /* Say when the query wants to run even if nothing happens. */
@@ -485,6 +491,11 @@ static bool has_room(const struct engine *e)
 	return effects_room(e->fx) >= EFFECTS_RESERVE;
 }
 
+static bool may_run(const struct engine *e)
+{
+	return has_room(e) && !e->ready.pausing;
+}
+
 static void run_due(struct engine *e)
 {
 	uint64_t id;
@@ -511,12 +522,12 @@ static void free_ended(struct engine *e)
 /* Queries that ended while in the ready list leave it here, before they are freed. */
 static struct query *next_ready(struct engine *e)
 {
-	struct query *q = e->ready;
+	struct query *q = e->ready.first;
 	if (q == NULL)
 		return NULL;
-	e->ready = q->next;
-	if (e->ready == NULL)
-		e->ready_last = &e->ready;
+	e->ready.first = q->next;
+	if (e->ready.first == NULL)
+		e->ready.last = &e->ready.first;
 	q->next = q;
 	return q;
 }
@@ -578,17 +589,20 @@ bool engine_turn(struct engine *e)
 	struct waiter *w;
 	struct query *q = NULL;
 	do {
-		while (has_room(e) && (w = next_told(e)) != NULL)
+		while (may_run(e) && (w = next_told(e)) != NULL)
 			hear(w);
-		if (has_room(e) && (q = next_ready(e)) != NULL)
+		if (may_run(e) && (q = next_ready(e)) != NULL)
 			run(q);
-	} while (has_room(e) && (e->told != NULL || e->ready != NULL));
-	return e->ready != NULL || e->told != NULL || e->ended != NULL || e->fx->n > 0;
+	} while (may_run(e) && (e->told != NULL || e->ready.first != NULL));
+	bool more = e->ended != NULL || e->fx->n > 0;
+	more |= !e->ready.pausing && (e->ready.first != NULL || e->told != NULL);
+	e->ready.pausing &= more;
+	return more;
 }
 
 msec engine_deadline(const struct engine *e)
 {
-	if (e->ready != NULL || e->told != NULL)
+	if (e->ready.first != NULL || e->told != NULL)
 		return e->now.ms;
 	msec at = timers_next(&e->timers);
 	if (e->tending.first != NULL)

@@ -24,6 +24,12 @@ struct tending {
 	msec at;
 };
 
+/* Queries to be run. */
+struct ready {
+	struct query *first, **last;
+	bool pausing;                  /* one has paused: the turn ends */
+};
+
 struct engine {
 	struct now now;
 	struct rng rng;
@@ -33,7 +39,7 @@ struct engine {
 	struct slots sockets, streams; /* struct socket_use, struct stream_use: whose they are */
 	struct map asks;               /* sub-questions under way that can be joined */
 	struct timers timers;
-	struct query *ready, **ready_last;     /* to be run */
+	struct ready ready;
 	struct waiter *told, **told_last;      /* to hear how a sub-question ended */
 	struct query *ended;                   /* to be freed when the turn's effects are performed */
 	struct effects *fx;            /* of the turn at hand */
@@ -83,7 +89,7 @@ struct remote_answer {
 void engine_told(struct engine *e, const struct remote_answer *told);
 
 /* Run what is ready and what is due. Call with e->now and e->fx set until it returns false; perform the effects after
- * each call. */
+ * each call. Where a query pauses it ends early: engine_deadline is now. */
 bool engine_turn(struct engine *e);
 /* When to call again if nothing happens before. */
 msec engine_deadline(const struct engine *e);
@@ -113,6 +119,9 @@ void engine_aim(struct engine *e, const struct chain *chain, unsigned place, con
 
 /* For plugins that wait for the world: wake q (no child) in this or the next turn. */
 void query_wake(struct query *q);
+/* The same for one that has much left to compute: in a later turn, behind all others, and whoever has come meanwhile
+ * for what is at hand has it first (attacks D1, D2). q must return WAIT. */
+void query_pause(struct query *q);
 
 /* A question still in its packet, on its way through the .fast steps. */
 struct fast {

@@ -119,7 +119,8 @@ enum err judge_needs(struct arena *a, const struct question *q, const struct scr
 	struct judge j = { .question = q, .answer = s };
 	TRY(rrsets_of(a, &s->msg, SEC_ADDITIONAL + 1, &j.sets));
 	j.need_of = arena_alloc(a, MAX(j.sets.n, 1));
-	if (j.need_of == NULL || (is_negative(&j) && !need_denier(&j, anchors)))
+	j.ruled = ARENA_ARRAY(a, struct ruling, MAX(j.sets.n, 1));
+	if (j.need_of == NULL || j.ruled == NULL || (is_negative(&j) && !need_denier(&j, anchors)))
 		return ERR_LIMIT;
 	j.ndeniers = j.nneeds;
 	for (unsigned i = 0; i < j.sets.n; i++) {
@@ -200,16 +201,21 @@ static struct ruling rule_signed(struct bench *b, struct msg_rrset *set, const s
 
 static struct ruling rule_set(struct bench *b, struct msg_rrset *set, const struct msg_rrset *dname)
 {
-	struct ruling r = ruling_of(SECURITY_SECURE, WHY_NONE);
+	struct ruling r = ruling_of(SECURITY_SECURE, WHY_NONE), *kept = &b->j->ruled[set - b->j->sets.list];
+	if (kept->security != SECURITY_UNCHECKED)
+		return *kept;
 	if (dname == NULL)
 		r = rule_signed(b, set, place_of(b, set));
 	else
 		r.security = (enum security)dname->security;   /* and its reason has been counted */
 	if (dname != NULL)
 		r.ttl = MIN(set->ttl, dname->ttl);
+	if (b->v->paused)
+		return r;
 	set->security = r.security;
 	if (r.security == SECURITY_SECURE)
 		set->ttl = MIN(set->ttl, r.ttl);
+	*kept = r;
 	return r;
 }
 
@@ -270,8 +276,7 @@ static void rule_denial(struct bench *b)
  * is not proved is no fault of the answer's. */
 static void rule_extras(struct bench *b)
 {
-	unsigned looked = 0;
-	for (unsigned i = 0; i < b->j->sets.n && looked < EXTRAS_MAX; i++) {
+	for (unsigned i = 0; i < b->j->sets.n && b->j->nextras < EXTRAS_MAX; i++) {
 		struct msg_rrset *set = &b->j->sets.list[i];
 		if (set->section == SEC_ANSWER || set->nrrs == 0 || set->security != SECURITY_UNCHECKED)
 			continue;
@@ -280,8 +285,10 @@ static void rule_extras(struct bench *b)
 			const struct path *place = &b->places[k];
 			if (place->ruling.security != SECURITY_SECURE || !name_eq(place->keys.zone, signer))
 				continue;
-			looked++;
 			struct ruling r = validate_rrset(b->v, set, &place->keys);
+			if (b->v->paused)
+				return;
+			b->j->nextras++;
 			if (r.security == SECURITY_SECURE && r.labels < owner_labels(set->owner))
 				r.security = SECURITY_UNCHECKED;   /* out of a wildcard, which nobody proved */
 			set->security = r.security;
@@ -291,25 +298,35 @@ static void rule_extras(struct bench *b)
 	}
 }
 
-struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places)
+/* All but what stands beside the answer. */
+static void rule_answer(struct bench *b)
 {
-	struct bench b = { .j = j, .v = v, .places = places };
-	b.to.ruling = ruling_of(SECURITY_SECURE, WHY_NONE);
-	b.to.ttl = UINT32_MAX;
-	b.to.rcode = j->answer->msg.rcode;
+	struct judge *j = b->j;
 	for (unsigned made = 0; made < 2; made++)   /* what is made by a DNAME comes behind it */
-		for (unsigned i = 0; i < j->sets.n && b.to.ruling.security != SECURITY_BOGUS; i++) {
+		for (unsigned i = 0; i < j->sets.n && b->to.ruling.security != SECURITY_BOGUS && !b->v->paused; i++) {
 			struct msg_rrset *set = &j->sets.list[i];
 			const struct msg_rrset *dname = maker(&j->sets, set);
 			if (set->section == SEC_ANSWER && set->nrrs > 0 && (dname != NULL) == (made == 1))
-				count(&b, rule_set(&b, set, dname), set);
+				count(b, rule_set(b, set, dname), set);
 		}
-	if (is_negative(j) && b.to.ruling.security != SECURITY_BOGUS)
-		rule_denial(&b);
+	if (is_negative(j) && b->to.ruling.security != SECURITY_BOGUS && !b->v->paused)
+		rule_denial(b);
 	/* Nothing signs signatures, nor says that a name is too long; AD stands for neither. */
-	if (j->question->type == RR_RRSIG || b.to.rcode == RCODE_YXDOMAIN)
-		count(&b, ruling_of(SECURITY_INSECURE, WHY_NONE), NULL);
-	if (b.to.ruling.security == SECURITY_SECURE)
+	if (j->question->type == RR_RRSIG || b->to.rcode == RCODE_YXDOMAIN)
+		count(b, ruling_of(SECURITY_INSECURE, WHY_NONE), NULL);
+}
+
+struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places)
+{
+	struct bench b = { .j = j, .v = v, .places = places, .to = j->judgement };
+	if (!j->is_ruled) {
+		b.to = (struct judgement){ .ruling = ruling_of(SECURITY_SECURE, WHY_NONE), .ttl = UINT32_MAX,
+			                   .rcode = j->answer->msg.rcode };
+		rule_answer(&b);
+		j->is_ruled = !v->paused;
+		j->judgement = b.to;
+	}
+	if (j->is_ruled && b.to.ruling.security == SECURITY_SECURE)
 		rule_extras(&b);
 	return b.to;
 }

@@ -13,6 +13,13 @@
 #define EXTRAS_MAX 16u     /* signed sets beside an answer that are looked at */
 #define NEEDS_MAX 16u      /* signers and unsigned owners of one answer: 11 aliases, a denial, and some */
 
+struct judgement {
+	struct ruling ruling;           /* of the whole: the worst of what it is made of */
+	const struct msg_rrset *culprit;    /* whose ruling that is; NULL: a denial's, or none */
+	uint16_t rcode;                 /* NXDOMAIN that proves to be NODATA is NOERROR */
+	uint32_t ttl;                   /* of a secure answer, no longer than this */
+};
+
 struct judge {
 	const struct question *question;
 	const struct scrubbed *answer;
@@ -20,6 +27,10 @@ struct judge {
 	uint8_t *need_of;                /* for each set which of needs decides about it */
 	unsigned nneeds, ndeniers;       /* the first ndeniers are of a denial */
 	struct name needs[NEEDS_MAX];    /* places[i] of judge_answer is of needs[i] */
+	struct ruling *ruled;            /* on each set of the answer; UNCHECKED: not yet */
+	bool is_ruled;                   /* on all, so it is what stands beside the answer that is looked at */
+	unsigned nextras;                /* looked at */
+	struct judgement judgement;      /* once is_ruled */
 };
 
 /* returns OK | ERR_LIMIT more than the bounds: the answer cannot be judged */
@@ -31,14 +42,8 @@ bool judge_is_claimed(const struct judge *j, struct name need);
 /* The name in whose zone `type` at name stands: a DS is the parent's. */
 struct name judge_speaker(struct name name, uint16_t type);
 
-struct judgement {
-	struct ruling ruling;           /* of the whole: the worst of what it is made of */
-	const struct msg_rrset *culprit;    /* whose ruling that is; NULL: a denial's, or none */
-	uint16_t rcode;                 /* NXDOMAIN that proves to be NODATA is NOERROR */
-	uint32_t ttl;                   /* of a secure answer, no longer than this */
-};
-
-/* places: done paths, one for each of j->needs. */
+/* places: done paths, one for each of j->needs. When v->paused it was no judgement: to be called again, with the
+ * same. */
 struct judgement judge_answer(struct judge *j, struct validator *v, const struct path *places);
 /* Leave out of the records of a secure answer what is not secure itself, and let none live longer than its signature.
  * s is the answer j was made for. unsigned_extras: what nobody signed may stay in the additional section. */

@@ -65,7 +65,12 @@ static void judge_keys(struct path *p, struct validator *v, const struct msg_rrs
 {
 	struct msg_rrset none = { .owner = p->trust.zone, .type = RR_DNSKEY };
 	struct msg_rrset *set = rrsets_find(sets, SEC_ANSWER, p->trust.zone, RR_DNSKEY);
+	if (validator_pauses(v))
+		return;
+	uint32_t pause_after = v->pause_after;
+	v->pause_after = 0;   /* one set, whose keys are tried in more than one way */
 	struct ruling r = validate_keys(v, set != NULL ? set : &none, &p->trust, &p->keys);
+	v->pause_after = pause_after;
 	if (r.why == WHY_NO_DNSKEY && v->conf->stripped && p->keys.zone.len == 0) {
 		r.security = SECURITY_INSECURE;   /* harden-dnssec-stripped: no */
 		p->ttl = STRIPPED_TTL;
@@ -164,35 +169,34 @@ static bool hint_denial(struct path *p, struct validator *v, struct msg_rrsets *
 /* The sets of the message at hand; NULL: more than the bounds. */
 static struct msg_rrsets *sets_of(struct path *p, struct validator *v, const struct msg *m)
 {
+	if (p->judged != NULL && p->paused_at == m)
+		return p->judged;
 	struct msg_rrsets *sets = ARENA_NEW(v->arena, struct msg_rrsets);
 	if (sets != NULL && rrsets_of(v->arena, m, SEC_ADDITIONAL, sets) != OK)
 		sets = NULL;
 	p->judged = sets;
+	p->paused_at = m;
 	return sets;
 }
 
 bool path_hint(struct path *p, struct validator *v, struct name name, const struct msg *m)
 {
 	ASSERT(p->step == PATH_DS && name.labels > p->at && name_below(p->target, name));
+	p->paused_at = NULL;
 	struct msg_rrsets *sets = sets_of(p, v, m);
 	if (sets == NULL)
 		return false;
 	struct msg_rrset *ds = rrsets_find(sets, SEC_ANSWER, name, RR_DS);
-	return ds != NULL ? hint_ds(p, v, ds) : hint_denial(p, v, sets, name);
+	uint32_t pause_after = v->pause_after;
+	v->pause_after = 0;
+	bool taken = ds != NULL ? hint_ds(p, v, ds) : hint_denial(p, v, sets, name);
+	v->pause_after = pause_after;
+	p->paused_at = NULL;
+	return taken;
 }
 
-void path_answer(struct path *p, struct validator *v, const struct msg *m)
+static void judge_delegation(struct path *p, struct validator *v, const struct msg *m, struct msg_rrsets *sets)
 {
-	ASSERT(p->step != PATH_DONE);
-	struct msg_rrsets *sets = sets_of(p, v, m);
-	if (sets == NULL) {
-		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET));
-		return;
-	}
-	if (p->step == PATH_KEYS) {
-		judge_keys(p, v, sets);
-		return;
-	}
 	struct name name = next_name(p);
 	struct msg_rrset *ds = rrsets_find(sets, SEC_ANSWER, name, RR_DS);
 	struct msg_rrset *alias = rrsets_find(sets, SEC_ANSWER, name, RR_CNAME);
@@ -202,4 +206,21 @@ void path_answer(struct path *p, struct validator *v, const struct msg *m)
 		pass_alias(p, v, alias);
 	else
 		judge_denial(p, v, sets, m->rcode == RCODE_NXDOMAIN);
+}
+
+void path_answer(struct path *p, struct validator *v, const struct msg *m)
+{
+	ASSERT(p->step != PATH_DONE);
+	struct msg_rrsets *sets = sets_of(p, v, m);
+	struct path was = *p;
+	if (sets == NULL)
+		done(p, ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET));
+	else if (p->step == PATH_KEYS)
+		judge_keys(p, v, sets);
+	else
+		judge_delegation(p, v, m, sets);
+	if (v->paused)
+		*p = was;
+	else
+		p->paused_at = NULL;
 }

@@ -21,7 +21,8 @@ struct path {
 	unsigned at;                  /* labels of the target from the right that are settled */
 	struct trust trust;           /* PATH_KEYS: what vouches for the zone's keys */
 	struct zone_keys keys;        /* of the deepest zone reached; .zone.len 0 before the first */
-	const struct msg_rrsets *judged;   /* sets of the message taken last, with what was made of each */
+	struct msg_rrsets *judged;    /* sets of the message taken last, with what was made of each */
+	const struct msg *paused_at;  /* that message, while it is not whole yet */
 	struct ruling ruling;         /* PATH_DONE. SECURE: target stands in the zone of `keys`. INSECURE, BOGUS: from
 	                                 ruling.zone on down. INDETERMINATE: no anchor, or the effort is spent */
 	uint64_t serial;              /* of the anchors it began from */
@@ -35,7 +36,8 @@ void path_start(struct path *p, const struct anchors *anchors, struct name targe
 void path_resume(struct path *p, const struct zone_keys *keys, struct name target, unsigned settled);
 /* What is wanted now; not PATH_DONE. */
 struct question path_question(const struct path *p);
-/* The answer to path_question, as scrubbed; one that failed, or has nothing of use, is a message without records. */
+/* The answer to path_question, as scrubbed; one that failed, or has nothing of use, is a message without records. When
+ * v->paused nothing was taken: to be called again, with the same. */
 void path_answer(struct path *p, struct validator *v, const struct msg *m);
 /* What is at hand of the DS of `name`, asked for by nobody (a referral's): taken as its answer when the zone reached
  * proves it, also of a name further down than the next: then there is no zone between. Nothing has happened, but effort

@@ -508,9 +508,14 @@ static bool find_zone(struct look *l)
 	uint8_t store[NAME_MAX_BYTES];
 	struct name folded = name_fold(q->name, store);
 	struct span row;
-	for (unsigned up = first_up(q); up + ask->top.labels <= q->name.labels; up++) {
-		struct name zone = name_up(q->name, up);
-		key_begin(l->p, ask->instance, name_up(folded, up), &l->key);
+	unsigned up = first_up(q);
+	struct name zone = name_up(q->name, up), below = name_up(folded, up);
+	for (; up + ask->top.labels <= q->name.labels; up++) {
+		if (up > first_up(q)) {
+			zone = name_up(zone, 1);
+			below = name_up(below, 1);
+		}
+		key_begin(l->p, ask->instance, below, &l->key);
 		key_at(&l->key, KIND_SOA, span_of(NULL, 0));
 		if (!store_get(l->view, key_span(&l->key), &row))
 			continue;

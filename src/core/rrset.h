@@ -21,6 +21,8 @@ struct rrsig {
 	uint32_t ttl;
 };
 
+struct ruled;
+
 struct msg_rrset {
 	struct name owner;
 	uint16_t type, class;
@@ -33,6 +35,7 @@ struct msg_rrset {
 	struct rrsig sigs[RRSET_SIGS_MAX];
 	struct span *canonical;             /* rdatas in canonical form and order, each once: rrset_canonical */
 	unsigned ncanonical;
+	const struct ruled *ruled;          /* validation's own */
 };
 
 struct msg_rrsets {

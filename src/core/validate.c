@@ -47,6 +47,7 @@ static enum next spend(struct attempt *t)
 		return STOP;
 	}
 	t->verifies++;
+	t->v->made++;
 	t->v->effort->verifies--;
 	return TRY_MORE;
 }
@@ -226,10 +227,38 @@ static struct ruling run(struct attempt *t)
 	return t->ruling;
 }
 
+/* A ruling as it stays with its set while the judging of others rests. */
+struct ruled {
+	struct ruling ruling;
+	const uint8_t *first;      /* of the keys */
+	unsigned nkeys;
+};
+
+static bool is_by(const struct ruled *r, const struct zone_keys *keys)
+{
+	return name_eq(r->ruling.zone, keys->zone) && r->nkeys == keys->n && keys->n > 0 &&
+	       r->first == keys->list[0].rdata.p;
+}
+
+bool validator_pauses(struct validator *v)
+{
+	v->paused |= v->pause_after > 0 && v->made >= v->pause_after;
+	return v->paused;
+}
+
 struct ruling validate_rrset(struct validator *v, struct msg_rrset *set, const struct zone_keys *keys)
 {
 	struct attempt t = { .v = v, .set = set, .keys = keys };
-	return run(&t);
+	if (v->pause_after == 0)
+		return run(&t);
+	if (set->ruled != NULL && is_by(set->ruled, keys))
+		return set->ruled->ruling;
+	if (validator_pauses(v))
+		return ruling_of(SECURITY_INDETERMINATE, WHY_BUDGET);
+	struct ruled r = { run(&t), keys->n > 0 ? keys->list[0].rdata.p : NULL, keys->n };
+	if (r.ruling.security != SECURITY_INDETERMINATE)
+		set->ruled = arena_dup(v->arena, &r, sizeof(r));
+	return r.ruling;
 }
 
 struct ruling validate_self_signed(struct validator *v, struct msg_rrset *dnskeys, const struct zone_key *key)

@@ -53,6 +53,9 @@ struct validator {
 	struct effort *effort;
 	struct arena *arena;       /* scratch of the question; what is returned may point into it */
 	uint32_t wall;             /* seconds, in serial arithmetic (RFC4034 3.1.5) */
+	uint32_t pause_after;      /* so many checks and imports at a time; 0: whoever asks does not come again */
+	uint32_t made;
+	bool paused;               /* to be asked again with the same sets: what was said now is not the last word */
 };
 
 struct ruling {
@@ -94,8 +97,11 @@ struct trust {
 };
 
 /* Judge one set by the keys of its signer's zone. SECURE, BOGUS, or INDETERMINATE when the effort is spent (WHY_BUDGET)
- * or the arena is full. A SECURE set that came out of a wildcard still needs its proof (denial.h). */
+ * or the arena is full, and when v->paused; what was judged before that is not judged, nor paid for, again. A SECURE
+ * set that came out of a wildcard still needs its proof (denial.h). */
 struct ruling validate_rrset(struct validator *v, struct msg_rrset *set, const struct zone_keys *keys);
+/* Is it time for a pause? Then v->paused. */
+bool validator_pauses(struct validator *v);
 /* The signer that a set names: whose keys to fetch. .len 0: not signed, or by no one who may. */
 struct name rrset_signer(const struct msg_rrset *set);
 

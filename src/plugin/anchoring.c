@@ -85,13 +85,14 @@ static bool parse(struct query *q, struct msg *m, struct msg_rrsets *sets)
 /* What proved to be good is known from now on: nobody has to ask for it again until it is old. */
 static void keep(const struct link *l, struct query *q, struct validator *v, const struct msg *m)
 {
+	const struct validating *s = l->self;
 	struct path p;
 	const struct anchors *t = anchorage_hold(anchorage_of(q), q->engine->worker);
 	path_start(&p, t, q->question.name, q->engine->now.wall.sec);
 	if (p.step == PATH_KEYS && name_eq(p.trust.zone, q->question.name)) {
 		path_answer(&p, v, m);
 		if (p.keys.zone.len > 0)
-			known_keep(proving_known(l), &p, PATH_KEYS, q->engine->now.ms);
+			known_keep(proving_known(l), &p, PATH_KEYS, q->engine->now.ms, s->bogus_ttl);
 	}
 	anchorage_release(anchorage_of(q), q->engine->worker);
 }

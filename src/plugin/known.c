@@ -119,14 +119,14 @@ void known_start(const struct known_env *env, struct name target, struct path *r
 	if (ret->step == PATH_DONE)
 		return;
 	unsigned least = ret->trust.zone.labels;
-	for (unsigned up = 0; target.labels - up + 1 > least; up++) {
-		struct path fresh = *ret;
-		struct name zone = name_up(target, up);
+	struct path fresh = *ret;
+	struct name zone = target;
+	for (;; zone = name_up(zone, 1)) {   /* at most LABELS_MAX */
 		if (start_at(env, zone, &fresh) || (zone.labels > least && start_below(env, zone, &fresh))) {
 			*ret = fresh;
 			return;
 		}
-		if (up == target.labels)
+		if (zone.labels == least)
 			return;
 	}
 }
@@ -255,7 +255,7 @@ static void look(struct cache *c, const struct path *p, enum path_step answered,
 		saw_name(c, name_up(p->target, p->target.labels - p->at), false, false, now);
 }
 
-void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now)
+void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now, uint32_t bogus_ttl)
 {
 	look(c, p, answered, now);
 	/* Keys that were known already are not kept anew: they would outlive their signatures. */
@@ -272,7 +272,7 @@ void known_keep(struct cache *c, const struct path *p, enum path_step answered, 
 		return;
 	struct state s = { .security = (uint8_t)p->ruling.security, .why = (uint16_t)p->ruling.why,
 		           .tag = p->ruling.tag, .algorithm = p->ruling.algorithm };
-	uint32_t ttl = keys_failed ? KNOWN_BOGUS_TTL : p->ttl;
+	uint32_t ttl = keys_failed ? bogus_ttl : p->ttl;
 	uint8_t store[KEY_MAX];
 	put(c, key_of(p->ruling.zone, KIND_STATE, p->serial, store), span_of(&s, sizeof(s)), life(now, ttl));
 }

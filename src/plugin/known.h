@@ -11,7 +11,6 @@
 #define KNOWN_TTL_MAX DAY       /* seconds a proof is relied on, whatever its TTL (RFC4035 5.3.3 has no bound) */
 #define KNOWN_NOTE_TTL (30 * DAY)   /* of what was merely seen */
 #define KNOWN_NOTE_LABELS 40u   /* below what is known that notes are looked for; a reverse name has 34 */
-#define KNOWN_BOGUS_TTL 60u     /* whose keys failed, whoever was asked for them, is left alone so long (RFC9520) */
 
 /* Where a way begins: what is known, the anchors under it, and when. */
 struct known_env {
@@ -24,7 +23,8 @@ struct known_env {
 /* The way to `target` from the deepest zone known, or from its anchor. */
 void known_start(const struct known_env *env, struct name target, struct path *ret);
 /* Keep what p found out with its last answer, which was one to the step `answered`. */
-void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now);
+/* bogus_ttl: seconds for which a zone whose keys failed, whoever was asked for them, is left alone (RFC9520). */
+void known_keep(struct cache *c, const struct path *p, enum path_step answered, msec now, uint32_t bogus_ttl);
 /* A few bytes remembered of a zone under a letter of the caller's own: what was said, what was suspected. */
 struct known_memo {
 	uint8_t kind;

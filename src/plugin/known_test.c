@@ -2,6 +2,7 @@
 #include "plugin/known.h"
 
 #define NOW ((msec)1000000)
+#define BOGUS_TTL 60u
 
 static struct arena arena;
 static struct anchors anchors;
@@ -53,7 +54,7 @@ static struct path reached(const struct signer *s, const char *target, uint32_t 
 static void keep_keys(const char *zone, uint8_t seed, const char *target, uint32_t ttl)
 {
 	struct path p = reached(signer_new(&arena, zone, seed, DNSKEY_ZONE), target, ttl);
-	known_keep(cache, &p, PATH_KEYS, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW, BOGUS_TTL);
 }
 
 /* A path that ended at `zone`, below the keys of `above` (NULL: none were reached). */
@@ -69,7 +70,7 @@ static void keep_end(const struct signer *above, const char *trusted, enum secur
 	p.ruling.zone = text_name(&arena, zone);
 	p.ruling.tag = 4711;
 	p.ruling.algorithm = ALG_ED25519;
-	known_keep(cache, &p, PATH_KEYS, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW, BOGUS_TTL);
 }
 
 static void assert_asks(struct path p, uint16_t type, const char *name)
@@ -91,7 +92,7 @@ static void keys_are_found_below(void **state)
 	(void)state;
 	struct signer *s = signer_new(&arena, "Example.com", 2, DNSKEY_ZONE);
 	struct path p = reached(s, "www.example.com", 600);
-	known_keep(cache, &p, PATH_KEYS, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW, BOGUS_TTL);
 	p = start("a.b.eXample.com", NOW + 100 * SECOND);
 	assert_asks(p, RR_DS, "b.example.com");
 	assert_int_equal(p.keys.n, 1);
@@ -146,7 +147,7 @@ static void all_keys_are_kept(void **state)
 	struct path p;
 	path_resume(&p, &keys, text_name(&arena, "example.com"), 1);
 	p.ttl = 60;
-	known_keep(cache, &p, PATH_KEYS, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW, BOGUS_TTL);
 	p = start("example.com", NOW);
 	assert_asks(p, RR_DS, "example.com");
 	assert_int_equal(p.keys.n, ZONE_KEYS_MAX);
@@ -196,17 +197,17 @@ static void ds_outlive_failed_keys(void **state)
 	struct path p = reached(com, "www.bad.com", 3600);
 	p.step = PATH_KEYS;
 	p.trust = (struct trust){ .zone = text_name(&arena, "bad.com"), .nds = 1, .ds = { span_of(ds, sizeof(ds)) } };
-	known_keep(cache, &p, PATH_DS, NOW);
+	known_keep(cache, &p, PATH_DS, NOW, BOGUS_TTL);
 	p.step = PATH_DONE;
 	p.ruling = ruling_of(SECURITY_BOGUS, WHY_EXPIRED);
 	p.ruling.zone = p.trust.zone;
-	known_keep(cache, &p, PATH_KEYS, NOW);
+	known_keep(cache, &p, PATH_KEYS, NOW, BOGUS_TTL);
 	assert_int_equal(start("a.bad.com", NOW + 10 * SECOND).ruling.why, WHY_EXPIRED);
-	p = start("a.bad.com", NOW + (msec)KNOWN_BOGUS_TTL * SECOND);
+	p = start("a.bad.com", NOW + (msec)BOGUS_TTL * SECOND);
 	assert_asks(p, RR_DNSKEY, "bad.com");
 	assert_int_equal(p.trust.nds, 1);
 	assert_true(span_eq(p.trust.ds[0], span_of(ds, sizeof(ds))));
-	assert_int_equal(p.ttl, 3600 - KNOWN_BOGUS_TTL);
+	assert_int_equal(p.ttl, 3600 - BOGUS_TTL);
 	assert_asks(start("a.bad.com", NOW + 3600 * SECOND), RR_DNSKEY, ".");
 }
 
@@ -215,7 +216,7 @@ static void failed_keys_are_kept_shortly(void **state)
 	(void)state;
 	struct signer *com = signer_new(&arena, "com", 2, DNSKEY_ZONE);
 	keep_end(com, "bad.com", SECURITY_BOGUS, "bad.com", 3600);
-	msec last = NOW + (msec)KNOWN_BOGUS_TTL * SECOND - 1;
+	msec last = NOW + (msec)BOGUS_TTL * SECOND - 1;
 	struct path p = start("www.bad.com", last);
 	assert_int_equal(p.step, PATH_DONE);
 	assert_int_equal(p.ruling.security, SECURITY_BOGUS);
@@ -254,14 +255,14 @@ static void notes_are_hints(void **state)
 	struct path p = reached(com, "example.com", 60);
 	p.step = PATH_KEYS;           /* a DS was found there, */
 	p.trust.zone = text_name(&arena, "example.com");
-	known_keep(cache, &p, PATH_DS, NOW);
+	known_keep(cache, &p, PATH_DS, NOW, BOGUS_TTL);
 	keep_keys("example.com", 3, "open.example.com", 60);
 	p = reached(com, "open.example.com", 60);
 	p.keys.zone = text_name(&arena, "example.com");
 	p.step = PATH_DONE;           /* and none here */
 	p.ruling = ruling_of(SECURITY_INSECURE, WHY_NONE);
 	p.ruling.zone = text_name(&arena, "open.example.com");
-	known_keep(cache, &p, PATH_DS, NOW);
+	known_keep(cache, &p, PATH_DS, NOW, BOGUS_TTL);
 	known_saw_data(cache, text_name(&arena, "example.com"), text_name(&arena, "a.example.com"), NOW);
 	known_saw_data(cache, text_name(&arena, "com"), text_name(&arena, "com"), NOW);
 	known_saw_data(cache, text_name(&arena, "com"), text_name(&arena, "org"), NOW);
@@ -280,7 +281,7 @@ static void notes_are_hints(void **state)
 	p.at = 2;
 	p.step = PATH_DONE;
 	p.ruling = ruling_of(SECURITY_SECURE, WHY_NONE);
-	known_keep(cache, &p, PATH_DS, NOW);
+	known_keep(cache, &p, PATH_DS, NOW, BOGUS_TTL);
 	known_notes(cache, target, 1, notes);
 	assert_false(notes[2].cut);
 	assert_true(notes[2].has_data);

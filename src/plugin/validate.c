@@ -98,6 +98,10 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 	bench_open(&b, s, q);
 	struct judgement j = judge_answer(&w->judge, &b.v, paths);
 	bench_close(&b, q);
+	if (b.v.paused) {
+		query_pause(q);
+		return WAIT;
+	}
 	bool nobody = j.ruling.security == SECURITY_INDETERMINATE && j.ruling.why == WHY_NO_ANCHOR;
 	if (j.ruling.security == SECURITY_SECURE && anchoring_refuses(s, q)) {
 		q->err = ERR_BOGUS;   /* kept as any other failure */
@@ -146,7 +150,8 @@ static enum verdict go_on(const struct link *l, struct query *q, struct work *w)
 	if (open > 0)
 		return WAIT;
 	enum verdict v = rule(l->self, q, w);
-	look(l, q, w);
+	if (v != WAIT)
+		look(l, q, w);
 	return v;
 }
 
@@ -258,7 +263,7 @@ enum verdict validate_wake(const struct link *l, struct query *q, const struct q
 	struct work *w = query_state(q, sizeof(*w));
 	struct ways_env env = { l, q };
 	if (child == NULL)
-		return WAIT;
+		return go_on(l, q, w);   /* it had paused */
 	enum err err = ways_hear(&w->ways, &env, child);
 	if (err == ERR_UPSTREAM)
 		return unreachable(l->self, q, child);

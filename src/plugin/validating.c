@@ -229,7 +229,7 @@ static const struct opt opts[] = {
 	{ .unbound = { "signet/ask-ahead", "100" }, U32(T, ahead), .max = 100,
 	  .doc = "Of 100 questions that a proof may need, how many go out before that is known; 0: none." },
 	{ .unbound = { "val-bogus-ttl", "60" }, U32(T, bogus_ttl), .max = 1000000,
-	  .doc = "Seconds for which an answer that is not proved is not asked for again." },
+	  .doc = "Seconds for which an answer or a zone's keys that are not proved are not asked for again." },
 	{ .unbound = { "val-clean-additional", "yes" }, BOOL(T, clean_additional),
 	  .doc = "Leave out of the additional section of secure answers what is not signed." },
 	{ .unbound = { "harden-dnssec-stripped", "yes" }, BOOL(T, harden_stripped),

@@ -6,6 +6,8 @@
 #include "plugin/proving.h"
 #include "plugin/resolving.h"
 
+#define PIECE 2u   /* checks and imports at a time, some 0.2 ms; the set at hand is finished */
+
 struct now ways_now(const struct validating *s, const struct query *q)
 {
 	struct now now = q->engine->now;
@@ -18,7 +20,8 @@ void bench_open(struct bench *b, const struct validating *s, struct query *q)
 {
 	b->effort = (struct effort){ q->budget->verifies, q->budget->blocks };
 	b->v = (struct validator){ .crypto = q->engine->crypto, .conf = &s->conf, .effort = &b->effort,
-		                   .arena = &q->arena, .wall = (uint32_t)ways_now(s, q).wall.sec };
+		                   .arena = &q->arena, .wall = (uint32_t)ways_now(s, q).wall.sec,
+		                   .pause_after = PIECE };
 }
 
 void bench_close(const struct bench *b, struct query *q)
@@ -209,13 +212,23 @@ static bool renew(const struct ways_env *env, struct way *way)
 	return news;
 }
 
+/* What the last answer showed. */
+static void keep(const struct ways_env *env, const struct path *p, enum path_step answered)
+{
+	const struct validating *s = env->link->self;
+	known_keep(proving_known(env->link), p, answered, env->query->engine->now.ms,
+	           s->bogus_ttl);
+}
+
 /* Take one reply; when it cannot be proved, stand where we stood, for another server's. */
 static enum err step(const struct ways_env *env, struct way *way, const struct asked *a, struct bench *b)
 {
 	struct query *q = env->query;
 	struct path was = way->path;
-	proving_lookups(env->link, q->engine, 0, 1);
 	path_answer(&way->path, &b->v, a->msg);
+	if (b->v.paused)
+		return OK;
+	proving_lookups(env->link, q->engine, 0, 1);
 	bool bogus = way->path.step == PATH_DONE && way->path.ruling.security == SECURITY_BOGUS;
 	if (bogus && !a->refused && b->effort.verifies > 0 && ways_may_doubt(q, way->doubts)) {
 		if (way->failed == NULL)
@@ -226,7 +239,7 @@ static enum err step(const struct ways_env *env, struct way *way, const struct a
 	}
 	way->doubts = 0;
 	way->failed = NULL;
-	known_keep(proving_known(env->link), &way->path, was.step, q->engine->now.ms);
+	keep(env, &way->path, was.step);
 	aggressive_keep(q, way->path.judged);
 	return OK;
 }
@@ -244,7 +257,7 @@ static bool take_hint(const struct ways_env *env, struct path *p, struct bench *
 		const struct msg *m = resolving_proofs(s->resolver, env->query, name);
 		if (m == NULL || !path_hint(p, &b->v, name, m))
 			continue;
-		known_keep(proving_known(env->link), p, PATH_DS, env->query->engine->now.ms);
+		keep(env, p, PATH_DS);
 		aggressive_keep(env->query, p->judged);
 		return true;
 	}
@@ -254,7 +267,7 @@ static bool take_hint(const struct ways_env *env, struct path *p, struct bench *
 /* Take what replies there are. */
 static enum err walk(struct ways *w, const struct ways_env *env, struct way *way, struct bench *b)
 {
-	while (way->path.step != PATH_DONE) {
+	while (way->path.step != PATH_DONE && !b->v.paused) {
 		struct question qn = path_question(&way->path);
 		struct asked *a = find(w, &qn, way->doubts);
 		if (w->steps++ >= WAYS_STEPS_MAX)
@@ -270,6 +283,7 @@ static enum err walk(struct ways *w, const struct ways_env *env, struct way *way
 		if (renew(env, way))
 			continue;
 		TRY(step(env, way, a, b));
+		w->steps -= b->v.paused;   /* it is taken again */
 	}
 	return OK;
 }
@@ -302,9 +316,13 @@ enum err ways_go(struct ways *w, const struct ways_env *env, unsigned *ret_open)
 		if (w->list[i].path.step == PATH_DONE)
 			continue;
 		open++;
+		if (b.v.paused)
+			continue;
 		err = await(w, env->query, &w->list[i]);
 	}
 	*ret_open = open;
+	if (err == OK && b.v.paused)
+		query_pause(env->query);
 	return err;
 }
 
@@ -332,7 +350,7 @@ static bool settle_doubts(struct ways *w, const struct ways_env *env, const stru
 			continue;
 		enum path_step answered = way->path.step;
 		*way = (struct way){ .path = *way->failed };
-		known_keep(proving_known(env->link), &way->path, answered, env->query->engine->now.ms);
+		keep(env, &way->path, answered);
 		any = true;
 	}
 	return any;

@@ -49,7 +49,8 @@ void ways_guess(struct ways *w, const struct ways_env *env, struct name name);
 void ways_reached(struct ways *w, const struct ways_env *env, struct name zone);
 /* The way to one more zone or name; w->list has room for it. claimed: a signature names the zone. */
 void ways_add(struct ways *w, const struct ways_env *env, struct name target, bool claimed);
-/* Go on all ways as far as there are replies, and ask for what is wanted next. ret_open: ways not at their end */
+/* Go on all ways as far as there are replies, and ask for what is wanted next. ret_open: ways not at their end. The
+ * query pauses when much is left to be verified. */
 enum err ways_go(struct ways *w, const struct ways_env *env, unsigned *ret_open) MUST_CHECK;
 /* A sub-question has ended. ERR_UPSTREAM: one that a way stands before has failed. */
 enum err ways_hear(struct ways *w, const struct ways_env *env, const struct query *child) MUST_CHECK;

@@ -220,7 +220,7 @@ def keytrap_flood(lab, count):
     sets = z.signed(z.nodes[dns.name.from_text(z.name("*.q"))][T.A])
     lab.twist(z.name("q"), "A", lambda m: replaced(answer=[z.renamed(s, m.question[0].name) for s in sets])(m),
               below=True, anew=True)
-    return [(z.name(f"q{i}.q"), "A") for i in range(count)]
+    return [(z.name(f"q{i:06}.q"), "A") for i in range(count)]
 
 
 def encloser_flood(lab, count):
@@ -229,7 +229,7 @@ def encloser_flood(lab, count):
     proof = z.soa() + nsec3_padding(z)
     lab.twist(z.apex, "A", lambda m: replaced(authority=proof, rcode=3)(m), below=True, anew=True)
     deep = deep_name(z, DEEP - 10)
-    return [(f"q{i}.{deep}", "A") for i in range(count)]
+    return [(f"q{i:06}.{deep}", "A") for i in range(count)]
 
 
 FLOODS = {"D1 keys and signatures of one tag": keytrap_flood, "D2 names without an encloser": encloser_flood}

@@ -90,6 +90,15 @@ def asked_after(s, first, second):
     return s.world.counts()["questions"].get(f"{second}.secure./A", 0)
 
 
+def keys_asked_again(s):
+    """A zone's keys have failed: are they asked for again with the next name below it?"""
+    counts = []
+    for name in (f"a{s.nr}", f"b{s.nr}"):
+        assert rcode(ask(s.world, f"{name}.x.com", port=s.port)) == "SERVFAIL"
+        counts.append(s.world.counts()["questions"].get("x.com./DNSKEY", 0))
+    return counts[1] > counts[0]
+
+
 def failure_line(s, words="validation failure <www.forged. A IN>: "):
     forged(s)
     end = time.monotonic() + 2
@@ -565,7 +574,8 @@ CASES = {
     "server/key-cache-size": Unit("src/plugin/known_test.c", "memory_bounds_what_is_known"),
     "signet/ask-ahead": Case("ask-ahead: 0", links_asked_ahead, 0, ANCHORED,
                              ready=wait_answer),
-    "server/val-bogus-ttl": Unit("src/plugin/cache_test.c", "failures_are_kept_for_as_long_as_they_say"),
+    "server/val-bogus-ttl": Case("val-bogus-ttl: 0", keys_asked_again, True,
+                                 f'trust-anchor: "x.com. 60 IN DS 1 13 2 {"00" * 32}"\n'),
     "server/val-clean-additional": Unit("src/core/judge_test.c", "what_stands_beside_is_judged_for_itself"),
     "server/harden-dnssec-stripped": Case("harden-dnssec-stripped: no", lambda s: rcode(q(s, "x.com")), "NOERROR",
                                           f'trust-anchor: "x.com. 60 IN DS 1 13 2 {"00" * 32}"\n'),

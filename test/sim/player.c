@@ -513,7 +513,7 @@ static void settle(struct player *p)
 		perform_all(p);
 		if (p->net.nnew > 0)
 			take(p);
-		if (!deliver(p) && !busy)
+		if (!deliver(p) && !busy && engine_deadline(&p->engine) > p->engine.now.ms)
 			return;
 	}
 	fail(p, "no end of it");

@@ -4,7 +4,7 @@
 
 void purse_open(const struct purse *p, struct engine *e)
 {
-	struct query *q = e->ready;
+	struct query *q = e->ready.first;
 	while (q != NULL && q->next != NULL)
 		q = q->next;
 	if (p == NULL || q == NULL || q->client == NULL)
