@@ -160,11 +160,18 @@ def server_stop(s):
         s.process.wait()
 
 
+def is_bound(table, port, states):
+    """A socket of the table stands at the port itself: connections to it, and old ones that linger, are none."""
+    rows = [line.split() for line in Path("/proc/net", table).read_text(encoding="ascii").splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] in states for row in rows)
+
+
 def server_listens(s):
-    """Its TCP (or the UDP echo's UDP) port is taken: found in /proc/net, without a question."""
-    mode = s.modes[0] if len(s.modes) == 1 else "tcp"
-    table = Path("/proc/net/udp" if mode == "udp" else "/proc/net/tcp").read_text(encoding="ascii")
-    return f":{s.port_of(mode):04X} " in table
+    """Its ports are taken: found in /proc/net, without a question."""
+    udp, tcp = is_bound("udp", s.port, ("07", "01")), is_bound("tcp", s.port_of(s.modes[0]), ("0A",))
+    if len(s.modes) == 1:
+        return udp if s.modes[0] == "udp" else tcp
+    return udp and is_bound("tcp", s.port, ("0A",))
 
 
 def server_wait(s):
