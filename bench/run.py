@@ -175,12 +175,13 @@ def server_listens(s):
 
 
 def server_wait(s):
-    for _ in range(200):
+    """Looks often: what a program does between its start and its first question must not be a matter of chance."""
+    for _ in range(5000):
         if s.process.poll() is not None:
             return False
         if server_listens(s):
             return True
-        time.sleep(0.05)
+        time.sleep(0.002)
     return False
 
 
