@@ -405,6 +405,7 @@ static void match_ds(struct vouching *w, struct span ds)
 			w->ruling.why = WHY_TOO_MANY_DS;
 			break;
 		}
+		w->v->ds_hashes++;
 		if (ds_matches(w->v, w->keys->zone, ds, key)) {
 			accept_key(w, key);
 			met = true;

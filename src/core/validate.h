@@ -55,6 +55,7 @@ struct validator {
 	uint32_t wall;             /* seconds, in serial arithmetic (RFC4034 3.1.5) */
 	uint32_t pause_after;      /* so many checks and imports at a time; 0: whoever asks does not come again */
 	uint32_t made;
+	uint32_t ds_hashes;
 	bool paused;               /* to be asked again with the same sets: what was said now is not the last word */
 };
 

@@ -28,6 +28,7 @@ void bench_close(const struct bench *b, struct query *q)
 {
 	metrics_add(q->engine->metrics, M_SIGNATURES, q->budget->verifies - b->effort.verifies);
 	metrics_add(q->engine->metrics, M_NSEC3_BLOCKS, q->budget->blocks - b->effort.blocks);
+	metrics_add(q->engine->metrics, M_DS_HASHES, b->v.ds_hashes);
 	q->budget->verifies = b->effort.verifies;
 	q->budget->blocks = b->effort.blocks;
 }

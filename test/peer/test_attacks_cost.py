@@ -430,6 +430,14 @@ def test_d14_nothing_is_verified_when_no_key_is_vouched_for(lab):
     assert cost.verifies <= 1       # the DS set
 
 
+def test_d14_few_keys_are_hashed_for_their_ds(lab):
+    """Fifty DS and fifty keys, all of one tag: 2,500 pairs."""
+    name, rrtype = costly.hashtrap(lab)
+    with lab.cost() as cost:
+        is_bogus(lab.ask(name, rrtype))
+    assert 0 < cost["signet_validation_ds_hashes_total"] <= 32
+
+
 def test_d14_the_twin_many_keys_and_ds(lab):
     real = Key()
     z = lab.zone(keys=[real] + [Key(flags=ZSK) for _ in range(11)])
