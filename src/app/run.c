@@ -441,8 +441,10 @@ int run_server(const struct run_flags *f)
 	s.started = now.ms;
 	s.numbers.born = now.wall.sec;
 	struct model *m = server_load(&s, &d);
-	if (m == NULL)
+	if (m == NULL) {
+		arena_free(&s.arena);
 		return f->borrowed ? 1 : STATUS_CONFIG;
+	}
 	s.logger.levels |= m->daemon.corefile;
 	int status = start(&s, m);
 	if (status != 0)
