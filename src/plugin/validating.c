@@ -1,6 +1,8 @@
 /* validating: the settings of validation, what is made of them once a clause is read, and what of it lives on. */
 #include "plugin/proving.h"
 
+#define ANCHORS_EVERY_MS (5 * SECOND)   /* an anchor that came late should not be waited for */
+
 const struct validating *validate_settings(const struct chain *chain)
 {
 	for (unsigned i = 0; i < chain->n; i++) {
@@ -158,7 +160,7 @@ static bool file_want(const void *self, unsigned i, struct file_want *ret)
 	const struct validating *s = self;
 	if (!s->corefile.is_one || i >= s->nsources)
 		return false;
-	*ret = (struct file_want){ .path = s->sources[i].text };
+	*ret = (struct file_want){ .path = s->sources[i].text, .every = ANCHORS_EVERY_MS };
 	return true;
 }
 
