@@ -179,7 +179,7 @@ def test_metrics(plain):
 def test_delv(signed):
     """BIND's prover, which asks for what it needs by itself."""
     world = signed.world
-    key = [r for r in ask(world, ZONE, "DNSKEY").answer][0]
+    key = ask(world, ZONE, "DNSKEY", tcp=True).answer[0]
     rows = "".join(f'{ZONE} static-key {k.flags} {k.protocol} {int(k.algorithm)} "{k.to_text().split(" ", 3)[3]}";'
                    for k in key if k.flags & 1)
     world.write("/etc/delv.keys", f"trust-anchors {{ {rows} }};\n")
