@@ -71,11 +71,16 @@ struct asking *asking_new(struct worker *w)
 
 /* ---- datagrams ---- */
 
-/* One of the addresses of outgoing-interface, by chance, as whoever forges an answer has one thing more to guess. */
-static void draw_local(struct asking *a, uint8_t family)
+/* The server's own, or one of the addresses of outgoing-interface, by chance, as whoever forges an answer has one thing
+ * more to guess. */
+static void draw_local(struct asking *a, const struct upstream *server)
 {
+	uint8_t family = server->addr.family;
 	struct addr *to = family == ADDR_4 ? &a->conf.local4 : &a->conf.local6;
 	unsigned n = 0;
+	*to = server->local;
+	if (to->family != ADDR_NONE)
+		return;
 	for (unsigned i = 0; i < a->from->noutgoing; i++)
 		if (a->from->outgoing[i].family == family && rng_below(&a->w->engine.rng, ++n) == 0)
 			*to = a->from->outgoing[i];
@@ -123,7 +128,7 @@ static void datagram_send(struct asking *a, const struct effect *fx)
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
 	int fd;
-	draw_local(a, fx->server->addr.family);
+	draw_local(a, fx->server);
 	if (ask_open(&fx->server->addr, &a->conf, &a->w->engine.rng, &fd, &why) == OK) {
 		a->fds[i] = fd;
 		if (loop_add(&a->w->loop, fd, LOOP_READ, KIND_ASK, fx->socket) == OK && ask_send(fd, fx->bytes) == OK)
@@ -277,7 +282,7 @@ static void stream_connect_now(struct asking *a, struct up_stream *u)
 {
 	char text[WHY_MAX];
 	struct buf why = buf_on(text, sizeof(text));
-	draw_local(a, u->server->addr.family);
+	draw_local(a, u->server);
 	const struct addr *local = u->server->addr.family == ADDR_4 ? &a->conf.local4 : &a->conf.local6;
 	u->state = UP_CONNECTING;
 	if (stream_connect(&u->server->addr, local, &u->fd, &why) != OK) {

@@ -169,7 +169,7 @@ static enum err instances_of(struct lowering *w, const struct owner *o)
 		TRY(instance_begin(&in, &w->env));
 		/* Parsers of the clause's other statements may want to say which zone it is. */
 		for (size_t i = 0; i < in.settings->nopts; i++)
-			if (in.settings->opts[i].type == OPT_CUSTOM &&
+			if (in.settings->opts[i].type == OPT_CUSTOM && in.settings->opts[i].unbound.name != NULL &&
 			    strcmp(in.settings->opts[i].unbound.name, "name") == 0)
 				in.settings->opts[i].parse(in.self, c->name, w->arena, w->r->diag);
 		w->to->instances[w->to->n++] = in;

@@ -70,7 +70,7 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 static const struct opt opts[] = {
 	{ .unbound = { "edns-buffer-size", "1232" }, CUSTOM, .parse = edns_size_parse,
 	  .doc = "Size of UDP messages that we say we take (RFC6891 6.2.5)." },
-	{ .unbound = { "ede", "no" }, BOOL(R, conf.ede),
+	{ .corefile = { .dflt = "yes" }, .unbound = { "ede", "no" }, BOOL(R, conf.ede),
 	  .doc = "Tell clients why an answer is as it is (RFC8914); why one failed is told unless this says no." },
 	{ .unbound = { "edns-tcp-keepalive", "no" }, BOOL(R, conf.keepalive),
 	  .doc = "Tell clients how long a connection may stay silent (RFC7828)." },

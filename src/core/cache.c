@@ -15,6 +15,7 @@
 #define FREQ_MAX 3u
 #define FREQ_PROMOTED 2u                 /* hits that take an entry from the small queue to the main one */
 #define EVICT_MAX 256u                   /* entries given a second chance for one insert: the bound on its work */
+#define KIND_BIT 0x80000u                /* of an entry's sizes */
 #define TRIES_MAX 4u                     /* look-ups that a writer overtook before one counts as a miss */
 
 /* A log's positions count bytes since the start and never come back, so "the tail has not passed it" proves that what
@@ -42,7 +43,7 @@ struct shard {
 	uint32_t *ghosts;        /* fingerprints of what the small queue lost lately, newest first */
 	uint32_t nsets, nghosts; /* sets of either */
 	word moves;              /* odd while an entry that goes on living has no slot */
-	uint64_t entries, inserted, evicted;
+	uint64_t entries, inserted, evicted[2], most;   /* most: of entries; 0 any number */
 };
 
 struct cache {
@@ -82,7 +83,12 @@ static size_t key_size(uint64_t sizes)
 
 static size_t value_size(uint64_t sizes)
 {
-	return sizes & 0xfffffu;
+	return sizes & 0x7ffffu;
+}
+
+static bool kind_of(uint64_t sizes)
+{
+	return (sizes & KIND_BIT) != 0;
 }
 
 static size_t entry_size(uint64_t sizes)
@@ -164,6 +170,12 @@ void cache_free(struct cache *c)
 	for (unsigned i = 0; i < c->shards; i++)
 		pthread_mutex_destroy(&c->shard[i].lock);
 	heap_pages_free(c, c->bytes);
+}
+
+void cache_limit(struct cache *c, uint64_t entries)
+{
+	for (unsigned i = 0; i < c->shards; i++)
+		c->shard[i].most = (entries + c->shards - 1) / c->shards;
 }
 
 size_t cache_bytes(const struct cache *c)
@@ -372,6 +384,7 @@ static bool evict(struct shard *s, unsigned queue, bool chances)
 	}
 	uint64_t hash = load(at + HEAD_HASH);
 	size_t n = entry_size(load(at + HEAD_SIZES));
+	bool kind = kind_of(load(at + HEAD_SIZES));
 	uint32_t slot;
 	if (!slot_find(s, hash, slot_word(s, hash, queue, tail), &slot)) {
 		store(&q->tail, tail + n);
@@ -396,12 +409,20 @@ static bool evict(struct shard *s, unsigned queue, bool chances)
 		atomic_store_explicit(&s->freqs[slot], (uint8_t)(freq - 1), memory_order_relaxed);
 	} else {
 		s->entries--;
-		s->evicted++;
+		s->evicted[kind]++;
 	}
 	store(&s->moves, load(&s->moves) + again);
 	if (queue == SMALL)
 		ghost_add(s, hash);
 	return moved;
+}
+
+/* The entry that a slot points to. */
+static const word *slot_entry(const struct shard *s, uint32_t slot)
+{
+	uint64_t offset = ((load(&s->slots[slot]) & 0xffffffffffu) - 1) * 8, small = s->queues[SMALL].cap;
+	const struct queue *q = &s->queues[offset >= small];
+	return q->words + (offset >= small ? offset - small : offset) / 8;
 }
 
 /* A free slot of the set, or that of its least asked entry. */
@@ -417,8 +438,8 @@ static uint32_t slot_take(struct shard *s, uint64_t hash)
 			best = i;
 		}
 	}
+	s->evicted[kind_of(load(slot_entry(s, best) + HEAD_SIZES))]++;
 	slot_clear(s, best);
-	s->evicted++;
 	return best;
 }
 
@@ -428,16 +449,28 @@ static void put_words(word *to, struct span from)
 		store(to + i / 8, word_of(from.p + i, from.n - i));
 }
 
+/* Not more entries than there may be. */
+static void make_place(struct shard *s)
+{
+	unsigned chances = EVICT_MAX;
+	while (s->most > 0 && s->entries >= s->most) {
+		const struct queue *small = &s->queues[SMALL];
+		chances -= evict(s, load(&small->tail) < load(&small->head) ? SMALL : MAIN, chances > 0);
+	}
+}
+
 static void shard_put(struct shard *s, struct cache_key key, struct span value,
                       const struct cache_meta *meta)
 {
-	uint64_t sizes = (uint64_t)meta->mark << 32 | key.bytes.n << 20 | value.n;
+	uint64_t sizes = (uint64_t)meta->mark << 32 | key.bytes.n << 20 | (meta->kind ? KIND_BIT : 0u) | value.n;
 	size_t n = entry_size(sizes);
 	struct spot old;
 	bool is_old = find(s, key, &old);
 	unsigned queue = is_old ? old.queue : ghost_take(s, key.hash) ? MAIN : SMALL;
 	if (n > s->queues[SMALL].cap / 4)
 		queue = MAIN;
+	if (!is_old)
+		make_place(s);
 	make_room(s, queue, n);
 	/* Making room may have moved or dropped it. */
 	is_old = is_old && find(s, key, &old);
@@ -511,12 +544,10 @@ void cache_clear(struct cache *c)
 /* The key of the entry that a slot holds, if it holds one. */
 static bool slot_key(struct shard *s, uint32_t slot, struct cache_walk *w, struct cache_key *ret)
 {
-	uint64_t is = load(&s->slots[slot]);
-	if (is == 0)
+	if (load(&s->slots[slot]) == 0)
 		return false;
-	uint64_t offset = ((is & 0xffffffffffu) - 1) * 8, small = s->queues[SMALL].cap;
-	const struct queue *q = &s->queues[offset >= small];
-	const word *at = q->words + (offset >= small ? offset - small : offset) / 8;
+	const word *at = slot_entry(s, slot);
+	w->kind = kind_of(load(at + HEAD_SIZES));
 	size_t n = key_size(load(at + HEAD_SIZES));
 	copy_out(at + HEAD_WORDS, w->key, n);
 	*ret = (struct cache_key){ load(at + HEAD_HASH), span_of(w->key, n) };
@@ -549,10 +580,12 @@ void cache_stats(struct cache *c, struct cache_stats *ret)
 		pthread_mutex_lock(&s->lock);
 		sum.entries += s->entries;
 		sum.inserted += s->inserted;
-		sum.evicted += s->evicted;
+		sum.evicted_of[0] += s->evicted[0];
+		sum.evicted_of[1] += s->evicted[1];
 		for (unsigned q = 0; q < QUEUES; q++)
 			sum.bytes += load(&s->queues[q].head) - load(&s->queues[q].tail);
 		pthread_mutex_unlock(&s->lock);
 	}
+	sum.evicted = sum.evicted_of[0] + sum.evicted_of[1];
 	*ret = sum;
 }

@@ -21,11 +21,14 @@ struct cache;
 struct cache_meta {
 	msec stored, expires;   /* monotonic */
 	uint32_t mark;          /* the user's own; cache_mark changes it in place */
+	bool kind;              /* the user's own too: entries and evictions are counted by it */
 };
 
 /* At least 64 kB are taken. */
 struct cache *cache_new(size_t bytes, const struct hash_key *key);
 void cache_free(struct cache *c);
+/* Keep about so many entries at most, however short; 0: as many as there is room for. Before the first is kept. */
+void cache_limit(struct cache *c, uint64_t entries);
 size_t cache_bytes(const struct cache *c);
 
 /* A key with its hash. Borrows the bytes. */
@@ -49,6 +52,7 @@ void cache_clear(struct cache *c);
 struct cache_walk {
 	unsigned shard;
 	uint32_t slot;
+	bool kind;              /* of the entry met last */
 	uint8_t key[CACHE_KEY_MAX];
 };
 /* The next entry's key, copied into w; false behind the last. Begins with a walk of zeros.
@@ -57,6 +61,7 @@ bool cache_next(struct cache *c, struct cache_walk *w, struct cache_key *ret);
 
 struct cache_stats {
 	uint64_t entries, bytes, inserted, evicted;
+	uint64_t evicted_of[2];  /* by kind */
 };
 void cache_stats(struct cache *c, struct cache_stats *ret);
 

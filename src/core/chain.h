@@ -105,6 +105,7 @@ struct chain {
 	uint32_t instance;    /* tells chains apart in cache keys; stays over reloads for equal chains */
 	struct chain_conf conf;
 	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
+	bool by_stream;       /* upstreams are asked over TCP for those who asked over TCP */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;

@@ -179,6 +179,7 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	copy->edns.cookie = cookie;
 	copy->edns.nsid_data = (struct span){ 0 };
 	copy->edns.nede = 0;
+	copy->edns.subnet = arena_span(&q->arena, c->edns.subnet);
 	q->client = copy;
 	q->question = copy->question;
 	q->form = (uint8_t)client_form(chain, c);

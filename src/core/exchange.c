@@ -43,6 +43,7 @@ struct exchange {
 	enum err err;
 	const struct scrubbed *answer;
 	const struct scrubbed *spare;   /* of a server that is not authoritative: better than none */
+	const struct msg *relayed;      /* an answer that is handed on as it is, once it is over */
 	char refusal[64];          /* what the last unhelpful answer said */
 	bool garbled;              /* and it could not be read */
 	int refused_by;            /* the number of who said it; -1 nobody */
@@ -50,7 +51,7 @@ struct exchange {
 
 const struct msg *exchange_answer(const struct exchange *x)
 {
-	return x->answer == NULL ? NULL : &x->answer->msg;
+	return x->relayed != NULL ? x->relayed : x->answer == NULL ? NULL : &x->answer->msg;
 }
 
 const struct scrubbed *exchange_kept(const struct exchange *x)
@@ -68,24 +69,34 @@ enum err exchange_err(const struct exchange *x)
 	return x->err;
 }
 
+/* A question whether a server is back, that is to be answered without asking others. */
+static bool is_quiet_probe(const struct exchange *x)
+{
+	return x->ask.group->relay != NULL && x->q->ask.aim > 0 && x->ask.group->relay->probe_no_rd;
+}
+
 /* The question as sent: RD for forwarders, DO, 1232, padding where it hides the length (RFC8467); id 0. */
 static struct span build(const struct exchange *x, const struct attempt *a, struct buf *b)
 {
 	const struct query *q = x->q;
 	const struct upstream_group *group = x->ask.group;
 	struct msg_writer w;
-	bool recursion = group->recursive && !q->chain->conf.replies.no_recursion;
-	uint16_t flags = (uint16_t)((recursion ? FLAG_RD : 0) | (q->form & FORM_CD ? FLAG_CD : 0));
+	const struct client *client = group->relay != NULL ? q->client : NULL;
+	bool recursive = group->recursive && (client == NULL || client->flags & FLAG_RD) && !is_quiet_probe(x) &&
+	                 !q->chain->conf.replies.no_recursion;
+	uint16_t flags = (uint16_t)((recursive ? FLAG_RD : 0) | (q->form & FORM_CD ? FLAG_CD : 0));
 	msg_begin(&w, b, 0, flags);
 	msg_question(&w, &x->question);
 	if (!a->plain) {
 		const struct chain_conf *conf = &q->chain->conf;
 		bool wanted = !conf->by_do || q->form & FORM_DO || q->chain->proofs > 0;
 		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, wanted && !conf->no_dnssec_ok);
+		if (client != NULL && client->edns.present && client->edns.subnet.n > 0)
+			edns_option(b, OPTION_ECS, client->edns.subnet);
 		struct span text = chain_client_string(conf, &pool_upstream(x->ask.pool, a->server)->addr);
 		if (text.n > 0)
 			edns_option(b, (uint16_t)conf->string_code, text);
-		if (conf->pad_queries && group->tls)
+		if (conf->pad_queries && a->transport == TRANSPORT_DOT)
 			edns_pad(b, (uint16_t)conf->pad_block);
 		edns_end(b, at);
 		msg_opt_counted(&w);
@@ -206,6 +217,12 @@ static bool is_plain(const struct exchange *x, unsigned place)
 	return x->ask.infra != NULL && infra_plain(x->ask.infra, x->q->engine, x->party.servers[place]);
 }
 
+static unsigned attempts_max(const struct exchange *x)
+{
+	const struct relay *r = x->ask.group->relay;
+	return r == NULL || r->max_attempts == 0 ? ATTEMPTS_MAX : MIN(r->max_attempts, ATTEMPTS_MAX);
+}
+
 /* Paid for before it is sent. ERR_SPACE: the way to this server is full. */
 static enum err send_to(struct exchange *x, unsigned place, enum transport transport)
 {
@@ -214,13 +231,15 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 	struct query *q = x->q;
 	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + CLIENT_STRING_MAX + 164];
 	struct buf b = buf_on(room, sizeof(room));
-	if (x->n == ATTEMPTS_MAX)
+	if (x->n >= attempts_max(x))
 		return ERR_LIMIT;
 	TRY(query_spend(q, 1, 0, 0));
 	struct attempt *a = &x->attempts[x->n];
 	*a = (struct attempt){ .x = x, .place = place, .server = x->party.servers[place], .transport = transport,
 		               .sent = q->engine->now.ms, .plain = is_plain(x, place) };
 	a->late = a->sent + (pool_patience(x->ask.pool, a->server) << MIN(x->round, 3));
+	if (x->ask.group->relay != NULL)
+		a->late = MIN(a->late, a->sent + x->ask.group->relay->read_timeout);
 	struct token token = { q->id, (uint8_t)x->n };
 	struct span message = build(x, a, &b);
 	enum err err = transport == TRANSPORT_UDP ? send_datagram(a, message)
@@ -231,13 +250,21 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 	}
 	x->n++;
 	a->live = true;
+	if (transport == TRANSPORT_UDP)
+		pool_note_sent(x->ask.pool, a->server, transport, false);
 	metrics_add(q->engine->metrics, sent[transport], 1);
 	return OK;
 }
 
-static enum transport transport_of(const struct exchange *x)
+/* A Corefile's forward asks as its client did. */
+static enum transport transport_to(const struct exchange *x, unsigned place)
 {
-	return x->ask.group->tls ? TRANSPORT_DOT : x->ask.group->tcp ? TRANSPORT_TCP : TRANSPORT_UDP;
+	const struct relay *r = x->ask.group->relay;
+	bool tls = r != NULL ? pool_upstream(x->ask.pool, x->party.servers[place])->tls : x->ask.group->tls;
+	if (tls)
+		return TRANSPORT_DOT;
+	bool follow = r != NULL && !r->prefer_udp && x->q->form & FORM_STREAM;
+	return x->ask.group->tcp || follow ? TRANSPORT_TCP : TRANSPORT_UDP;
 }
 
 static unsigned live(const struct exchange *x)
@@ -266,6 +293,17 @@ static void give_way(struct exchange *x, unsigned place)
 	}
 }
 
+/* All are passed over: may one of them be tried? A forward does, unless it is told not to. */
+static bool may_try_broken(const struct exchange *x)
+{
+	const struct relay *r = x->ask.group->relay;
+	if (r == NULL || x->q->ask.aim > 0)
+		return !x->ask.group->tls && !x->ask.group->tcp;
+	if (x->ask.counts != NULL)
+		relay_count(&x->ask.counts->all_down);
+	return !r->failfast;
+}
+
 /* The next server of this round; when all have been asked, a new round with more patience. One whose answer was of no
  * use is not asked again. When all are passed over, a first datagram may still try one: it costs no connection. */
 static int next_server(struct exchange *x)
@@ -286,7 +324,7 @@ static int next_server(struct exchange *x)
 		s = pool_pick(x->ask.pool, e, &x->party, how);
 	}
 	how = (struct choice){ .tried = x->refused, .broken_too = true };
-	if (s < 0 && x->n == 0 && transport_of(x) == TRANSPORT_UDP)
+	if (s < 0 && x->n == 0 && may_try_broken(x))
 		s = pool_pick(x->ask.pool, e, &x->party, how);
 	return s;
 }
@@ -298,7 +336,7 @@ static enum err ask_next(struct exchange *x)
 	if (place < 0)
 		return ERR_UPSTREAM;
 	x->tried |= UINT64_C(1) << place;
-	if (x->ask.group->tls || x->ask.group->tcp) {
+	if (transport_to(x, (unsigned)place) != TRANSPORT_UDP) {
 		/* The stream holds the older question; asking it again on the same one gains nothing. */
 		for (unsigned i = 0; i < x->n; i++) {
 			if (x->attempts[i].place == (unsigned)place && x->attempts[i].live) {
@@ -311,7 +349,7 @@ static enum err ask_next(struct exchange *x)
 	}
 	if (x->n > 0 && live(x) > 0)
 		metrics_add(x->q->engine->metrics, M_UPSTREAM_HEDGED, 1);
-	TRY(send_to(x, (unsigned)place, transport_of(x)));
+	TRY(send_to(x, (unsigned)place, transport_to(x, (unsigned)place)));
 	x->hedge = x->attempts[x->n - 1].late;
 	return OK;
 }
@@ -330,6 +368,8 @@ static enum err ask_any(struct exchange *x)
 static void fail(struct exchange *x, enum err err)
 {
 	x->over = true;
+	if (x->relayed != NULL)
+		return;
 	if (x->spare != NULL)
 		x->answer = x->spare;
 	else if (err == ERR_UPSTREAM && x->refused_by >= 0)
@@ -368,7 +408,7 @@ static bool without_edns(struct exchange *x, struct attempt *a, const struct msg
 	if ((m->rcode != RCODE_FORMERR && m->rcode != RCODE_NOTIMP) || m->edns.present || a->plain)
 		return false;
 	x->plain |= UINT64_C(1) << a->place;
-	enum transport t = transport_of(x) == TRANSPORT_UDP ? TRANSPORT_TCP : transport_of(x);
+	enum transport t = transport_to(x, a->place) == TRANSPORT_DOT ? TRANSPORT_DOT : TRANSPORT_TCP;
 	return send_to(x, a->place, t) == OK;
 }
 
@@ -459,6 +499,28 @@ static void note_answerer(struct exchange *x, const struct attempt *a)
 		answerer_note(&e->answerers, &e->key, &x->question, &u->addr, x->q->ask.doubts > 0);
 }
 
+static bool is_good(unsigned rcode)
+{
+	return rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN || rcode == RCODE_YXDOMAIN;
+}
+
+/* What a server said is the answer, whatever it is, unless another is to be asked then: the last one's word counts. */
+static void hand_on(struct exchange *x, struct attempt *a, const struct msg *m, const struct relay *r)
+{
+	if (without_edns(x, a, m))
+		return;
+	x->relayed = m;
+	x->q->ask.by = pool_upstream(x->ask.pool, a->server)->addr;
+	if (relay_has(&r->failover, m->rcode)) {
+		const char *name = rcode_name(m->rcode);
+		refuse(x, a, name == NULL ? "an unknown RCODE" : name);
+		attempt_end(a);
+		return;
+	}
+	attempt_end(a);
+	x->over = true;
+}
+
 static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 {
 	struct query *q = x->q;
@@ -470,12 +532,18 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 		return;
 	}
 	pool_answered(x->ask.pool, a->server, q->engine->now.ms - a->sent);
-	if (m->flags & FLAG_TC && a->transport == TRANSPORT_UDP) {
+	pool_note_answer(x->ask.pool, a->server, m->rcode, q->engine->now.ms - a->sent);
+	const struct relay *r = x->ask.group->relay;
+	if (m->flags & FLAG_TC && a->transport == TRANSPORT_UDP && (r == NULL || r->whole || r->prefer_udp)) {
 		attempt_end(a);
 		to_tcp(x, a->place);
 		return;
 	}
-	if (m->rcode != RCODE_NOERROR && m->rcode != RCODE_NXDOMAIN && m->rcode != RCODE_YXDOMAIN) {
+	if (r != NULL && (!r->whole || !is_good(m->rcode) || relay_has(&r->failover, m->rcode))) {
+		hand_on(x, a, m, r);
+		return;
+	}
+	if (!is_good(m->rcode)) {
 		judge_rcode(x, a, m);
 		return;
 	}
@@ -511,6 +579,35 @@ static void open_mail(struct exchange *x)
 	}
 }
 
+/* When the first of those under way has waited as long as it may; NEVER: only the question's own end ends them. */
+static msec first_overdue(const struct exchange *x)
+{
+	const struct relay *r = x->ask.group->relay;
+	msec at = NEVER;
+	for (unsigned i = 0; r != NULL && i < x->n; i++) {
+		if (x->attempts[i].live)
+			at = MIN(at, x->attempts[i].sent + r->read_timeout);
+	}
+	return at;
+}
+
+/* A forward's read_timeout: nothing that comes later counts. */
+static void end_overdue(struct exchange *x)
+{
+	const struct relay *r = x->ask.group->relay;
+	msec now = x->q->engine->now.ms;
+	bool any = false;
+	for (unsigned i = 0; r != NULL && i < x->n; i++) {
+		struct attempt *a = &x->attempts[i];
+		if (!a->live || a->sent + r->read_timeout > now)
+			continue;
+		attempt_end(a);
+		any = true;
+	}
+	if (any && live(x) == 0)
+		x->hedge = now;
+}
+
 /* Those that have had their time are late, each once. */
 static void note_late(struct exchange *x)
 {
@@ -521,6 +618,7 @@ static void note_late(struct exchange *x)
 		a->late = NEVER;
 		pool_late(x->ask.pool, a->server);
 	}
+	end_overdue(x);
 }
 
 /* Nobody more can be asked: those under way get a last chance. A stream's end is the pool's to tell. That the budget is
@@ -563,7 +661,7 @@ bool exchange_turn(struct exchange *x)
 		else
 			x->closing = false;
 	}
-	q->wake_at = MIN(x->hedge, x->deadline);
+	q->wake_at = MIN(MIN(x->hedge, x->deadline), first_overdue(x));
 	return x->over;
 }
 
@@ -602,6 +700,8 @@ void exchange_end(struct exchange *x)
 		attempt_end(&x->attempts[i]);
 	for (unsigned i = 0; i < x->party.n && x->ask.infra != NULL; i++)
 		infra_leave(x->ask.infra, x->party.servers[i]);
+	if (x->ask.counts != NULL)
+		atomic_fetch_sub_explicit(&x->ask.counts->under_way, 1, memory_order_relaxed);
 	if (x->ask.led != NULL)
 		infra_led(x->ask.led, x->q->engine, &x->question, x->q->id);
 	x->q->exchange = NULL;

@@ -34,6 +34,7 @@ struct exchange_ask {
 	bool is_signed;                    /* the zone is: who has no signatures of it is no good server */
 	bool any_glue;                     /* servers' addresses from outside the zone are believed */
 	bool vary_case;                    /* of the question's name over UDP (draft-vixie-dnsext-dns0x20) */
+	struct relay_counts *counts;       /* one more is under way there: its end is told. NULL: nobody counts */
 };
 
 /* Start one; q must WAIT and call exchange_turn when woken. What ask points to must live as long as q.
@@ -43,7 +44,7 @@ enum err exchange_start(struct query *q, const struct exchange_ask *ask) MUST_CH
 bool exchange_turn(struct exchange *x);
 /* The scrubbed message, in the query's arena; NULL when it failed. */
 const struct msg *exchange_answer(const struct exchange *x);
-/* The same with what it is. */
+/* The same with what it is; NULL: it is handed on as it came. */
 const struct scrubbed *exchange_kept(const struct exchange *x);
 /* Is it one that is only better than none: not authoritative, or empty? */
 bool exchange_is_spare(const struct exchange *x);

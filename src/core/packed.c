@@ -93,6 +93,8 @@ static void pack_classify(struct pack *p)
 	bool nodata = m->rcode == RCODE_NOERROR && !answered && (soa || (answers == 0 && !ns));
 	p->negative = m->rcode == RCODE_NXDOMAIN || nodata;
 	p->positive = answers > 0 && !p->negative;
+	if (p->negative)
+		p->head.flags |= soa ? PACKED_DENIAL | PACKED_SOA : PACKED_DENIAL;
 	p->negative_ttl = clamp(ttl, p->conf->negative_min, p->conf->negative_max);
 }
 
@@ -409,6 +411,20 @@ enum err packed_for(struct arena *a, const struct packed *p, uint32_t ttl, const
 	struct packed *to = copy(a, p, 0);
 	if (to == NULL)
 		return ERR_LIMIT;
+	to->ttl = ttl;
+	*ret = to;
+	return OK;
+}
+
+enum err packed_level(struct arena *a, const struct packed *p, uint32_t ttl, const struct packed **ret)
+{
+	struct packed *to = copy(a, p, 0);
+	if (to == NULL)
+		return ERR_LIMIT;
+	uint8_t *records = (uint8_t *)(to + 1);
+	const uint16_t *ttls = packed_ttls(to);
+	for (unsigned i = 0; i < to->nttls; i++)
+		put_u32(records + ttls[i], ttl);
 	to->ttl = ttl;
 	*ret = to;
 	return OK;

@@ -18,6 +18,9 @@ enum origin { ORIGIN_UPSTREAM, ORIGIN_LOCAL, ORIGIN_ZONE, ORIGIN_CLUSTER };
 
 /* In `flags`, beside AA, RA and TC: made here and not received, so its EDE is the reason and always told. */
 #define PACKED_OWN 0x0001u
+/* Also there: it says no (RFC2308), and with an SOA, without which nobody may keep it. */
+#define PACKED_DENIAL 0x0002u
+#define PACKED_SOA 0x0004u
 
 /* Fixed head of the blob; what follows is described by its sizes: records, a pad byte when those are odd, then nttls
  * offsets (u16 each, into records), then ncuts pairs (from, to: ranges left out without DO), then nede times (u16 code
@@ -26,7 +29,7 @@ struct packed {
 	uint32_t size;               /* of the whole blob */
 	uint32_t ttl;                /* seconds it may live: the smallest TTL, or the negative TTL (RFC2308 5) */
 	uint16_t rcode;              /* 12 bits */
-	uint16_t flags;              /* AA, RA, TC; PACKED_OWN */
+	uint16_t flags;              /* AA, RA, TC; PACKED_OWN, PACKED_DENIAL, PACKED_SOA */
 	uint8_t security, origin;    /* enum security, enum origin */
 	uint8_t nede;
 	uint8_t rotate_n;            /* equal-sized address records that may be rotated: count, 0 or 1 none */
@@ -97,6 +100,8 @@ enum err packed_with_ede(struct arena *a, const struct packed *p, int ede_code, 
                          const struct packed **ret) MUST_CHECK;
 /* The same answer, to be kept for ttl seconds: a new blob from a. */
 enum err packed_for(struct arena *a, const struct packed *p, uint32_t ttl, const struct packed **ret) MUST_CHECK;
+/* The same answer, all TTLs of which are `ttl`, for so long: a new blob from a. */
+enum err packed_level(struct arena *a, const struct packed *p, uint32_t ttl, const struct packed **ret) MUST_CHECK;
 /* The same answer, judged: a new blob from a. */
 enum err packed_judge(struct arena *a, const struct packed *p, enum security security,
                       const struct packed **ret) MUST_CHECK;

@@ -77,6 +77,10 @@ struct pool {
 	uint32_t asked, asked_before, hedged;
 	struct engine *engine;
 	const _Atomic uint8_t *proofs;  /* NULL: nobody looks at that */
+	bool relays;                    /* as `relay` says */
+	struct relay relay;
+	uint32_t round;                 /* ORDER_ROUND_ROBIN */
+	struct relay_counts *counts;    /* NULL: nobody counts */
 	struct server *servers[];       /* [max] */
 };
 
@@ -92,12 +96,15 @@ struct pool *pool_new(const struct upstream_group *g)
 {
 	ASSERT(g->n <= UPSTREAMS_MAX);
 	struct pool *p = pool_make(g->n);
+	p->relays = g->relay != NULL;
+	if (p->relays)
+		p->relay = *g->relay;
 	for (unsigned i = 0; i < g->n; i++) {
 		struct server *server = heap_new(sizeof(*server));
 		struct upstream *u = &server->conf;
 		*u = g->servers[i];
-		u->tls = g->tls;
-		server->streamed = g->tls || g->tcp;
+		u->tls = p->relays ? u->tls : g->tls;
+		server->streamed = u->tls || g->tcp;
 		p->servers[p->n++] = server;
 		if (u->tls_name == NULL)
 			continue;
@@ -110,6 +117,11 @@ struct pool *pool_new(const struct upstream_group *g)
 void pool_share(struct pool *p, const _Atomic uint8_t *proofs)
 {
 	p->proofs = proofs;
+}
+
+void pool_count(struct pool *p, struct relay_counts *counts)
+{
+	p->counts = counts;
 }
 
 struct pool *pool_of_world(unsigned max)
@@ -230,10 +242,16 @@ static void server_failed(struct pool *p, struct server *s, const char *why, boo
 	msec wait = BREAKER_FIRST, most = p->quiet ? BREAKER_WORLD_MAX : BREAKER_MAX;
 	for (unsigned i = 0; i < s->fails && wait < most; i++)
 		wait *= 2;
+	if (p->relays && p->relay.probe_every > 0)
+		wait = p->relay.probe_every;
 	s->fails++;
 	s->late = 0;
 	s->auth = auth;
+	if (p->relays && p->relay.max_fails == 0)
+		return;
 	s->broken_until = e->now.ms + wait;
+	if (p->relays)
+		e->tending.at = MIN(e->tending.at, s->broken_until);   /* when pool_probe has something to ask */
 	if (!p->quiet)
 		p->due = MIN(p->due, s->broken_until);
 	struct buf b = buf_on(s->cause, sizeof(s->cause));
@@ -278,7 +296,8 @@ void pool_late(struct pool *p, unsigned server)
 	/* Whether a connection that opens comes to be is not its questions' to judge. */
 	if (s->streamed && s->streams[0] != NULL && open_stream(s) == NULL)
 		return;
-	if (++s->late >= LATE_MAX && p->engine->now.ms - s->heard > SILENT_MS)
+	uint32_t most = p->relays ? p->relay.max_fails + 1 : LATE_MAX;
+	if (++s->late >= most && p->engine->now.ms - s->heard > SILENT_MS)
 		server_failed(p, s, "no answer in time", false);
 }
 
@@ -382,9 +401,25 @@ static void link_pool(struct pool *p, struct engine *e)
 	e->pools = p;
 }
 
-static bool usable(const struct server *s, msec now, bool broken_too)
+/* One that is passed over is tried again when its time has come; where somebody asks whether it is back, not before. */
+static bool usable(const struct pool *p, const struct server *s, msec now, bool broken_too)
 {
-	return s->broken_until <= now || (broken_too && !s->auth);
+	bool good = p->relays ? s->broken_until == 0 : s->broken_until <= now;
+	return good || (broken_too && !s->auth);
+}
+
+bool pool_probe(struct pool *p, unsigned server, msec now, msec *ret_due)
+{
+	ASSERT(server < p->n);
+	struct server *s = p->servers[server];
+	*ret_due = NEVER;
+	if (!p->relays || s->broken_until == 0 || s->streamed || now - p->used > PROBE_DEMAND_MS)
+		return false;   /* a connection that opens says it of those that are asked over one */
+	bool due = s->broken_until <= now;
+	if (due)
+		s->broken_until = now + MAX(p->relay.probe_every, RELAY_PROBE_MS);
+	*ret_due = s->broken_until;
+	return due;
 }
 
 /* Do proofs get lost at the server? */
@@ -398,20 +433,42 @@ static bool loses_proofs(const struct pool *p, unsigned server)
 static bool has_better(const struct pool *p, const struct engine *e, const struct party *of)
 {
 	for (unsigned i = 0; p->proofs != NULL && i < of->n; i++) {
-		if (usable(p->servers[of->servers[i]], e->now.ms, false) && !loses_proofs(p, of->servers[i]))
+		if (usable(p, p->servers[of->servers[i]], e->now.ms, false) && !loses_proofs(p, of->servers[i]))
 			return true;
 	}
 	return false;
 }
 
+/* One of those that may be asked, in the order that the file wants. */
+static int pick_in_order(struct pool *p, struct engine *e, const struct party *of, struct choice how)
+{
+	bool better = has_better(p, e, of);
+	uint8_t may[UPSTREAMS_MAX];
+	unsigned n = 0;
+	for (unsigned i = 0; i < of->n; i++) {
+		const struct server *s = p->servers[of->servers[i]];
+		bool lossy = better && loses_proofs(p, of->servers[i]);
+		if ((how.tried >> i & 1) == 0 && usable(p, s, e->now.ms, how.broken_too) && !lossy)
+			may[n++] = (uint8_t)i;
+	}
+	if (n == 0)
+		return -1;
+	p->asked++;
+	if (p->relay.order == ORDER_SEQUENTIAL)
+		return may[0];
+	return may[p->relay.order == ORDER_ROUND_ROBIN ? p->round++ % n : rng_below(&e->rng, n)];
+}
+
 int pool_pick(struct pool *p, struct engine *e, const struct party *of, struct choice how)
 {
 	link_pool(p, e);
+	if (p->relays && p->relay.order != ORDER_BY_RTT)
+		return pick_in_order(p, e, of, how);
 	bool better = has_better(p, e, of);
 	msec best = NEVER;
 	for (unsigned i = 0; i < of->n; i++) {
 		struct server *s = p->servers[of->servers[i]];
-		if (how.tried >> i & 1 || !usable(s, e->now.ms, how.broken_too))
+		if (how.tried >> i & 1 || !usable(p, s, e->now.ms, how.broken_too))
 			continue;
 		if (better && loses_proofs(p, of->servers[i]))
 			continue;
@@ -424,7 +481,7 @@ int pool_pick(struct pool *p, struct engine *e, const struct party *of, struct c
 	uint32_t equals = 0;
 	for (unsigned i = 0; i < of->n; i++) {
 		struct server *s = p->servers[of->servers[i]];
-		if (how.tried >> i & 1 || !usable(s, e->now.ms, how.broken_too))
+		if (how.tried >> i & 1 || !usable(p, s, e->now.ms, how.broken_too))
 			continue;
 		if (better && loses_proofs(p, of->servers[i]))
 			continue;
@@ -500,6 +557,13 @@ static void stream_close(struct stream *st)
 	stream_drop(st);
 }
 
+/* Too old for a further question; it is closed when it has answered. */
+static bool is_aged(const struct stream *st)
+{
+	const struct pool *p = st->pool;
+	return p->relays && p->relay.max_age > 0 && p->engine->now.ms - st->since >= p->relay.max_age;
+}
+
 /* An open one with room, else one that opens, else a new one. */
 static struct stream *stream_for(struct pool *p, unsigned server)
 {
@@ -507,6 +571,8 @@ static struct stream *stream_for(struct pool *p, unsigned server)
 	struct stream *least = NULL;
 	for (unsigned k = 0; k < STREAMS_MAX && s->streams[k] != NULL; k++) {
 		struct stream *st = s->streams[k];
+		if (is_aged(st))
+			continue;
 		if (least == NULL || (st->open && !least->open) ||
 		    (st->open == least->open && st->pending < least->pending))
 			least = st;
@@ -577,6 +643,7 @@ enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, str
 {
 	ASSERT(server < p->n && message.n >= MSG_HEADER && message.n <= MSG_MAX);
 	link_pool(p, e);
+	unsigned before = p->nstreams;
 	struct stream *st = stream_for(p, server);
 	struct sent *sent = st == NULL ? NULL : sent_new(st);
 	if (sent == NULL)
@@ -589,7 +656,24 @@ enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, str
 	st->last_sent = e->now.ms;
 	st->silent = MIN(st->silent, e->now.ms);
 	p->due = MIN(p->due, e->now.ms + STALL_MS_MAX);
+	pool_note_sent(p, server, p->servers[server]->conf.tls ? TRANSPORT_DOT : TRANSPORT_TCP, before == p->nstreams);
 	return OK;
+}
+
+void pool_note_sent(struct pool *p, unsigned server, enum transport transport, bool reused)
+{
+	static const uint8_t rows[] = { [TRANSPORT_UDP] = RELAY_UDP, [TRANSPORT_TCP] = RELAY_TCP,
+		                        [TRANSPORT_DOT] = RELAY_TLS };
+	if (p->counts == NULL)
+		return;
+	struct relay_server *s = &p->counts->servers[server];
+	relay_count(reused ? &s->reused[rows[transport]] : &s->opened[rows[transport]]);
+}
+
+void pool_note_answer(struct pool *p, unsigned server, unsigned rcode, msec took)
+{
+	if (p->counts != NULL)
+		relay_answered(&p->counts->servers[server], rcode, took);
 }
 
 void pool_stream_forget(struct pool *p, unsigned server, struct token token)
@@ -646,6 +730,8 @@ static void stream_message(struct stream *st, struct span bytes)
 	st->useful = true;
 	s->used = false;
 	st->pending--;
+	if (st->pending == 0 && st->pool->relays && st->pool->relay.max_idle > 0)
+		st->pool->due = e->now.ms;   /* it may be one too many */
 }
 
 static void stream_closed(struct stream *st, const struct event *ev)
@@ -688,8 +774,21 @@ static const char *stream_overdue(const struct stream *st, msec now, msec *ret_d
 		*ret_due = st->silent + STALL_MS_MAX;
 		return now >= *ret_due ? "connection stalled for 3 s" : NULL;
 	}
-	*ret_due = MAX(st->heard, st->last_sent) + IDLE_MS_MAX;
+	const struct relay *r = &st->pool->relay;
+	*ret_due = MAX(st->heard, st->last_sent) + (st->pool->relays ? r->expire : IDLE_MS_MAX);
+	if (st->pool->relays && r->max_age > 0)
+		*ret_due = MIN(*ret_due, st->since + r->max_age);
 	return now >= *ret_due ? "" : NULL;
+}
+
+/* Is the k-th connection to it one that rests, beyond those that may be kept so? */
+static bool is_surplus(const struct pool *p, const struct server *s, unsigned k)
+{
+	unsigned idle = 0;
+	for (unsigned i = 0; i < k && s->streams[i] != NULL; i++)
+		idle += s->streams[i]->open && s->streams[i]->pending == 0;
+	const struct stream *st = s->streams[k];
+	return p->relays && p->relay.max_idle > 0 && st->open && st->pending == 0 && idle >= p->relay.max_idle;
 }
 
 /* Close what is overdue, and try a failed server again with a connection of its own, so that its return costs nobody
@@ -701,7 +800,7 @@ static void server_turn(struct pool *p, unsigned server)
 	for (unsigned k = STREAMS_MAX; k-- > 0;) {
 		struct stream *st = s->streams[k];
 		msec due = NEVER;
-		const char *what = st == NULL ? NULL : stream_overdue(st, now, &due);
+		const char *what = st == NULL ? NULL : is_surplus(p, s, k) ? "" : stream_overdue(st, now, &due);
 		if (what != NULL) {
 			if (*what != 0 && s->streamed)
 				server_failed(p, s, what, false);

@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/map.h"
 #include "core/engine.h"
+#include "core/relay.h"
 
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_DOT };
 
@@ -22,6 +23,7 @@ struct upstream {
 	struct addr addr;
 	bool tls;
 	const char *tls_name;      /* name its certificate must have; NULL: any name of a known CA */
+	struct addr local;         /* ask from this address; family ADDR_NONE: from any */
 };
 
 struct upstream_group {
@@ -29,6 +31,7 @@ struct upstream_group {
 	unsigned n;
 	bool tls, tcp;             /* all questions over TLS / over TCP */
 	bool recursive;            /* ask with RD (forwarders), else authoritative servers (stubs) */
+	const struct relay *relay; /* a Corefile's; NULL: asked as a resolver asks */
 };
 
 struct pool;
@@ -43,6 +46,11 @@ struct pool *pool_of_world(unsigned max);
 int pool_put(struct pool *p, unsigned at, const struct addr *addr);
 /* Where all workers find, for each server, whether proofs come through it (enum upstream_proofs; report.h). */
 void pool_share(struct pool *p, const _Atomic uint8_t *proofs);
+/* Where the pools of all workers count; NULL: nowhere. */
+void pool_count(struct pool *p, struct relay_counts *counts);
+/* Is it time to ask a server that was passed over whether it is back? A yes counts as done. *ret_due: when it will be,
+ * NEVER when there is nothing to ask. */
+bool pool_probe(struct pool *p, unsigned server, msec now, msec *ret_due);
 /* Close all; every stream's owner is told. Call with e->fx set. */
 void pool_close(struct pool *p, struct engine *e);
 void pool_free(struct pool *p);
@@ -86,6 +94,9 @@ enum err pool_stream_send(struct pool *p, struct engine *e, unsigned server, str
 	MUST_CHECK;
 /* Its asker no longer waits: its place on the stream is free again. */
 void pool_stream_forget(struct pool *p, unsigned server, struct token token);
+/* For whoever counts: a question went out, over a connection there was or a new one; an answer came. */
+void pool_note_sent(struct pool *p, unsigned server, enum transport transport, bool reused);
+void pool_note_answer(struct pool *p, unsigned server, unsigned rcode, msec took);
 /* What became of a question: a round trip, or nothing in time. */
 void pool_answered(struct pool *p, unsigned server, msec rtt);
 void pool_late(struct pool *p, unsigned server);

@@ -69,8 +69,10 @@ struct ask {
 	bool others;               /* ended by the empty budget of another worker's question */
 };
 
-/* What tells questions apart besides name, type and class. DO only in chains that keep it apart (chain_conf.by_do). */
-enum ask_form { FORM_CD = 1, FORM_DO = 2 };
+/* What tells questions apart besides name, type and class. DO and how they came only in chains that keep that apart
+ * (chain_conf.by_do, chain.by_stream); answers are not told apart by the latter. */
+enum ask_form { FORM_CD = 1, FORM_DO = 2, FORM_STREAM = 4 };
+#define FORM_ANSWERS (FORM_CD | FORM_DO)
 
 struct query {
 	struct arena arena;
@@ -100,7 +102,8 @@ struct query {
 static inline unsigned client_form(const struct chain *chain, const struct client *c)
 {
 	bool cd = c->flags & FLAG_CD && !chain->nobody_judges;
-	return (cd ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u);
+	return (cd ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u) |
+	       (chain->by_stream && c->proto != PROTO_UDP ? FORM_STREAM : 0u);
 }
 
 /* As maker, while a step is at work: the step itself, unless it says who else did. */

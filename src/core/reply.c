@@ -153,7 +153,7 @@ static uint16_t flags_for(const struct reply_conf *conf, const struct client *c,
 {
 	unsigned flags = FLAG_QR | flags_echoed(conf, c, FLAGS_ECHOED);
 	flags |= (p->flags & (FLAG_AA | FLAG_RA)) | (p->rcode & 15u);
-	if (truncated)
+	if (truncated || p->flags & FLAG_TC)
 		flags |= FLAG_TC;
 	if (p->security == SECURITY_SECURE && (client_wants_dnssec(c) || c->flags & FLAG_AD) && !(c->flags & FLAG_CD))
 		flags |= FLAG_AD;

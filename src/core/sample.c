@@ -62,9 +62,18 @@ void sample_histogram(struct samples *s, const struct family *f, struct histogra
 	size_t size = sizeof(*h.buckets) * (f->nbounds + 1);
 	struct sample *x = next(s);
 	const char *labels = x == NULL ? NULL : join(s->arena, part, more);
-	const uint64_t *kept = labels == NULL ? NULL : arena_dup(s->arena, h.buckets, size);
+	uint64_t *kept = labels == NULL ? NULL : arena_dup(s->arena, h.buckets, size);
 	if (kept == NULL)
 		return;
+	struct sample *same = find(s, f, labels);
+	if (same != NULL) {
+		for (unsigned i = 0; i <= f->nbounds; i++) {
+			same->buckets[i] += kept[i];
+			same->n += kept[i];
+		}
+		same->sum += h.sum;
+		return;
+	}
 	*x = (struct sample){ .family = f, .labels = labels, .buckets = kept, .sum = h.sum };
 	for (unsigned i = 0; i <= f->nbounds; i++)
 		x->n += kept[i];

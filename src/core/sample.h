@@ -29,7 +29,7 @@ struct sample {
 	const struct family *family;
 	const char *labels;
 	uint64_t n;                /* counters and gauges; histograms: how many in all */
-	const uint64_t *buckets;   /* histograms: see struct histogram */
+	uint64_t *buckets;         /* histograms: see struct histogram */
 	double sum;
 };
 

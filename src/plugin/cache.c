@@ -7,9 +7,8 @@
  * failures       of upstreams: 1 to 5 seconds, or as long as they say, with their EDE (RFC9520); never over a good
  *                answer that may still be served. Failures of our own making (limits, policy, a spent budget) are made
  *                anew each time */
-#include "core/cache.h"
-
 #include "core/beside.h"
+#include "plugin/caching.h"
 #include "plugin/resolving.h"
 
 #define FAILURE_MS_MIN (1 * SECOND)    /* RFC9520 3.2: at least one second, */
@@ -20,15 +19,6 @@
 #define EDE_ROOM 8u                    /* for one more EDE in a copy */
 
 #define KEY_PREFIX 10u                 /* bytes of a key in front of its name */
-
-struct caching {
-	size_t bytes;
-	secs ttl_max, ttl_min, negative_max, negative_min;
-	secs expired_ttl, reply_ttl;
-	uint32_t client_timeout_ms;
-	bool prefetch, serve_expired, ttl_reset, minimal, original_ttl;
-	const struct link *resolver;   /* whose memory has what stands beside answers; NULL: nothing does */
-};
 
 /* An answer found, and the key it was found under. meta.mark is the second until which a refresh is under way or held
  * off; 0 at first. */
@@ -45,6 +35,11 @@ struct found {
 
 enum state { ABSENT, FRESH, STALE };
 
+static struct cache *cache_of(const struct link *l)
+{
+	return ((const struct caching_live *)l->live)->cache;
+}
+
 static void key_make(struct found *f, const struct cache *c, const struct chain *chain, const struct question *q,
                      unsigned form)
 {
@@ -52,7 +47,7 @@ static void key_make(struct found *f, const struct cache *c, const struct chain 
 	put_u32(f->bytes, chain->instance);
 	put_u16(f->bytes + 4, q->type);
 	put_u16(f->bytes + 6, q->class);
-	put_u16(f->bytes + 8, (uint16_t)form);
+	put_u16(f->bytes + 8, form & FORM_ANSWERS);
 	f->key = cache_key(c, span_of(f->bytes, KEY_PREFIX + folded.len));
 }
 
@@ -74,6 +69,8 @@ static enum state judge(const struct caching *s, const struct found *f, msec now
 		return FRESH;
 	if (!s->serve_expired || is_failure(&f->answer.packed))
 		return ABSENT;
+	if (s->keeping.positive_only && f->answer.packed.flags & PACKED_DENIAL)
+		return ABSENT;
 	return s->expired_ttl == 0 || now < f->meta.expires + s->expired_ttl * SECOND ? STALE : ABSENT;
 }
 
@@ -88,9 +85,11 @@ static bool is_held(const struct found *f, msec now)
 }
 
 /* Hold off refreshes; true for the one of many who may begin one now. */
-static bool hold(struct cache *c, const struct found *f, msec now)
+static bool hold(const struct link *l, const struct found *f, msec now)
 {
-	return cache_mark(c, f->key, f->meta.mark, MAX(second(now) + HOLD_SECS, 1u));
+	const struct caching *s = l->self;
+	secs wait = s->keeping.hold > 0 ? s->keeping.hold : HOLD_SECS;
+	return cache_mark(cache_of(l), f->key, f->meta.mark, MAX(second(now) + wait, 1u));
 }
 
 /* In the last tenth of its life. */
@@ -104,6 +103,29 @@ static uint32_t age_of(const struct caching *s, const struct found *f, msec now)
 	return s->original_ttl ? 0 : (uint32_t)((now - f->meta.stored) / SECOND);
 }
 
+/* Is it asked for so much that it is to be had anew before it ends? */
+static bool is_wanted_soon(const struct link *l, const struct found *f, msec now)
+{
+	const struct caching *s = l->self;
+	const struct keeping *k = &s->keeping;
+	if (!s->prefetch || is_failure(&f->answer.packed))
+		return false;
+	if (!k->is)
+		return is_old(f, now);
+	bool hot = caching_is_hot(k, l->live, f->key.hash, now);
+	return hot && (f->meta.expires - now) * 100 < (f->meta.expires - f->meta.stored) * k->hot_percent;
+}
+
+static void count_hit(const struct link *l, const struct engine *e, const struct packed *p, bool stale)
+{
+	bool denial = is_failure(p) || p->flags & PACKED_DENIAL;
+	metrics_add(e->metrics, M_CACHE_HITS, 1);
+	metrics_add(e->metrics, M_CACHE_STALE, stale);
+	caching_count(l->live, e, denial ? CACHED_DENIAL : CACHED_HIT);
+	if (stale)
+		caching_count(l->live, e, CACHED_STALE);
+}
+
 /* What a client that gets it late is told. */
 static void make_stale(struct found *f)
 {
@@ -115,9 +137,10 @@ static void refresh(const struct found *f, struct engine *e, const struct chain 
                     const struct question *q)
 {
 	const struct link *l = &chain->links[place];
-	if (is_held(f, e->now.ms) || !hold(l->live, f, e->now.ms))
+	if (is_held(f, e->now.ms) || !hold(l, f, e->now.ms))
 		return;
 	metrics_add(e->metrics, M_PREFETCHES, 1);
+	caching_count(l->live, e, CACHED_REFRESH);
 	engine_alone(e, chain, place, q, get_u16(f->bytes + 8));
 }
 
@@ -133,10 +156,10 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	const struct client *c = f->client;
 	msec now = f->engine->now.ms;
 	struct found found;
-	if (c->question.class != CLASS_IN)
+	if (c->question.class != CLASS_IN || !caching_holds(&s->keeping, c->question.name))
 		return PASS;
-	key_make(&found, l->live, f->chain, &c->question, client_form(f->chain, c));
-	find(&found, l->live);
+	key_make(&found, cache_of(l), f->chain, &c->question, client_form(f->chain, c));
+	find(&found, cache_of(l));
 	enum state state = judge(s, &found, now);
 	if (state == ABSENT)
 		return LATER;
@@ -152,9 +175,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return SLOW;
 	f->rcode = found.answer.packed.rcode;
 	f->cached = true;
-	metrics_add(f->engine->metrics, M_CACHE_HITS, 1);
-	metrics_add(f->engine->metrics, M_CACHE_STALE, state == STALE);
-	if (state == STALE || (s->prefetch && is_old(&found, now) && !is_failure(&found.answer.packed)))
+	count_hit(l, f->engine, &found.answer.packed, state == STALE);
+	if (state == STALE || is_wanted_soon(l, &found, now))
 		refresh(&found, f->engine, f->chain, f->place, &c->question);
 	return ANSWERED;
 }
@@ -180,16 +202,15 @@ static void share(const struct caching *s, struct query *q, bool fresh)
 }
 
 /* The answer found becomes the query's. */
-static enum verdict answer_found(const struct caching *s, struct query *q, struct found *f, bool stale)
+static enum verdict answer_found(const struct link *l, struct query *q, struct found *f, bool stale)
 {
+	const struct caching *s = l->self;
 	if (stale)
 		make_stale(f);
 	struct packed *p = arena_dup(&q->arena, &f->answer, f->answer.packed.size);
 	if (p == NULL)
 		return query_fail_err(q, ERR_LIMIT);
 	packed_age(p, age_of(s, f, q->engine->now.ms), stale ? s->reply_ttl : NO_TTL_CAP);
-	metrics_add(q->engine->metrics, M_CACHE_HITS, 1);
-	metrics_add(q->engine->metrics, M_CACHE_STALE, stale);
 	q->answer = p;
 	q->err = OK;
 	q->wake_at = NEVER;
@@ -198,10 +219,19 @@ static enum verdict answer_found(const struct caching *s, struct query *q, struc
 	return ANSWERED;
 }
 
+/* A stale one, because nothing better came: its miss was counted. */
+static enum verdict answer_late(const struct link *l, struct query *q, struct found *f)
+{
+	metrics_add(q->engine->metrics, M_CACHE_HITS, 1);
+	metrics_add(q->engine->metrics, M_CACHE_STALE, 1);
+	caching_count(l->live, q->engine, CACHED_STALE);
+	return answer_found(l, q, f, true);
+}
+
 static enum state find_for(const struct link *l, const struct query *q, struct found *ret)
 {
-	key_make(ret, l->live, q->chain, &q->question, q->form);
-	find(ret, l->live);
+	key_make(ret, cache_of(l), q->chain, &q->question, q->form);
+	find(ret, cache_of(l));
 	return judge(l->self, ret, q->engine->now.ms);
 }
 
@@ -210,19 +240,21 @@ static enum verdict request(const struct link *l, struct query *q)
 	const struct caching *s = l->self;
 	struct found f;
 	msec now = q->engine->now.ms;
-	if (q->question.class != CLASS_IN)
+	if (q->question.class != CLASS_IN || !caching_holds(&s->keeping, q->question.name))
 		return PASS;
 	enum state state = find_for(l, q, &f);
 	if (state == FRESH || (state == STALE && at_once(s, &f, now))) {
-		enum verdict v = answer_found(s, q, &f, state == STALE);
-		if (state == STALE || (s->prefetch && is_old(&f, now) && !is_failure(&f.answer.packed)))
+		count_hit(l, q->engine, &f.answer.packed, state == STALE);
+		enum verdict v = answer_found(l, q, &f, state == STALE);
+		if (state == STALE || is_wanted_soon(l, &f, now))
 			refresh(&f, q->engine, q->chain, q->place, &q->question);
 		return v;
 	}
 	metrics_add(q->engine->metrics, M_CACHE_MISSES, 1);
+	caching_count(l->live, q->engine, CACHED_MISS);
 	enum err err = query_ask(q, DOOR_BELOW, &q->question);
 	if (err != OK && state == STALE)
-		return answer_found(s, q, &f, true);
+		return answer_late(l, q, &f);
 	if (err == ERR_BUDGET && q->client != NULL && (q->client->flags & FLAG_RD) == 0)
 		return query_fail(q, RCODE_REFUSED, 20, "not asked for recursion, and not in the cache");
 	if (err != OK)
@@ -239,7 +271,7 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	bool failed = child == NULL || child->answer == NULL || is_failure(child->answer);
 	q->wake_at = NEVER;
 	if (failed && s->serve_expired && find_for(l, q, &f) == STALE)
-		return answer_found(s, q, &f, true);
+		return answer_late(l, q, &f);
 	if (child == NULL)
 		return WAIT;
 	q->err = child->err;
@@ -250,7 +282,8 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 
 static void store(struct cache *c, const struct found *f, const struct packed *p, msec now, msec life)
 {
-	struct cache_meta meta = { .stored = now, .expires = now + life };
+	struct cache_meta meta = { .stored = now, .expires = now + life,
+		                   .kind = is_failure(p) || p->flags & PACKED_DENIAL };
 	cache_put(c, f->key, span_of(p, p->size), &meta);
 }
 
@@ -271,32 +304,73 @@ static void store_failure(const struct link *l, const struct query *q, struct fo
 		struct cache_meta meta = { .stored = old->meta.stored, .expires = now,
 			                   .mark = second(now) + HOLD_SECS };
 		if (reset)
-			cache_put(l->live, old->key, span_of(&old->answer, old->n), &meta);
+			cache_put(cache_of(l), old->key, span_of(&old->answer, old->n), &meta);
 		else
-			(void)hold(l->live, old, now);
+			(void)hold(l, old, now);
 		return;
 	}
-	store(l->live, old, q->answer, now, MAX(life, q->answer->ttl * SECOND));
+	life = s->keeping.is ? s->keeping.failure : MAX(life, q->answer->ttl * SECOND);
+	store(cache_of(l), old, q->answer, now, life);
+}
+
+/* Of a Corefile's cache: an upstream's own SERVFAIL or NOTIMP, or what could not be proved. */
+static bool is_said(const struct query *q)
+{
+	bool theirs = q->err == OK && !(q->answer->flags & PACKED_OWN);
+	return q->err == ERR_BOGUS ||
+	       (theirs && (q->answer->rcode == RCODE_SERVFAIL || q->answer->rcode == RCODE_NOTIMP));
 }
 
 /* Is it the world that failed? */
-static bool is_kept(const struct query *q)
+static bool is_kept(const struct keeping *k, const struct query *q)
 {
+	if (k->is)
+		return k->failure > 0 && caching_keeps(k, q->question.name, true) && is_said(q);
 	if (q->err == ERR_BUDGET || q->err == ERR_LIMIT || q->err == ERR_REFUSED)
 		return false;
 	return q->err != OK || !(q->answer->flags & PACKED_OWN);
 }
 
+/* The same as a Corefile has it: all records get one TTL, kept or not. */
+static enum verdict keep(const struct link *l, struct query *q)
+{
+	const struct caching *s = l->self;
+	const struct keeping *k = &s->keeping;
+	const struct packed *p = q->answer;
+	struct found f;
+	uint32_t ttl = caching_ttl(s, p);
+	bool denial = (p->flags & PACKED_DENIAL) != 0;
+	bool transfer = q->question.type == RR_AXFR || q->question.type == RR_IXFR;
+	if (packed_level(&q->arena, p, ttl, &p) != OK)
+		return query_fail_err(q, ERR_LIMIT);
+	q->answer = p;
+	if (p->flags & FLAG_TC || transfer || ttl == 0 || (denial && !(p->flags & PACKED_SOA)) ||
+	    !caching_keeps(k, q->question.name, denial))
+		return PASS;
+	struct packed *kept = (struct packed *)(uintptr_t)packed_dup(&q->arena, p);
+	if (kept == NULL)
+		return PASS;
+	kept->flags |= k->authoritative ? FLAG_AA : 0;
+	key_make(&f, cache_of(l), q->chain, &q->question, q->form);
+	store(cache_of(l), &f, kept, q->engine->now.ms, ttl * SECOND);
+	return PASS;
+}
+
 /* Of the question asked for all: what it brought is kept. */
 static enum verdict response(const struct link *l, struct query *q)
 {
+	const struct caching *s = l->self;
 	const struct packed *p = q->answer;
 	struct found old;
-	if (q->question.class != CLASS_IN || p == NULL || p->flags & FLAG_TC)
+	if (q->question.class != CLASS_IN || p == NULL || !caching_holds(&s->keeping, q->question.name))
+		return PASS;
+	if (s->keeping.is && q->err == OK && !is_failure(p))
+		return keep(l, q);
+	if (p->flags & FLAG_TC)
 		return PASS;
 	if (is_failure(p) || q->err != OK) {
 		(void)find_for(l, q, &old);
-		if (is_kept(q))
+		if (is_kept(&s->keeping, q))
 			store_failure(l, q, &old);
 		return PASS;
 	}
@@ -304,8 +378,8 @@ static enum verdict response(const struct link *l, struct query *q)
 		return PASS;
 	share(l->self, q, true);
 	p = q->answer;
-	key_make(&old, l->live, q->chain, &q->question, q->form);
-	store(l->live, &old, p, q->engine->now.ms, p->ttl * SECOND);
+	key_make(&old, cache_of(l), q->chain, &q->question, q->form);
+	store(cache_of(l), &old, p, q->engine->now.ms, p->ttl * SECOND);
 	return PASS;
 }
 
@@ -326,6 +400,8 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	}
 	chain->nobody_judges = s->resolver != NULL && !judged;
 	struct pack_conf *p = &chain->conf.pack;
+	if (s->keeping.is)
+		return;   /* it sees to that itself, whoever made the answer */
 	p->minimal = s->minimal;
 	chain->conf.drop.ns |= s->minimal;
 	p->ttl_min = s->original_ttl ? 0 : s->ttl_min;
@@ -334,45 +410,32 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	p->negative_max = s->negative_max;
 }
 
-static void live_text(const void *self, struct buf *to)
-{
-	buf_printf(to, "answers %zu", ((const struct caching *)self)->bytes);
-}
-
-static void *live_make(const void *self, const struct live_env *env)
-{
-	return cache_new(((const struct caching *)self)->bytes, &env->key);
-}
-
-static void live_free(void *live)
-{
-	cache_free(live);
-}
-
 static void live_flush(void *live, struct flush *f)
 {
+	struct cache *c = ((struct caching_live *)live)->cache;
 	struct cache_walk w = { 0 };
 	struct found found;
-	while (flush_next(f, live, KEY_PREFIX, &w, &found.key)) {
-		find(&found, live);
-		cache_remove(live, found.key);
+	while (flush_next(f, c, KEY_PREFIX, &w, &found.key)) {
+		find(&found, c);
+		cache_remove(c, found.key);
 		f->n[found.n > 0 && is_failure(&found.answer.packed) ? FLUSH_FAILURES : FLUSH_ANSWERS]++;
 	}
 }
 
 #define T struct caching
 #define TTL_MAX 0x7fffffff
+#define WORDLESS .unbound = { NULL, NULL }
 
 static const struct opt opts[] = {
 	{ .unbound = { "msg-cache-size", "4m" }, SIZE(T, bytes), .min = 0, .max = (int64_t)1 << 40,
 	  .doc = "Memory of the answers kept, index included; at least 64 kB are taken." },
-	{ .corefile = { "success", 2, "3600" }, .unbound = { "cache-max-ttl", "86400" }, SECS(T, ttl_max), .min = 0,
+	{ .unbound = { "cache-max-ttl", "86400" }, SECS(T, ttl_max), .min = 0,
 	  .max = TTL_MAX, .doc = "Longest life of a positive answer; larger TTLs are lowered." },
-	{ .corefile = { "success", 3, "5" }, .unbound = { "cache-min-ttl", "0" }, SECS(T, ttl_min),
+	{ .unbound = { "cache-min-ttl", "0" }, SECS(T, ttl_min),
 	  .min = 0, .max = TTL_MAX, .doc = "Shortest life of a positive answer; smaller TTLs are raised." },
-	{ .corefile = { "denial", 2, "1800" }, .unbound = { "cache-max-negative-ttl", "3600" }, SECS(T, negative_max),
+	{ .unbound = { "cache-max-negative-ttl", "3600" }, SECS(T, negative_max),
 	  .min = 0, .max = TTL_MAX, .doc = "Longest life of NXDOMAIN and NODATA (RFC2308 5)." },
-	{ .corefile = { "denial", 3, "5" }, .unbound = { "cache-min-negative-ttl", "0" }, SECS(T, negative_min),
+	{ .unbound = { "cache-min-negative-ttl", "0" }, SECS(T, negative_min),
 	  .min = 0, .max = TTL_MAX, .doc = "Shortest life of NXDOMAIN and NODATA; 0 is that of positive answers." },
 	{ .unbound = { "prefetch", "no" }, BOOL(T, prefetch),
 	  .doc = "Ask again for what is asked for in the last tenth of its life." },
@@ -386,16 +449,36 @@ static const struct opt opts[] = {
 	  .doc = "TTL told with answers past their TTL, at most their own." },
 	{ .unbound = { "serve-expired-client-timeout", "1800" }, U32(T, client_timeout_ms), .min = 0, .max = 60000,
 	  .doc = "Milliseconds a client waits for a better answer before it gets one past its TTL; 0 is not at all." },
-	{ .unbound = { "serve-original-ttl", "no" }, BOOL(T, original_ttl),
+	{ .corefile = { "keepttl", 0, "no" }, .unbound = { "serve-original-ttl", "no" }, BOOL(T, original_ttl),
 	  .doc = "Tell TTLs as they were received, however old." },
-	{ .unbound = { "minimal-responses", "yes" }, BOOL(T, minimal),
+	{ .corefile = { .dflt = "no" }, .unbound = { "minimal-responses", "yes" }, BOOL(T, minimal),
 	  .doc = "Leave out of positive answers what was not asked for: authority and additional section." },
+	{ .corefile = { "success", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_success,
+	  .doc = "CAPACITY [TTL [MINTTL]]: how many positive answers are kept (9984), how long at most (3600) and at "
+	         "least (5)." },
+	{ .corefile = { "denial", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_denial,
+	  .doc = "The same of denials (9984 1800 5)." },
+	{ .corefile = { "prefetch", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_prefetch,
+	  .doc = "AMOUNT [DURATION [PERCENT%]]: ask again for what had so many hits, none more than DURATION (1m) "
+	         "after the one before, when less than PERCENT (10%) of its life is left." },
+	{ .corefile = { "serve_stale", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_stale,
+	  .doc = "[DURATION [immediate [TTL [RECHECK]] | verify [TIMEOUT [TTL [RECHECK]]]]]: serve answers so long "
+	         "past their TTL (1h), at once or when no better ones come in time, with that TTL (0)." },
+	{ .corefile = { "serve_stale_policy", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_stale_policy,
+	  .doc = "prefer_positive: of answers past their TTL only positive ones are served." },
+	{ .corefile = { "servfail", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_servfail,
+	  .doc = "How long failures of upstreams are kept (5s); 0 is not at all." },
+	{ .corefile = { "disable", 1, NULL }, WORDLESS, CUSTOM, .parse = caching_disable, .repeats = true,
+	  .doc = "success|denial [ZONES...]: keep no such answers, there." },
+	{ .corefile = { "aa", 0, "no" }, WORDLESS, BOOL(T, keeping.authoritative),
+	  .doc = "Say AA on all answers from the cache, as CoreDNS does; without it as they were received." },
 };
 
 const struct plugin plugin_cache = {
 	.settings = { .name = "cache", .doc = "keeps answers and serves them again", .clause = "server",
-	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts) },
+	              .corefile = { "cache", DIRECTIVE_ONCE, caching_head },
+	              .size = sizeof(T), .opts = opts, .nopts = COUNT(opts), .ready = caching_ready },
 	.steps = { .request = request, .response = response, .wake = wake, .fast = fast },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_flush = live_flush,
-	.joined = joined,
+	.live_text = caching_live_text, .live_make = caching_live_make, .live_free = caching_live_free,
+	.live_flush = live_flush, .joined = joined, .samples = caching_samples,
 };

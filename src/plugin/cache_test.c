@@ -130,7 +130,7 @@ static void set(const char *name, uint64_t v)
 	for (size_t i = 0; i < s->nopts; i++) {
 		const struct opt *o = &s->opts[i];
 		uint8_t *at = (uint8_t *)w.settings + o->at;
-		if (strcmp(o->unbound.name, name) != 0)
+		if (o->unbound.name == NULL || strcmp(o->unbound.name, name) != 0)
 			continue;
 		if (o->type == OPT_BOOL)
 			*(bool *)at = v != 0;

@@ -9,12 +9,15 @@
 struct live {
 	uint32_t workers;
 	struct probing probing;
+	struct relay_counts *counts;   /* NULL: nobody counts */
 	struct pool *pools[];
 };
 
 /* Is the question this zone's? The DS of a zone is its parent's data (RFC4035 3.1.4.1). */
 static bool mine(const struct forwarding *f, const struct query *q)
 {
+	if (f->relaying.is)
+		return relaying_holds(f, q->question.name);
 	if (q->question.class != CLASS_IN || !name_below(q->question.name, f->zone))
 		return false;
 	return q->question.type != RR_DS || f->zone.labels == 0 || q->question.name.labels > f->zone.labels;
@@ -52,10 +55,68 @@ struct name forwarding_zone(const struct chain *chain, struct name name)
 	return deepest;
 }
 
+const struct relay_counts *forwarding_counts(const struct link *l)
+{
+	return ((const struct live *)l->live)->counts;
+}
+
 struct pool *forwarding_pool(const struct link *l, const struct query *q)
 {
 	const struct live *live = l->live;
 	return live->pools[q->engine->worker];
+}
+
+/* One more question is under way, if it may be. */
+static bool enter(const struct forwarding *f, struct relay_counts *counts)
+{
+	if (counts == NULL)
+		return true;
+	uint32_t others = atomic_fetch_add_explicit(&counts->under_way, 1, memory_order_relaxed);
+	uint32_t most = f->relaying.rules.max_concurrent;
+	if (most == 0 || others < most)
+		return true;
+	atomic_fetch_sub_explicit(&counts->under_way, 1, memory_order_relaxed);
+	relay_count(&counts->rejected);
+	return false;
+}
+
+static void leave(struct relay_counts *counts)
+{
+	if (counts != NULL)
+		atomic_fetch_sub_explicit(&counts->under_way, 1, memory_order_relaxed);
+}
+
+static enum verdict crowded(const struct forwarding *f, struct query *q)
+{
+	char text[64];
+	struct buf b = buf_on(text, sizeof(text));
+	buf_printf(&b, "concurrent queries exceeded maximum %u", f->relaying.rules.max_concurrent);
+	q->err = ERR_LIMIT;
+	return query_fail(q, RCODE_REFUSED, EDE_OTHER, buf_cstr(&b));
+}
+
+/* Of a forward of a Corefile: is this answer one for which the next plugin is to be asked? */
+static bool goes_on(const struct forwarding *f, const struct msg *m)
+{
+	const struct relay *r = &f->relaying.rules;
+	bool nodata = m->rcode == RCODE_NOERROR && m->counts[1] == 0;
+	return f->relaying.is && (relay_has(&r->next, m->rcode) || (r->next_on_nodata && nodata));
+}
+
+/* Nobody answered: in the words that operators look for. */
+static enum verdict nobody(const struct forwarding *f, struct query *q, struct live *live, const char *cause)
+{
+	char text[EDE_TEXT_MAX + 1];
+	struct buf b = buf_on(text, sizeof(text));
+	if (q->ask.aim > 0 && live->counts != NULL)
+		relay_count(&live->counts->servers[q->ask.aim - 1].probes_failed);
+	bool down = true;
+	const struct pool *pool = live->pools[q->engine->worker];
+	for (unsigned i = 0; i < f->group.n; i++)
+		down &= pool_broken(pool, i);
+	if (f->relaying.is)
+		buf_printf(&b, "%s: %.200s", down ? "no healthy proxies" : "i/o timeout", cause);
+	return query_fail(q, RCODE_SERVFAIL, err_ede(q->err), f->relaying.is ? buf_cstr(&b) : cause);
 }
 
 enum verdict forwarding_request(const struct link *l, struct query *q)
@@ -67,16 +128,23 @@ enum verdict forwarding_request(const struct link *l, struct query *q)
 		return query_fail(q, RCODE_SERVFAIL, EDE_PROHIBITED, "no server of this zone may be asked");
 	if (f->group.n == 0)
 		return PASS;   /* a hole: these names are not forwarded */
-	struct exchange_ask ask = { .pool = forwarding_pool(l, q), .group = &f->group, .zone = f->zone };
+	struct exchange_ask ask = { .pool = forwarding_pool(l, q), .group = &f->group, .zone = f->zone,
+		                    .counts = ((struct live *)l->live)->counts };
 	if (q->ask.aim > 0) {
 		struct party one = { .n = 1, .servers = { (uint16_t)(q->ask.aim - 1) } };
 		ask.party = arena_dup(&q->arena, &one, sizeof(one));
 		if (ask.party == NULL)
 			return query_fail_err(q, ERR_LIMIT);
+		if (f->relaying.is)
+			ask.life = RELAY_PROBE_MS;
 	}
+	if (!enter(f, ask.counts))
+		return crowded(f, q);
 	enum err err = exchange_start(q, &ask);
-	if (err != OK)
+	if (err != OK) {
+		leave(ask.counts);
 		return query_fail_err(q, err);
+	}
 	return forwarding_wake(l, q, NULL);
 }
 
@@ -92,7 +160,9 @@ enum verdict forwarding_wake(const struct link *l, struct query *q, const struct
 	enum err err = exchange_err(x);
 	exchange_end(x);
 	q->wake_at = NEVER;
-	if (m != NULL && q->ask.aim > 0)
+	if (m != NULL && goes_on(f, m))
+		return PASS;
+	if (m != NULL && q->ask.aim > 0 && q->question.type == RR_DNSKEY)
 		probing_heard(&((struct live *)l->live)->probing, f, q, m);
 	if (m != NULL) {
 		struct pack_conf pack = q->chain->conf.pack;
@@ -105,7 +175,7 @@ enum verdict forwarding_wake(const struct link *l, struct query *q, const struct
 	if (f->first)
 		return PASS;
 	q->err = err;
-	return query_fail(q, RCODE_SERVFAIL, err_ede(err), cause);
+	return nobody(f, q, l->live, cause);
 }
 
 /* ---- lives ---- */
@@ -119,7 +189,13 @@ void forwarding_live_text(const void *self, struct buf *to)
 		addr_port_text(&f->group.servers[i].addr, to);
 		if (f->group.servers[i].tls_name != NULL)
 			buf_printf(to, "#%s", f->group.servers[i].tls_name);
+		if (f->group.servers[i].local.family != ADDR_NONE) {
+			buf_text(to, " from ");
+			addr_text(&f->group.servers[i].local, to);
+		}
 	}
+	if (f->relaying.is)
+		relaying_text(&f->relaying, to);
 }
 
 void *forwarding_live_make(const void *self, const struct live_env *env)
@@ -127,9 +203,14 @@ void *forwarding_live_make(const void *self, const struct live_env *env)
 	const struct forwarding *f = self;
 	struct live *live = heap_new(sizeof(*live) + sizeof(struct pool *) * env->workers);
 	live->workers = env->workers;
+	if (f->relaying.is) {
+		live->counts = heap_new(sizeof(*live->counts) + sizeof(live->counts->servers[0]) * f->group.n);
+		live->counts->n = f->group.n;
+	}
 	for (uint32_t i = 0; i < env->workers; i++) {
 		live->pools[i] = pool_new(&f->group);
 		pool_share(live->pools[i], live->probing.proofs);
+		pool_count(live->pools[i], live->counts);
 	}
 	return live;
 }
@@ -168,8 +249,19 @@ void forwarding_measure(const struct link *l, struct report *to)
 
 msec forwarding_tend(const struct link *l, struct engine *e)
 {
+	const struct forwarding *f = l->self;
 	struct live *live = l->live;
-	return probing_tend(&live->probing, l, e);
+	msec due = probing_tend(&live->probing, l, e);
+	const struct chain *c = e->tending.chain;
+	unsigned place = (unsigned)(l - c->links);
+	const struct question probe = { .name = f->relaying.rules.probe, .type = RR_NS, .class = CLASS_IN };
+	for (unsigned i = 0; f->relaying.is && i < f->group.n; i++) {
+		msec next;
+		if (pool_probe(live->pools[e->worker], i, e->now.ms, &next))
+			engine_aim(e, c, place - 1u, &probe, i);
+		due = MIN(due, next);
+	}
+	return due;
 }
 
 void forwarding_live_free(void *self)
@@ -177,6 +269,7 @@ void forwarding_live_free(void *self)
 	struct live *live = self;
 	for (uint32_t i = 0; i < live->workers; i++)
 		pool_free(live->pools[i]);
+	heap_free(live->counts);
 	heap_free(live);
 }
 
@@ -272,9 +365,12 @@ void forwarding_host(void *self, const struct directive *d, struct arena *a, str
 
 void forwarding_joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
-	(void)a;
 	struct forwarding *f = self;
 	const struct chain_conf *c = &chain->conf;
+	if (f->relaying.is) {
+		relaying_joined(f, chain, a, diag);
+		return;
+	}
 	f->group.tls = f->tls || c->tls_upstream;
 	f->group.tcp = f->tcp || c->tcp_upstream || (c->no_udp && !c->udp_upstream);
 	unsigned kept = 0;

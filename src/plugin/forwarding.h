@@ -5,6 +5,7 @@
 
 #include "core/exchange.h"
 #include "plugin/plugin.h"
+#include "plugin/relaying.h"
 
 struct forwarding {
 	struct name zone;
@@ -15,6 +16,7 @@ struct forwarding {
 	bool forbidden;            /* it names servers, and none of them may be asked */
 	bool tls, tcp;             /* as the clause says */
 	const char *name_text;     /* for messages */
+	struct relaying relaying;  /* forward, in a Corefile */
 	const struct link *resolver;   /* stub: goes on where its servers delegate; NULL: the chain has none */
 };
 
@@ -22,6 +24,8 @@ struct forwarding {
 bool forwarding_holds(const struct forwarding *f, const struct query *q);
 /* Does a forward-zone of its chain hold the question, so that recursive servers are asked? */
 bool forwarding_is_forwarded(const struct query *q);
+/* Where all workers count, of a forward of a Corefile; NULL of others. */
+const struct relay_counts *forwarding_counts(const struct link *l);
 /* This worker's pool of the zone's servers. */
 struct pool *forwarding_pool(const struct link *l, const struct query *q);
 

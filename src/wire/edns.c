@@ -39,6 +39,10 @@ static enum err parse_option(uint16_t code, struct span data, struct edns *e)
 	case OPTION_PADDING:
 		e->padding = true;
 		return OK;
+	case OPTION_ECS:
+		if (e->subnet.n == 0 && data.n <= SUBNET_MAX)
+			e->subnet = data;
+		return OK;
 	case OPTION_EDE:
 		parse_ede(data, e);
 		return OK;

@@ -11,6 +11,7 @@ enum {
 };
 
 #define EDNS_OPTIONS_MAX 100u  /* options looked at in one OPT (attacks D9) */
+#define SUBNET_MAX 20u         /* bytes of a client's subnet with all of an IPv6 address (RFC7871 6) */
 #define EDE_MAX 4u             /* kept from one message */
 #define EDE_TEXT_MAX 255u
 
@@ -33,6 +34,7 @@ struct edns {
 	uint16_t keepalive_100ms;
 	struct span cookie;          /* 8 or 16..40 bytes; n = 0 none */
 	struct span nsid_data;
+	struct span subnet;          /* RFC7871, as sent */
 	uint8_t nede;
 	struct ede ede[EDE_MAX];         /* only the first nede are set */
 };
@@ -43,7 +45,7 @@ static inline void edns_clear(struct edns *e)
 	e->present = e->dnssec_ok = e->nsid = e->keepalive = e->padding = false;
 	e->rcode_high = e->version = e->nede = 0;
 	e->udp_size = e->keepalive_100ms = 0;
-	e->cookie = e->nsid_data = (struct span){ NULL, 0 };
+	e->cookie = e->nsid_data = e->subnet = (struct span){ NULL, 0 };
 }
 
 /* Copies what is set. */
