@@ -6,6 +6,7 @@
 #include "proto/frame.h"
 
 #define DATAGRAMS_MAX 8u        /* read from one socket in one turn: strays must not starve the rest */
+#define OWN_TLS_MAX 64u         /* groups with certificates of their own */
 #define TICKETS_MAX 256u        /* upstreams whose TLS sessions are kept */
 #define KEY_MAX 400u
 #define UP_OUT_MAX (256u * 1024u)
@@ -33,6 +34,14 @@ struct up_stream {
 	struct queue out;
 };
 
+/* A context of its own for the servers of a group that has certificates of its own. */
+struct own_tls {
+	struct own_tls *next;
+	uint64_t id;
+	bool ca;                     /* its authorities are its own too */
+	struct tls_context *tls;     /* NULL: what the files hold is no good */
+};
+
 struct asking {
 	struct worker *w;
 	struct ask_conf conf;
@@ -47,6 +56,8 @@ struct asking {
 	size_t ndirty, dirty_cap;
 	struct tls_context *tls;
 	uint32_t trusted;            /* version of the CA certificates that tls knows; 0 none yet */
+	struct own_tls *own;
+	unsigned nown;
 	struct tickets *tickets;
 	unsigned ntickets;
 	uint8_t read[READ_MAX], plain[READ_MAX];
@@ -262,6 +273,8 @@ static struct tickets *tickets_of(struct asking *a, const struct upstream *serve
 	struct buf b = buf_on(key, sizeof(key));
 	addr_port_text(&server->addr, &b);
 	buf_printf(&b, "#%s", server->tls_name == NULL ? "" : server->tls_name);
+	if (server->trust != NULL)
+		buf_printf(&b, "#%llx", (unsigned long long)server->trust->id);
 	buf_cstr(&b);
 	for (struct tickets *t = a->tickets; t != NULL; t = t->next) {
 		if (strcmp(t->key, key) == 0)
@@ -276,6 +289,42 @@ static struct tickets *tickets_of(struct asking *a, const struct upstream *serve
 	a->tickets = t;
 	a->ntickets++;
 	return t;
+}
+
+static struct tls_context *own_tls_make(struct asking *a, const struct upstream_trust *t)
+{
+	char text[TLS_TEXT_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	struct tls_client_conf conf = { .alpn = "dot", .certificate = t->certificate, .key = t->key };
+	struct tls_store *store = t->ca.n > 0 ? tls_store_parse(t->ca, &why) : NULL;
+	conf.store = store;
+	struct tls_context *c = t->ca.n > 0 && store == NULL ? NULL : tls_client_context(&conf, &why);
+	if (store != NULL)
+		tls_store_free(store);
+	if (c == NULL)
+		say(a, buf_cstr(&why));
+	else if (t->ca.n == 0)
+		(void)trust_give(a->w->help.trust, c);
+	return c;
+}
+
+/* The context for the server's connections; NULL: there can be none. */
+static struct tls_context *tls_for(struct asking *a, const struct upstream *server)
+{
+	const struct upstream_trust *t = server->trust;
+	if (t == NULL)
+		return a->tls;
+	for (struct own_tls *o = a->own; o != NULL; o = o->next) {
+		if (o->id == t->id)
+			return o->tls;
+	}
+	if (a->nown == OWN_TLS_MAX)
+		return NULL;
+	struct own_tls *o = heap_new(sizeof(*o));
+	*o = (struct own_tls){ .next = a->own, .id = t->id, .ca = t->ca.n > 0, .tls = own_tls_make(a, t) };
+	a->own = o;
+	a->nown++;
+	return o->tls;
 }
 
 static void stream_connect_now(struct asking *a, struct up_stream *u)
@@ -347,7 +396,12 @@ static void stream_connecting(struct asking *a, struct up_stream *u)
 	u->state = UP_HANDSHAKE;
 	u->tickets = tickets_of(a, u->server);
 	u->trusted = a->trusted;
-	u->tls = tls_client_new(a->tls, u->server->tls_name, u->tickets == NULL ? NULL : &u->tickets->sessions);
+	struct tls_context *context = tls_for(a, u->server);
+	if (context == NULL) {
+		stream_fail(a, u, CLOSED_TLS, "TLS: certificates of our own that cannot be used");
+		return;
+	}
+	u->tls = tls_client_new(context, u->server->tls_name, u->tickets == NULL ? NULL : &u->tickets->sessions);
 	if (tls_state(u->tls) == TLS_FAILED)
 		stream_fail_tls(a, u);
 	else
@@ -519,6 +573,10 @@ void asking_trusted(struct asking *a)
 	if (trust_version(a->w->help.trust) == a->trusted)
 		return;
 	a->trusted = trust_give(a->w->help.trust, a->tls);
+	for (struct own_tls *o = a->own; o != NULL; o = o->next) {
+		if (!o->ca && o->tls != NULL)
+			(void)trust_give(a->w->help.trust, o->tls);
+	}
 	forget_tickets(a);
 	for (uint32_t i = 0; i < a->nstreams; i++) {
 		struct up_stream *u = a->streams[i];
@@ -550,6 +608,11 @@ void asking_free(struct asking *a)
 		heap_free(t);
 	}
 	tls_context_free(a->tls);
+	for (struct own_tls *o = a->own, *next; o != NULL; o = next) {
+		next = o->next;
+		tls_context_free(o->tls);
+		heap_free(o);
+	}
 	heap_free(a->fds);
 	heap_free(a->streams);
 	heap_free(a->dirty);

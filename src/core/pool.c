@@ -84,6 +84,30 @@ struct pool {
 	struct server *servers[];       /* [max] */
 };
 
+static struct span span_keep(struct span s)
+{
+	return s.n == 0 ? s : span_of(memcpy(heap_new(s.n), s.p, s.n), s.n);
+}
+
+static const struct upstream_trust *trust_keep(const struct upstream_trust *t)
+{
+	if (t == NULL)
+		return NULL;
+	struct upstream_trust *to = heap_new(sizeof(*to));
+	*to = (struct upstream_trust){ t->id, span_keep(t->ca), span_keep(t->certificate), span_keep(t->key) };
+	return to;
+}
+
+static void trust_drop(const struct upstream_trust *t)
+{
+	if (t == NULL)
+		return;
+	heap_free((void *)(uintptr_t)t->ca.p);
+	heap_free((void *)(uintptr_t)t->certificate.p);
+	heap_free((void *)(uintptr_t)t->key.p);
+	heap_free((void *)(uintptr_t)t);
+}
+
 static struct pool *pool_make(unsigned max)
 {
 	struct pool *p = heap_new(sizeof(*p) + sizeof(p->servers[0]) * max);
@@ -106,6 +130,7 @@ struct pool *pool_new(const struct upstream_group *g)
 		u->tls = p->relays ? u->tls : g->tls;
 		server->streamed = u->tls || g->tcp;
 		p->servers[p->n++] = server;
+		u->trust = trust_keep(u->trust);
 		if (u->tls_name == NULL)
 			continue;
 		size_t size = strlen(u->tls_name) + 1;
@@ -154,6 +179,7 @@ void pool_free(struct pool *p)
 			heap_free(s->streams[k]);
 		}
 		heap_free((void *)(uintptr_t)s->conf.tls_name);
+		trust_drop(s->conf.trust);
 		heap_free(s);
 	}
 	heap_free(p);

@@ -18,11 +18,19 @@ enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_DOT };
 #define CAUSE_MAX 200u
 #define WORLD_SERVERS_MAX 65535u
 
+/* Whom to believe of servers over TLS, and who we are to them: PEM. */
+struct upstream_trust {
+	uint64_t id;               /* of all three */
+	struct span ca;            /* n 0: the authorities that all else is checked against */
+	struct span certificate, key;   /* n 0: none of our own */
+};
+
 /* One server as configured. */
 struct upstream {
 	struct addr addr;
 	bool tls;
 	const char *tls_name;      /* name its certificate must have; NULL: any name of a known CA */
+	const struct upstream_trust *trust;   /* NULL: as all */
 	struct addr local;         /* ask from this address; family ADDR_NONE: from any */
 };
 

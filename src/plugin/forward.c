@@ -52,6 +52,9 @@ static const struct opt opts[] = {
 	  .doc = "RCODEs for which the next server is asked." },
 	{ { "failfast_all_unhealthy_upstreams", 0, "no" }, NONE, BOOL(T, R.failfast),
 	  .doc = "When all servers are passed over, fail without trying one of them." },
+	{ { "tls", 0, NULL }, NONE, CUSTOM, .parse = relaying_tls,
+	  .doc = "[CERTIFICATE KEY] [AUTHORITIES]: files with who we are to servers asked over TLS, and by whom they "
+	         "are vouched for; without the latter the system's authorities." },
 	{ { "tls_servername", 1, NULL }, NONE, TEXT(T, relaying.tls_servername),
 	  .doc = "The name that certificates of servers asked over TLS must have; without it their address." },
 	{ { "source_address", 1, NULL }, NONE, CUSTOM, .parse = relaying_source,

@@ -1,6 +1,7 @@
 #include "plugin/relaying.h"
 
 #include "base/duration.h"
+#include "base/hash.h"
 #include "plugin/forwarding.h"
 
 #define FILE_EVERY (10 * SECOND)
@@ -142,6 +143,16 @@ void relaying_head(void *self, const struct directive *d, struct arena *a, struc
 
 /* ---- files ---- */
 
+static bool span_has(struct span s, const char *text)
+{
+	size_t n = strlen(text);
+	for (size_t i = 0; i + n <= s.n; i++) {
+		if (memcmp(s.p + i, text, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct to *file_at(struct relaying *r, unsigned i)
 {
 	for (unsigned k = 0; k < r->ntos; k++) {
@@ -151,13 +162,41 @@ static struct to *file_at(struct relaying *r, unsigned i)
 	return NULL;
 }
 
+/* Behind the servers' files those of `tls`. *ret_which: 0 certificate, 1 key, 2 authorities. */
+static const char *identity_file(const struct relaying *r, unsigned i, unsigned *ret_which)
+{
+	for (unsigned k = 0; k < r->ntos; k++)
+		i -= r->tos[k].file != NULL;
+	for (unsigned k = 0; k < COUNT(r->own.files); k++) {
+		if (r->own.files[k] == NULL || i-- > 0)
+			continue;
+		if (ret_which != NULL)
+			*ret_which = k;
+		return r->own.files[k];
+	}
+	return NULL;
+}
+
+static void identity_take(struct relaying *r, unsigned i, struct span text, struct diag *diag)
+{
+	struct span *const to[] = { &r->own.trust.certificate, &r->own.trust.key, &r->own.trust.ca };
+	unsigned which = 0;
+	const char *path = identity_file(r, i, &which);
+	if (path == NULL)
+		return;
+	if (text.n == 0 || !span_has(text, "-----BEGIN "))
+		diag_error(diag, path, 0, 0, "there is no %s in it; expected PEM", which == 1 ? "key" : "certificate");
+	*to[which] = text;
+}
+
 bool relaying_file_want(const void *self, unsigned i, struct file_want *ret)
 {
 	const struct forwarding *f = self;
 	const struct to *to = file_at((struct relaying *)&f->relaying, i);
-	if (to != NULL)
-		*ret = (struct file_want){ .path = to->file, .every = FILE_EVERY };
-	return to != NULL;
+	const char *path = to != NULL ? to->file : identity_file(&f->relaying, i, NULL);
+	if (path != NULL)
+		*ret = (struct file_want){ .path = path, .every = FILE_EVERY };
+	return path != NULL;
 }
 
 static bool is_blank(uint8_t c)
@@ -198,6 +237,10 @@ void relaying_file_take(void *self, unsigned i, struct span text, struct arena *
 {
 	struct relaying *r = &((struct forwarding *)self)->relaying;
 	struct to *to = file_at(r, i);
+	if (to == NULL) {
+		identity_take(r, i, text, diag);
+		return;
+	}
 	struct upstream found[NAMESERVERS_MAX];
 	unsigned n = 0;
 	uint32_t number = 0;
@@ -361,6 +404,23 @@ void relaying_failover(void *self, const struct directive *d, struct arena *a, s
 		say(d, &d->word, diag, "NoError cannot be used in failover");
 }
 
+void relaying_tls(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct identity *own = &relaying_of(self)->own;
+	if (d->nargs > COUNT(own->files)) {
+		diag_error(diag, d->file, d->word.line, d->word.column,
+		           "Wrong argument count or unexpected line ending after 'tls'");
+		return;
+	}
+	const char *path[3];
+	for (unsigned i = 0; i < d->nargs; i++)
+		path[i] = directive_path(d, d->args[i].text, a);
+	own->is = d->nargs > 0;
+	own->files[0] = d->nargs >= 2 ? path[0] : NULL;
+	own->files[1] = d->nargs >= 2 ? path[1] : NULL;
+	own->files[2] = d->nargs == 1 || d->nargs == 3 ? path[d->nargs - 1] : NULL;
+}
+
 void relaying_source(void *self, const struct directive *d, struct arena *a, struct diag *diag)
 {
 	(void)a;
@@ -403,6 +463,13 @@ static void name_server(const struct relaying *r, struct upstream *u, struct are
 	u->tls_name = arena_text(a, buf_span(&b));
 }
 
+/* Equal files are one identity. */
+static void identity_name(struct upstream_trust *t)
+{
+	static const struct hash_key key = { { 0 } };
+	t->id = hash_bytes(&key, t->ca) * 3 + hash_bytes(&key, t->certificate) * 5 + hash_bytes(&key, t->key) * 7;
+}
+
 /* All servers in the order of their TOs. */
 static unsigned gather(const struct relaying *r, struct upstream *to)
 {
@@ -434,7 +501,9 @@ void relaying_joined(struct forwarding *f, struct chain *chain, struct arena *a,
 		           "max_age (%lld ms) must not be less than expire (%lld ms)", (long long)r->rules.max_age,
 		           (long long)r->rules.expire);
 	bool all_tls = true;
+	identity_name(&r->own.trust);
 	for (unsigned i = 0; i < n; i++) {
+		servers[i].trust = r->own.is ? &r->own.trust : NULL;
 		name_server(r, &servers[i], a, diag);
 		if (r->source.family == servers[i].addr.family)
 			servers[i].local = r->source;
@@ -458,4 +527,6 @@ void relaying_text(const struct relaying *r, struct buf *to)
 	const struct relay *w = &r->rules;
 	buf_printf(to, " order %d fails %u idle %u expire %lld age %lld probe %lld", w->order, w->max_fails,
 	           w->max_idle, (long long)w->expire, (long long)w->max_age, (long long)w->probe_every);
+	if (r->own.is)
+		buf_printf(to, " trust %llx", (unsigned long long)r->own.trust.id);
 }

@@ -16,6 +16,13 @@ struct to {
 	unsigned n;
 };
 
+/* `tls [CERT KEY] [CA]`: files, and what was in them. */
+struct identity {
+	const char *files[3];      /* certificate, key, authorities; NULL none */
+	struct upstream_trust trust;
+	bool is;
+};
+
 struct relaying {
 	bool is;                   /* the settings come from a Corefile */
 	struct relay rules;
@@ -23,6 +30,7 @@ struct relaying {
 	struct to tos[TOS_MAX];
 	unsigned ntos;
 	const char *tls_servername;
+	struct identity own;
 	struct addr source;
 	const struct directive *at;    /* for messages */
 	bool attempts_given, health_given;
@@ -52,6 +60,7 @@ void relaying_health(void *self, const struct directive *d, struct arena *a, str
 void relaying_policy(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 void relaying_next(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 void relaying_failover(void *self, const struct directive *d, struct arena *a, struct diag *diag);
+void relaying_tls(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 void relaying_source(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 void relaying_refused(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 

@@ -48,6 +48,7 @@ struct tls_client_conf {
 	const char *alpn;              /* "dot"; NULL: none offered */
 	bool no_sni;                   /* tls-use-sni: no */
 	bool only_13;                  /* else 1.2 is the least */
+	struct span certificate, key;  /* PEM, ours, for servers that ask who asks; n 0: none */
 };
 
 struct tls_server_conf {

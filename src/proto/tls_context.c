@@ -167,32 +167,6 @@ static struct tls_context *context_new(struct crypto_lib *lib, const SSL_METHOD 
 	return c;
 }
 
-struct tls_context *tls_client_context(const struct tls_client_conf *conf, struct buf *why)
-{
-	struct tls_context *c = context_new(conf->lib, TLS_client_method(), conf->only_13, why);
-	if (c == NULL)
-		return NULL;
-	c->no_sni = conf->no_sni;
-	SSL_CTX_set_verify_depth(c->ssl, DEPTH_MAX);
-	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(c->ssl, new_session);
-	if (!set_alpn(c, conf->alpn) ||
-	    (c->alpn_len > 0 && SSL_CTX_set_alpn_protos(c->ssl, c->alpn, c->alpn_len) != 0)) {
-		buf_text(why, "TLS: bad ALPN name");
-		tls_context_free(c);
-		return NULL;
-	}
-	if (conf->store != NULL)
-		tls_context_trust(c, conf->store);
-	return c;
-}
-
-void tls_context_trust(struct tls_context *c, struct tls_store *store)
-{
-	SSL_CTX_set1_verify_cert_store(c->ssl, store->certificates);
-	c->trusts = true;
-}
-
 /* Our own certificate and what leads to its CA. */
 static bool use_chain(struct tls_context *c, struct crypto_lib *lib, struct span pem)
 {
@@ -221,6 +195,38 @@ static bool use_key(struct tls_context *c, struct crypto_lib *lib, struct span p
 	EVP_PKEY_free(key);
 	BIO_free(in);
 	return good;
+}
+
+struct tls_context *tls_client_context(const struct tls_client_conf *conf, struct buf *why)
+{
+	struct tls_context *c = context_new(conf->lib, TLS_client_method(), conf->only_13, why);
+	if (c == NULL)
+		return NULL;
+	c->no_sni = conf->no_sni;
+	SSL_CTX_set_verify_depth(c->ssl, DEPTH_MAX);
+	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(c->ssl, new_session);
+	if (!set_alpn(c, conf->alpn) ||
+	    (c->alpn_len > 0 && SSL_CTX_set_alpn_protos(c->ssl, c->alpn, c->alpn_len) != 0)) {
+		buf_text(why, "TLS: bad ALPN name");
+		tls_context_free(c);
+		return NULL;
+	}
+	if (conf->store != NULL)
+		tls_context_trust(c, conf->store);
+	bool own = conf->certificate.n > 0;
+	if (!own || (use_chain(c, conf->lib, conf->certificate) && use_key(c, conf->lib, conf->key)))
+		return c;
+	buf_text(why, "TLS: own certificate or its key: ");
+	crypto_error_text(why);
+	tls_context_free(c);
+	return NULL;
+}
+
+void tls_context_trust(struct tls_context *c, struct tls_store *store)
+{
+	SSL_CTX_set1_verify_cert_store(c->ssl, store->certificates);
+	c->trusts = true;
 }
 
 /* Any certificate will do: whoever asks for one without checking it wants to see it, and no more. */

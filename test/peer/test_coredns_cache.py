@@ -4,7 +4,7 @@ import time
 import dns.flags
 import pytest
 
-from ask import ask, ede, rcode, values
+from ask import ask, burst, ede, rcode, values
 from coredns import Coredns, total
 from hosts import address_of
 
@@ -223,8 +223,7 @@ def test_zones(world):
 
 def test_equal_misses_are_one_question(world):
     serve(world)
-    world.rules({"name": "slow.com", "delay": 400})
-    from ask import burst
+    world.rules({"name": "slow.com", "delay": 250})
     assert burst(world, [("x.slow.com", "A")] * 50).count(0) == 50
     assert asked(world, "slow.com") == 1
 
@@ -241,7 +240,6 @@ def test_reasons_come_along(world):
 def test_capacity(world):
     """No more answers than the file says, about."""
     s = serve(world, lines("success 1024", "denial 1024"), more="    prometheus :9153\n")
-    from ask import burst
     for k in range(6):
         assert burst(world, [(f"n{i}.k{k}.com", "A") for i in range(600)]).count(0) == 600
     m = s.metrics()

@@ -222,10 +222,6 @@ def test_source_address(world):
 
 # --- over TLS --------------------------------------------------------------------------------------------------
 
-def trusting(world, keys):
-    return {"env": {"SSL_CERT_FILE": str(world.path("/etc/ssl/certs/ca-certificates.crt"))}}
-
-
 def test_g08_another_name(world):
     """A server that proves another name gets nothing, and there is no way back to clear text."""
     serve(world, to=f"tls://{A}%other.example")
@@ -251,6 +247,21 @@ def test_both_kinds_of_server(world):
     for i in range(4):
         assert values(ask(world, f"n{i}.com")) == [address_of(f"n{i}.com")]
     assert {q["proto"] for i in range(4) for q in seen(world, f"n{i}.com")} == {"tls", "udp"}
+
+
+@pytest.mark.parametrize("line, want", [("tls /etc/coredns/stranger.pem", "NOERROR"), ("", "SERVFAIL")])
+def test_authorities_of_its_own(world, keys, line, want):
+    world.write("/etc/coredns/stranger.pem", (keys / "stranger.pem").read_text())
+    world.tell("cert", cert={A: "unknown-quad9"})
+    serve(world, to=f"tls://{A}%dns.quad9.net", lines=line)
+    assert rcode(ask(world, "x.com")) == want
+    assert bool(seen(world, "x.com")) == (want == "NOERROR")
+
+
+def test_a_certificate_of_its_own(world, keys):
+    world.write("/etc/coredns/me.pem", (keys / "cloudflare.pem").read_text())
+    serve(world, to=f"tls://{A}%dns.quad9.net", lines="tls /etc/coredns/me.pem /etc/coredns/me.pem")
+    assert values(ask(world, "x.com")) == [address_of("x.com")]
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------
