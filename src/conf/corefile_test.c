@@ -622,7 +622,8 @@ static void translations(void **state)
 	           "    access-control: ::/0 allow\n    deny-any: no\n    log-servfail: no\n"
 	           "    rrset-roundrobin: no\n    log-replies: no\n    minimal-responses: no\n"
 	           "    incoming-num-tcp: 4096\n    max-udp-size: 65535\n    use-syslog: no\n"
-	           "    tls-system-cert: yes\n",
+	           "    tls-system-cert: yes\n    ede: yes\n    iter-scrub-promiscuous: no\n"
+	           "    do-not-query-localhost: no\n",
 	           "8: dns://a.test.:53: an unbound.conf is one for all names: this server block is left out\n"
 	           "3: timeouts: unbound.conf has no option for it\n"
 	           "6: debug: unbound.conf has no option for it\n");
