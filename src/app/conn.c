@@ -14,11 +14,13 @@ struct client_conn {
 	bool dirty, ended, doomed;        /* ended: the peer sends no more; doomed: close at the end of the turn */
 	bool writing;                     /* the kernel did not take all: waits for LOOP_WRITE */
 	bool reading;                     /* watched for LOOP_READ */
+	bool sated;                       /* that was its last question: what follows is not read */
 	struct tls *tls;
 	struct doh *doh;                  /* NULL: messages in frames */
 	struct frame frame;
 	struct queue out;                 /* framed answers */
 	unsigned pending;
+	uint32_t asked;                   /* questions so far */
 	msec active;                      /* last question or answer */
 	msec slow;                        /* a message or handshake is incomplete since; 0: none */
 	struct addr from, to;
@@ -39,6 +41,7 @@ struct conns {
 	slot_id *dirty;                   /* connections with something to do at the end of the turn */
 	size_t ndirty, dirty_cap;
 	const struct socket_conf *conf;
+	uint32_t questions_max;           /* of one connection; 0: any number */
 	struct served *served;
 	unsigned nserved, nhttps;         /* nhttps: connections over HTTPS */
 	uint8_t ticket_key[TLS_TICKET_KEY];
@@ -188,6 +191,7 @@ static void serve_tls(struct conns *c, const struct generation *g)
 void conns_enter(struct conns *c, const struct generation *g)
 {
 	c->conf = &g->model->listen;
+	c->questions_max = g->model->daemon.queries_max;
 	memset(c->limited, 0, sizeof(c->limited));
 	for (uint32_t i = 0; i < c->slots.cap; i++) {
 		struct client_conn *k = c->slots.rows[i].what;
@@ -325,6 +329,8 @@ static void question(struct conns *c, struct client_conn *k, uint32_t stream, st
 	if (answered || waits == 0)
 		deliver(c, k, stream, answered ? buf_span(&out) : (struct span){ 0 });
 	k->pending += waits;
+	k->asked++;
+	k->sated = c->questions_max > 0 && k->asked >= c->questions_max;
 	k->active = c->w->engine.now.ms;
 	k->slow = 0;   /* that was a whole message: the next one has its own time */
 }
@@ -332,7 +338,7 @@ static void question(struct conns *c, struct client_conn *k, uint32_t stream, st
 /* No more is taken in while too many questions are under way or too many answers wait to be read. */
 static bool busy(const struct client_conn *k)
 {
-	return k->pending >= CONN_PENDING_MAX || k->out.n >= CONN_OUT_FULL || k->doomed;
+	return k->pending >= CONN_PENDING_MAX || k->out.n >= CONN_OUT_FULL || k->doomed || k->sated;
 }
 
 /* All whole messages that are here, as far as they are taken. */
@@ -503,7 +509,7 @@ static bool write_all(struct client_conn *k, bool *ret_left)
 /* Watch for what the connection can use now. */
 static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
 {
-	bool reading = !k->ended && k->pending < CONN_PENDING_MAX && !writing;
+	bool reading = !k->ended && !k->sated && k->pending < CONN_PENDING_MAX && !writing;
 	if (reading == k->reading && writing == k->writing)
 		return true;
 	k->reading = reading;
@@ -521,7 +527,7 @@ static void flush(struct conns *c, struct client_conn *k)
 		full = k->out.n >= CONN_OUT_FULL || (k->doh != NULL && doh_output(k->doh).n > 0);
 		good = write_all(k, &left);
 	}
-	bool over = k->ended || (k->doh != NULL && doh_ended(k->doh));
+	bool over = k->ended || k->sated || (k->doh != NULL && doh_ended(k->doh));
 	if (!good || k->doomed || (over && k->pending == 0 && !left) || !rewatch(c, k, left)) {
 		conn_close(c, k);
 		return;

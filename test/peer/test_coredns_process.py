@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from ask import ask, rcode
+from ask import ask, frames, packet, rcode, stream
 from ns import World, wait_for
 from server import Server
 
@@ -114,6 +114,19 @@ def test_no_zone_is_refused(world):
     assert rcode(ask(world, "www.site.com")) == "REFUSED"
     page = get(world, "/metrics", 9153)[1]
     assert 'coredns_dns_responses_total{server="dns://:53",zone="dropped",view="",rcode="REFUSED",plugin=""} 1' in page
+
+
+def test_so_many_questions_a_connection(world):
+    """timeouts { maxtcpqueries 3 }: three are answered, and that was all; another connection begins anew."""
+    conf = f"example.org {{\n file {FOLDER}/db.org\n timeouts {{\n  maxtcpqueries 3\n }}\n}}\n"
+    coredns(world, conf=conf)
+    for _ in range(2):
+        with stream(world) as sock:
+            for i in range(3):
+                one = packet("a.example.org", "A", i)
+                sock.sendall(len(one).to_bytes(2, "big") + one)
+            assert len(frames(sock, 3)) == 3
+            assert sock.recv(1) == b""
 
 
 def test_signals_reload(world):
