@@ -462,8 +462,12 @@ static enum err block(struct parser *p, struct key_list *keys)
 	}
 	if (braced)
 		take(p);
-	if (keys->n == 1 && is_snippet(keys->first.text) && braced)
-		return snippet(p, &keys->first);
+	if (keys->n == 1 && is_snippet(keys->first.text)) {
+		if (braced)
+			return snippet(p, &keys->first);
+		wrong(p, &keys->first, "Unexpected EOF; expected a snippet's lines in braces");
+		return OK;
+	}
 	TRY(block_add(p, keys, &b));
 	TRY(lines(p, 0, &b->first));
 	if (stopped(p))

@@ -87,6 +87,7 @@ static const struct {
 	  "Corefile:2 - Error during parsing: Unknown directive 'bogus'" },
 	{ "(s) {\n debug\n",
 	  "Corefile:2 - Syntax error: Unexpected token 'debug', expecting '}'" },
+	{ "(s)\ndebug\n", "Corefile:1 - Error during parsing: Unexpected EOF" },
 	{ ". {\n import a b\n}\n", "Corefile:2 - Error during parsing: Import takes only one argument (glob pattern "
 	                           "or file)" },
 	{ ". {\n import\n}\n", "Corefile:2 - Error during parsing: Wrong argument count or unexpected line ending "
