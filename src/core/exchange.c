@@ -634,6 +634,10 @@ static void last_chance(struct exchange *x, enum err err)
 		fail(x, err == ERR_LIMIT ? ERR_UPSTREAM : err);
 		return;
 	}
+	if (x->ask.group->relay != NULL && hope && err != ERR_BUDGET) {
+		x->hedge = x->deadline;   /* each has its read_timeout */
+		return;
+	}
 	x->closing = err == ERR_BUDGET || !streams;
 	msec last = !hope ? PATIENCE_USELESS_MS : err == ERR_BUDGET ? PATIENCE_AGAIN_MS : PATIENCE_LAST_MS;
 	msec until = x->q->engine->now.ms + last;
