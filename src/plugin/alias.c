@@ -192,8 +192,9 @@ static void keep(const struct rrcache *c, const struct msg_rrset *set)
 
 static const struct link *resolver_of(const struct chain *chain)
 {
-	const struct aliasing *s = chain->links[chain->sources].self;
-	return s->resolver;
+	const struct link *l = &chain->links[chain->sources];
+	/* A Corefile's chain follows no aliases: its forward's servers do. */
+	return l->steps == &plugin_alias.steps ? ((const struct aliasing *)l->self)->resolver : NULL;
 }
 
 void alias_keep(struct query *q, const struct msg_rrsets *sets)
