@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/hash.h"
 #include "plugin/forwarding.h"
+#include "plugin/validate.h"
 
 #define FILE_EVERY (10 * SECOND)
 #define HOST_MAX 300u                  /* bytes of a TO without its scheme and port */
@@ -511,7 +512,7 @@ void relaying_joined(struct forwarding *f, struct chain *chain, struct arena *a,
 	}
 	if (!r->attempts_given)
 		r->rules.max_attempts = 2 * n;
-	r->rules.whole = chain->proofs != 0;
+	r->rules.whole = validate_settings(chain) != NULL;
 	f->group = (struct upstream_group){ .servers = servers, .n = n, .tls = all_tls, .tcp = f->tcp,
 		                            .recursive = true, .relay = &r->rules };
 	struct chain_conf *c = &chain->conf;
