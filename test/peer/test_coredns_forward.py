@@ -264,6 +264,23 @@ def test_a_certificate_of_its_own(world, keys):
     assert values(ask(world, "x.com")) == [address_of("x.com")]
 
 
+# --- with validation -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("more", ["", "    cache 30\n"])
+@pytest.mark.parametrize("line", ["", "prefer_udp", "force_tcp"])
+def test_what_is_proved(world, keys, line, more):
+    world.write("/etc/coredns/anchors", (keys / "root.key").read_text())
+    serve(world, lines=line, more="    dnssec {\n validate\n trust-anchor /etc/coredns/anchors\n }\n" + more)
+    for _ in range(2):
+        m = ask(world, "www.secure", want_dnssec=True)
+        assert rcode(m) == "NOERROR" and m.flags & dns.flags.AD, m
+        assert not ask(world, "www.secure").flags & dns.flags.AD
+        m = ask(world, "www.forged", want_dnssec=True)
+        assert rcode(m) == "SERVFAIL" and ede(m), m
+        m = ask(world, "x.com", want_dnssec=True, tcp=True)
+        assert rcode(m) == "NOERROR" and not m.flags & dns.flags.AD, m
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------
 
 def test_metrics(world):
