@@ -8,6 +8,7 @@
 #include "app/anchors.h"
 #include "app/httpd.h"
 #include "app/server.h"
+#include "conf/corefile_voice.h"
 #include "crypto/digest.h"
 #include "io/clock.h"
 
@@ -59,10 +60,13 @@ static struct model *load(const struct server *s, struct diag *d)
 {
 	const struct run_flags *f = s->flags;
 	struct model *m = f->coredns ? model_load_as_coredns(f->conf, &f->corefile, d) : model_load(f->conf, d);
-	if (m == NULL || anchors_load(m, NULL, d))
-		return m;
-	model_free(m);
-	return NULL;
+	struct diag_line **at = d->last;
+	bool good = m != NULL && anchors_load(m, NULL, d);
+	if (f->coredns)
+		corefile_voice(d, at, STAGE_DATA, "dnssec");
+	if (!good && m != NULL)
+		model_free(m);
+	return good ? m : NULL;
 }
 
 struct model *server_load(struct server *s, struct diag *d)
