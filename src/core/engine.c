@@ -436,8 +436,7 @@ void engine_aim(struct engine *e, const struct chain *chain, unsigned place, con
 	struct query *q = query_new(e, chain);
 	if (q == NULL)
 		return;
-	q->top = (uint16_t)place;
-	q->place = (uint16_t)(place + 1);
+	q->top = q->place = (uint16_t)place;
 	q->ask.door = DOOR_BELOW;
 	q->ask.depth = 1;
 	q->ask.aim = (uint8_t)(server + 1);

@@ -113,7 +113,8 @@ uint64_t engine_oldest(const struct engine *e);
 void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
                   unsigned form);
 
-/* The same of one server alone, with CD, shared with nobody: what does this server say? */
+/* A question to one server alone of the link at `place`, with CD, shared with nobody: what does this server say? No
+ * other link sees it. */
 void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
                 unsigned server);
 

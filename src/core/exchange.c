@@ -89,7 +89,7 @@ static struct span build(const struct exchange *x, const struct attempt *a, stru
 	msg_question(&w, &x->question);
 	if (!a->plain) {
 		const struct chain_conf *conf = &q->chain->conf;
-		bool wanted = !conf->by_do || q->form & FORM_DO || q->chain->proofs > 0;
+		bool wanted = !conf->by_do || q->form & FORM_DO || conf->anchorage != NULL;
 		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, wanted && !conf->no_dnssec_ok);
 		if (client != NULL && client->edns.present && client->edns.subnet.n > 0)
 			edns_option(b, OPTION_ECS, client->edns.subnet);
@@ -563,6 +563,7 @@ static void judge(struct exchange *x, struct attempt *a, struct span bytes)
 		return;
 	}
 	attempt_end(a);
+	x->relayed = NULL;   /* another server's word stands no longer */
 	x->answer = kept;
 	x->over = true;
 }

@@ -171,10 +171,11 @@ struct work {
 	struct rr made[SIGNING_MADE_MAX];
 };
 
-static bool has_signatures(const struct msg *m)
+/* Of our own zones; those of others come along where an alias leads out. */
+static bool has_signatures(const struct signing *s, const struct msg *m)
 {
 	for (size_t i = 0; i < m->nrrs; i++) {
-		if (m->rrs[i].type == RR_RRSIG)
+		if (m->rrs[i].type == RR_RRSIG && signing_find(s, m->rrs[i].owner) != NULL)
 			return true;
 	}
 	return false;
@@ -467,7 +468,8 @@ static enum err join(struct work *w)
 
 enum err signing_sign(struct signatory *s, const struct question *q, struct msg *m)
 {
-	if (q->class != CLASS_IN || has_signatures(m) || (m->rcode != RCODE_NOERROR && m->rcode != RCODE_NXDOMAIN))
+	if (q->class != CLASS_IN || has_signatures(s->signing, m) ||
+	    (m->rcode != RCODE_NOERROR && m->rcode != RCODE_NXDOMAIN))
 		return OK;
 	struct work *w = ARENA_NEW(s->arena, struct work);
 	if (w == NULL)

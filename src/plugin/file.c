@@ -377,6 +377,7 @@ static enum err join(struct query *q, struct msg *own, const struct packed *p, c
 	own->nrrs += more.nrrs;
 	own->rcode = is_answer(p) ? p->rcode : (uint16_t)RCODE_SERVFAIL;
 	own->edns = more.edns;
+	own->flags |= p == NULL ? 0 : p->flags & FLAG_TC;
 	return packed_make(&q->arena, &q->question, own, &zone_packing, &q->answer);
 }
 

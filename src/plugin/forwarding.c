@@ -95,12 +95,25 @@ static enum verdict crowded(const struct forwarding *f, struct query *q)
 	return query_fail(q, RCODE_REFUSED, EDE_OTHER, buf_cstr(&b));
 }
 
-/* Of a forward of a Corefile: is this answer one for which the next plugin is to be asked? */
-static bool goes_on(const struct forwarding *f, const struct msg *m)
+/* Is there one more forward behind this one that the question is for? */
+static bool has_next(const struct link *l, const struct query *q)
 {
+	const struct chain *c = q->chain;
+	for (unsigned i = (unsigned)(l - c->links) + 1; i < c->n; i++)
+		if (c->links[i].steps == l->steps && forwarding_holds(c->links[i].self, q))
+			return true;
+	return false;
+}
+
+/* Of a forward of a Corefile: is this answer one for which the next one is to be asked? Without one it stands. */
+static bool goes_on(const struct link *l, const struct query *q, const struct msg *m)
+{
+	const struct forwarding *f = l->self;
 	const struct relay *r = &f->relaying.rules;
 	bool nodata = m->rcode == RCODE_NOERROR && m->counts[1] == 0;
-	return f->relaying.is && (relay_has(&r->next, m->rcode) || (r->next_on_nodata && nodata));
+	if (!f->relaying.is || q->ask.aim > 0)
+		return false;
+	return (relay_has(&r->next, m->rcode) || (r->next_on_nodata && nodata)) && has_next(l, q);
 }
 
 /* Nobody answered: in the words that operators look for. */
@@ -122,7 +135,7 @@ static enum verdict nobody(const struct forwarding *f, struct query *q, struct l
 enum verdict forwarding_request(const struct link *l, struct query *q)
 {
 	const struct forwarding *f = l->self;
-	if (!forwarding_holds(f, q))
+	if (q->ask.aim == 0 && !forwarding_holds(f, q))   /* a probe is for this link's servers, whatever it asks */
 		return PASS;
 	if (f->forbidden && !f->first)
 		return query_fail(q, RCODE_SERVFAIL, EDE_PROHIBITED, "no server of this zone may be asked");
@@ -160,7 +173,7 @@ enum verdict forwarding_wake(const struct link *l, struct query *q, const struct
 	enum err err = exchange_err(x);
 	exchange_end(x);
 	q->wake_at = NEVER;
-	if (m != NULL && goes_on(f, m))
+	if (m != NULL && goes_on(l, q, m))
 		return PASS;
 	if (m != NULL && q->ask.aim > 0 && q->question.type == RR_DNSKEY)
 		probing_heard(&((struct live *)l->live)->probing, f, q, m);
@@ -258,7 +271,7 @@ msec forwarding_tend(const struct link *l, struct engine *e)
 	for (unsigned i = 0; f->relaying.is && i < f->group.n; i++) {
 		msec next;
 		if (pool_probe(live->pools[e->worker], i, e->now.ms, &next))
-			engine_aim(e, c, place - 1u, &probe, i);
+			engine_aim(e, c, place, &probe, i);
 		due = MIN(due, next);
 	}
 	return due;

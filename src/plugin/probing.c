@@ -30,12 +30,12 @@ msec probing_tend(struct probing *p, const struct link *l, struct engine *e)
 	unsigned place = (unsigned)(l - c->links);
 	struct question q = { .name = f->zone, .type = RR_DNSKEY, .class = CLASS_IN };
 	msec due = NEVER;
-	if (place == 0 || !f->group.recursive || !is_anchored(c, e, f->zone))
+	if (!f->group.recursive || !is_anchored(c, e, f->zone))
 		return NEVER;
 	for (unsigned i = 0; i < f->group.n; i++) {
 		if (p->next[i] <= e->now.ms) {
 			p->next[i] = e->now.ms + PROBE_AGAIN_MS;   /* until it has answered well */
-			engine_aim(e, c, place - 1, &q, i);
+			engine_aim(e, c, place, &q, i);
 		}
 		due = MIN(due, p->next[i]);
 	}

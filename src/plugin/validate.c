@@ -160,7 +160,7 @@ static bool is_ours(const struct validating *s, const struct query *q)
 {
 	if (q->question.class != CLASS_IN || q->chain->conf.anchorage == NULL || q->engine->crypto == NULL)
 		return false;
-	if (q->ask.depth > 0 && q->place == q->top)
+	if (q->ask.depth > 0 && q->ask.door != DOOR_TOP && q->place == q->top)
 		return false;
 	return (q->form & FORM_CD) == 0 || s->ignore_cd;
 }
