@@ -4,7 +4,8 @@
 #   tools/purity.sh [BUILD]      BUILD without sanitizers, whose own calls would show
 set -u
 build=${1:-build}
-pure='memcpy|memmove|memset|memcmp|memchr|memrchr|memmem|strlen|strnlen|strcmp|strncmp|strchr|strrchr|strcspn|strspn|strpbrk|strstr'
+pure='memcpy|memmove|memset|memcmp|memchr|memrchr|memmem|strlen|strnlen|strcmp|strncmp|strchr|strrchr|strcspn|strspn'
+pure="$pure|strpbrk|strstr"
 pure+='|strcasecmp|strncasecmp|strtol|strtoul|strtoull|strtod|snprintf|vsnprintf|qsort|bsearch'
 pure+='|__ctype_(b|tolower|toupper)_loc'
 pure+='|tolower|toupper|isalnum|isdigit|__isoc[0-9]+_strtou?ll?|(log2?|exp2?|pow|sqrt|ceil|floor|lround)f?'

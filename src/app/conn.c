@@ -168,7 +168,9 @@ static struct tls_context *context_for(struct conns *c, uint32_t listener, const
 
 static void rekey_all(struct conns *c)
 {
-	for (unsigned i = 0; rekey(c) && i < c->nserved; i++)
+	if (!rekey(c))
+		return;
+	for (unsigned i = 0; i < c->nserved; i++)
 		tls_context_rekey(c->served[i].tls, span_of(c->ticket_key, sizeof(c->ticket_key)));
 }
 
@@ -484,7 +486,9 @@ static bool write_all(struct client_conn *k, bool *ret_left)
 	struct buf why = buf_on(text, sizeof(text));
 	if (gather(k) != OK)
 		return false;
-	if (k->tls != NULL && tls_state(k->tls) == TLS_OPEN && k->out.n > 0) {
+	if (k->tls != NULL && tls_state(k->tls) != TLS_OPEN && k->out.n > 0)
+		return false;   /* the peer has said goodbye: there is nobody to tell */
+	if (k->tls != NULL && k->out.n > 0) {
 		if (tls_write(k->tls, queue_span(&k->out)) != OK)
 			return false;
 		queue_drop(&k->out, k->out.n);

@@ -49,5 +49,6 @@ struct tls_context *credentials_context(const struct credentials *c, struct span
 	conf.need_client = c->auth == AUTH_REQUIRE || c->auth == AUTH_REQUIRE_VERIFY;
 	conf.check_client = c->auth == AUTH_VERIFY_GIVEN || c->auth == AUTH_REQUIRE_VERIFY;
 	conf.client_ca = c->ca;
+	conf.sessions = c->hash;
 	return tls_server_context(&conf, why);
 }

@@ -67,7 +67,7 @@ static enum err bind_all(struct listener *l, const struct socket_conf *c, unsign
 static struct listener *listener_find(struct registry *r, const struct listen *what)
 {
 	for (struct listener *l = r->listeners; l != NULL; l = l->next) {
-		if (l->what.transport == what->transport && addr_eq(&l->what.addr, &what->addr))
+		if (!l->retired && l->what.transport == what->transport && addr_eq(&l->what.addr, &what->addr))
 			return l;
 	}
 	return NULL;

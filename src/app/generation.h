@@ -19,6 +19,7 @@ struct listener {
 	struct listen what;
 	uint32_t nr;                         /* its number in the worker's loop */
 	unsigned uses;                       /* generations that name it */
+	bool retired;                        /* the newest one does not: workers close it as they come there */
 	struct udp_listener udp[WORKERS_MAX];
 	struct stream_listener tcp[WORKERS_MAX];
 	bool has_udp, has_tcp;

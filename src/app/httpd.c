@@ -122,7 +122,7 @@ static struct mg_context *start(const struct addr *addr, bool both)
 	char where[ADDR_TEXT_MAX + 16];
 	struct buf b = buf_on(where, sizeof(where));
 	listen_text(addr, both, &b);
-	const char *options[] = { "listening_ports", where, "num_threads", "2", "request_timeout_ms", "5000",
+	const char *options[] = { "listening_ports", where, "num_threads", "8", "request_timeout_ms", "1000",
 		                  "keep_alive_timeout_ms", "0", NULL };
 	struct mg_callbacks callbacks = { 0 };
 	return mg_start(&callbacks, NULL, options);

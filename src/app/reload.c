@@ -135,6 +135,8 @@ void server_give(struct server *s, struct generation *g)
 	g->next = s->generation;
 	s->generation = g;
 	pthread_mutex_unlock(&s->naming);
+	for (struct listener *l = s->registry.listeners; l != NULL; l = l->next)
+		l->retired |= !generation_has_listener(g, l);
 	for (uint32_t i = 0; i < s->nworkers; i++)
 		worker_give(&s->workers[i], g);
 }

@@ -65,6 +65,17 @@ static void watch(struct worker *w, const struct listener *l, bool on)
 	ASSERT(err == OK);
 }
 
+/* Nobody reads there any more: what comes next is for whoever listens now, and be it the same address's wildcard. */
+static void leave(struct worker *w, struct listener *l)
+{
+	watch(w, l, false);
+	if (l->has_udp)
+		udp_close(&l->udp[w->nr]);
+	if (l->has_tcp)
+		stream_listener_close(&l->tcp[w->nr]);
+	l->udp[w->nr].fd = l->tcp[w->nr].fd = -1;
+}
+
 void serving_enter(struct serving *s, const struct generation *g, const struct generation *before)
 {
 	struct worker *w = s->w;
@@ -74,7 +85,7 @@ void serving_enter(struct serving *s, const struct generation *g, const struct g
 	}
 	for (unsigned i = 0; before != NULL && i < before->nlisteners; i++) {
 		if (!generation_has_listener(g, before->listeners[i]))
-			watch(w, before->listeners[i], false);
+			leave(w, before->listeners[i]);
 	}
 	s->udp_size_max = (uint16_t)MAX(MIN(g->model->listen.max_udp_size, UDP_OUT_MAX), 512u);
 	w->engine.clients_max = g->model->listen.clients_max;

@@ -308,6 +308,18 @@ static struct tls_context *own_tls_make(struct asking *a, const struct upstream_
 	return c;
 }
 
+/* The oldest: certificates are renewed, and those of before are asked for no more. Its connections go on. */
+static void own_tls_drop(struct asking *a)
+{
+	struct own_tls **at = &a->own;
+	while ((*at)->next != NULL)
+		at = &(*at)->next;
+	tls_context_free((*at)->tls);
+	heap_free(*at);
+	*at = NULL;
+	a->nown--;
+}
+
 /* The context for the server's connections; NULL: there can be none. */
 static struct tls_context *tls_for(struct asking *a, const struct upstream *server)
 {
@@ -319,7 +331,7 @@ static struct tls_context *tls_for(struct asking *a, const struct upstream *serv
 			return o->tls;
 	}
 	if (a->nown == OWN_TLS_MAX)
-		return NULL;
+		own_tls_drop(a);
 	struct own_tls *o = heap_new(sizeof(*o));
 	*o = (struct own_tls){ .next = a->own, .id = t->id, .ca = t->ca.n > 0, .tls = own_tls_make(a, t) };
 	a->own = o;

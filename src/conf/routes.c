@@ -127,6 +127,11 @@ static enum err draft_add(struct making *k, struct draft_listen *l, const struct
 	return OK;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* A certificate belongs to an address: the first block there that has one gives it to all. */
 static void secure(struct making *k, struct draft_listen *l, unsigned site, unsigned key)
 {
@@ -143,6 +148,9 @@ static void secure(struct making *k, struct draft_listen *l, unsigned site, unsi
 		diag_warning(k->ro->r->diag, t->at->file, t->at->word.line, t->at->word.column,
 		             "tls: another certificate serves this address already (line %u); that one counts",
 		             l->tls->at->word.line);
+	if (l->tls != NULL && t->at != NULL && (l->tls->auth != t->auth || !same_text(l->tls->ca, t->ca)))
+		key_wrong(k, site, key, "tls: client_auth or its authorities differ from those of another server block "
+		                        "on this address; expected the same in both");
 	if (l->tls == NULL && t->at != NULL)
 		l->tls = t;
 }

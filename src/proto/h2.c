@@ -95,8 +95,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	(void)flags;
 	if (s == NULL || s->whole)
 		return 0;
+	size_t held = 0;
 	request_body(&s->request, span_of(p, n));
-	if (s->request.long_body)
+	for (const struct stream *x = ((struct h2 *)user)->streams; x != NULL; x = x->next)
+		held += x->request.body.n;
+	if (s->request.long_body || held > H2_BODIES_MAX)
 		return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
 	return 0;
 }

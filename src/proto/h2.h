@@ -7,6 +7,7 @@
 #include "proto/request.h"
 
 #define H2_STREAMS_MAX 100u        /* requests at once on a connection (RFC9113 5.1.2) */
+#define H2_BODIES_MAX 131072u      /* bytes of bodies kept on a connection (attacks F5); beyond, the stream is reset */
 #define H2_FIELDS_MAX 16384u       /* bytes of one request's fields, told to the client; beyond, the stream is reset */
 #define H2_RESETS_MAX 100u         /* streams that a client may give up beyond those answered (CVE-2023-44487) */
 

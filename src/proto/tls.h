@@ -64,6 +64,7 @@ struct tls_server_conf {
 	bool need_client;              /* and one without is refused */
 	bool check_client;             /* it must lead to client_ca */
 	struct span client_ca;         /* PEM */
+	uint64_t sessions;             /* a ticket is good for contexts with the same number alone */
 };
 
 /* returns  NULL: why holds one line */

@@ -9,7 +9,6 @@
 #define DEPTH_MAX 10            /* of a peer's chain: each link is a signature to verify */
 #define SECURITY_LEVEL 2        /* 112 bits, as Debian sets for all programs */
 
-static const char server_id[] = "signet";
 
 /* --- the BIO: OpenSSL reads what was fed and writes into a queue --- */
 
@@ -260,7 +259,8 @@ static bool ask_clients(struct tls_context *c, const struct tls_server_conf *con
 static const char *set_up_server(struct tls_context *c, const struct tls_server_conf *conf)
 {
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);   /* tickets carry their state themselves */
-	SSL_CTX_set_session_id_context(c->ssl, (const uint8_t *)server_id, sizeof(server_id) - 1);
+	/* What was shown to get a ticket is not asked for again: it must not open a context that asks for more. */
+	SSL_CTX_set_session_id_context(c->ssl, (const uint8_t *)&conf->sessions, sizeof(conf->sessions));
 	SSL_CTX_set_num_tickets(c->ssl, 1);
 	SSL_CTX_set_options(c->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	if (!set_alpn(c, conf->alpn))

@@ -1,6 +1,6 @@
 """The guide's Corefiles, each unchanged, under the name coredns in a namespace: test hosts stand at 8.8.8.8 and 8.8.4.4
-and have the signed tree of a root of their own. That root is none that is built in, so what `dnssec { validate }` says of
-it is that its keys are not those of the anchor (EDE 9), until the anchors file says otherwise; the file without
+and have the signed tree of a root of their own. That root is none that is built in, so what `dnssec { validate }` says
+of it is that its keys are not those of the anchor (EDE 9), until the anchors file says otherwise; the file without
 validation gives the same names as they come, without AD."""
 import os
 import re
