@@ -52,7 +52,7 @@ def test_equal_questions_are_one_upstream(world, server):
 @pytest.mark.ours("closes the connection of a late answer and asks again")
 def test_equal_questions_over_tcp_and_udp_are_one(world, server):
     ask(world, "warm.site.com")
-    world.rules({"name": "equal.com", "delay": 300})
+    world.rules({"name": "equal.com", "delay": 200})
     results = []
     threads = [threading.Thread(target=lambda t=t: results.append(rcode(ask(world, "both.equal.com", tcp=bool(t % 2)))))
                for t in range(20)]
