@@ -114,6 +114,9 @@ static const struct {
 	{ "tls://a.test {\n}\n", "tls://a.test is not served without a certificate" },
 	{ "https://a.test {\n}\n", NULL },
 	{ "tls://a.test {\n tls c.pem k.pem\n}\n", NULL },
+	{ "tls://a.test {\n tls c k a\n}\ntls://b.test {\n tls c k a\n}\n", NULL },
+	{ "tls://a.test {\n tls c k\n}\ntls://b.test {\n tls c k a {\n  client_auth require_and_verify\n }\n}\n",
+	  "tls: client_auth or its authorities differ from those of another server block on this address" },
 	/* directives of src/conf */
 	{ ". {\n health {\n  lameduck 5\n }\n}\n", "plugin/health: Corefile:3 - Error during parsing: unable to parse "
 	                                           "lameduck duration value: '5' : invalid duration" },
