@@ -188,12 +188,15 @@ def test_without_read_timeout(world):
 
 
 def test_failfast(world):
+    """Once the only server counts as down, nobody waits for it."""
     serve(world, lines="failfast_all_unhealthy_upstreams; max_fails 1")
     world.blackhole(A)
-    ask(world, "a.com")
-    begun = time.monotonic()
-    assert rcode(ask(world, "b.com")) == "SERVFAIL"
-    assert time.monotonic() - begun < 1
+    took = []
+    for i in range(5):
+        begun = time.monotonic()
+        assert rcode(ask(world, f"a{i}.com", timeout=8)) == "SERVFAIL"
+        took.append(time.monotonic() - begun)
+    assert took[-1] < 1, took
 
 
 def test_health_check_asks_what_it_is_told_to(world):
