@@ -82,11 +82,6 @@ static const struct kind *kind_of(uint8_t algorithm)
 	return NULL;
 }
 
-bool sign_algorithm_known(uint8_t algorithm)
-{
-	return kind_of(algorithm) != NULL;
-}
-
 size_t sign_key_bytes(const struct sign_key *k)
 {
 	return k->nsignature;

@@ -23,8 +23,6 @@ struct sign_key *sign_key_parse(const struct crypto_lib *lib, struct span text, 
 void sign_key_free(struct sign_key *k);
 /* Bytes of a signature: the same for all of a key. */
 size_t sign_key_bytes(const struct sign_key *k);
-/* Is there code here that signs with it? */
-bool sign_algorithm_known(uint8_t algorithm);
 
 /* NULL: why says what failed. */
 struct sign_keys *sign_keys_new(const struct crypto_lib *lib, struct buf *why) MUST_CHECK;

@@ -96,11 +96,6 @@ void doh_sent(struct doh *d, size_t n)
 	queue_rest(&d->http1.out);
 }
 
-bool doh_waits(const struct doh *d)
-{
-	return d->h2 == NULL && d->http1.state == HTTP1_HEAD && d->http1.in.n > 0;
-}
-
 bool doh_partial(const struct doh *d)
 {
 	if (!d->known)

@@ -26,15 +26,14 @@ void doh_init(struct doh *d);
 void doh_fini(struct doh *d);
 /* returns OK | ERR_FORMAT, ERR_LIMIT: send what doh_output has once more, and close */
 enum err doh_feed(struct doh *d, struct span bytes) MUST_CHECK;
-/* The next question: a DNS message, or what calls itself one; valid until the next call. false: none is whole. */
+/* The next question: a DNS message, or what calls itself one; valid until the next call. Bytes that are here may hold
+ * more: call it again once there is room. false: none is whole. */
 bool doh_next(struct doh *d, uint32_t *ret_stream, struct span *ret_message);
 /* Its reply, good for max_age seconds; n 0: the question is dropped, the request ends without an answer.
  * returns OK | ERR_LIMIT the peer does not read: close */
 enum err doh_answer(struct doh *d, uint32_t stream, struct span reply, uint32_t max_age) MUST_CHECK;
 struct span doh_output(struct doh *d);
 void doh_sent(struct doh *d, size_t n);
-/* Bytes that are here may hold another question: call doh_next without a feed. */
-bool doh_waits(const struct doh *d);
 /* A request has begun and is not whole: an idle time for slow senders (attacks F1) starts. */
 bool doh_partial(const struct doh *d);
 /* Over: close when all is sent. */

@@ -293,9 +293,3 @@ bool h2_ended(const struct h2 *h)
 	bool wants = nghttp2_session_want_read(h->session) != 0 || nghttp2_session_want_write(h->session) != 0;
 	return !wants && h->out.n == 0;
 }
-
-void h2_leave(struct h2 *h)
-{
-	if (!h->broken && nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR) != 0)
-		h->broken = true;
-}

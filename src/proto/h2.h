@@ -30,7 +30,5 @@ void h2_sent(struct h2 *h, size_t n);
 bool h2_partial(const struct h2 *h);
 /* The session is over: close when all is sent. */
 bool h2_ended(const struct h2 *h);
-/* Take no new requests (GOAWAY); those under way are answered. */
-void h2_leave(struct h2 *h);
 
 #endif

@@ -127,16 +127,6 @@ static struct span trim(struct span s)
 	return s;
 }
 
-static bool is_field(struct span name, const char *text)
-{
-	if (name.n != strlen(text))
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (fold(name.p[i]) != (uint8_t)text[i])
-			return false;
-	return true;
-}
-
 /* Decimal digits and nothing else; longer than is taken counts as that. */
 static bool length_read(struct span s, uint32_t *ret)
 {
@@ -163,16 +153,16 @@ static unsigned field(struct http1 *h, struct framing *f, struct span line)
 	struct span name = span_of(line.p, (size_t)(colon - line.p)), value = trim(span_from(line, name.n + 1));
 	if (!is_token(name))
 		return 400;   /* and so a folded line, or a space before the colon */
-	if (is_field(name, "content-length")) {
+	if (request_word(name, "content-length")) {
 		if (f->length || !length_read(value, &h->left))
 			return 400;
 		f->length = true;
-	} else if (is_field(name, "transfer-encoding")) {
+	} else if (request_word(name, "transfer-encoding")) {
 		f->coded = true;
-	} else if (is_field(name, "connection")) {
-		h->lasts &= !is_field(value, "close");
-	} else if (is_field(name, "expect")) {
-		f->goes_on = is_field(value, "100-continue");
+	} else if (request_word(name, "connection")) {
+		h->lasts &= !request_word(value, "close");
+	} else if (request_word(name, "expect")) {
+		f->goes_on = request_word(value, "100-continue");
 	} else {
 		request_field(&h->request, name, value);
 	}

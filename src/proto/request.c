@@ -21,8 +21,7 @@ void request_fini(struct request *r)
 	queue_fini(&r->body);
 }
 
-/* Names of fields and media types know no case. */
-static bool same(struct span s, const char *text)
+bool request_word(struct span s, const char *text)
 {
 	if (s.n != strlen(text))
 		return false;
@@ -58,8 +57,8 @@ static struct span media_of(struct span value)
 
 void request_field(struct request *r, struct span name, struct span value)
 {
-	if (same(name, "content-type"))
-		r->dns_message = same(media_of(value), MEDIA);
+	if (request_word(name, "content-type"))
+		r->dns_message = request_word(media_of(value), MEDIA);
 }
 
 /* ---- the parameter of a GET ---- */

@@ -29,6 +29,8 @@ void request_fini(struct request *r);
 void request_method(struct request *r, struct span name);
 void request_target(struct request *r, struct span bytes);
 void request_body(struct request *r, struct span bytes);
+/* Is it this word, which is in lower case? Names of fields, and most of their values, know no case (RFC9110 5.1). */
+bool request_word(struct span s, const char *text);
 /* One header field. */
 void request_field(struct request *r, struct span name, struct span value);
 /* Is it a question? The message stands in the request and stays until request_fini.
