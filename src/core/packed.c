@@ -2,17 +2,19 @@
 
 #include "base/assert.h"
 
-#define SPOTS_MAX 16u            /* names that later ones may point to */
+#define SPOTS_MAX 32u            /* names that later ones may point to */
 #define NEGATIVE_NO_SOA 5u       /* seconds, when a denial says no time (RFC2308 5 leaves it to us; as Unbound) */
 #define POINTER_END 0x4000u      /* a compression pointer has 14 bits */
 #define RDATA_NAMES_MAX 4u       /* no type that may be compressed holds more */
 
 const struct pack_conf pack_as_is = { .keep_flags = true, .ttl_max = UINT32_MAX, .negative_max = UINT32_MAX };
 
-/* A name already written, where, and how many of its labels stand there letter by letter. */
+/* A name already written, where, and how many of its labels stand there letter by letter. One that stands elsewhere in
+ * a copy without DNSSEC records is for those records alone. */
 struct spot {
 	struct name name;
 	uint16_t at, literal;
+	bool fixed;
 };
 
 struct pack {
@@ -28,7 +30,8 @@ struct pack {
 	uint16_t ttl_at[PACKED_TTLS_MAX];
 	uint16_t cuts[6];
 	struct buf records;
-	bool spots_open;                   /* names written now stand at the same place in every copy */
+	bool fixed;                        /* names written now stand at the same place in every copy */
+	bool dnssec;                       /* the record at hand is only in copies that have all records */
 	unsigned nspots, looked;
 	struct spot spots[SPOTS_MAX];
 	struct name owner;                 /* of the record before, when a pointer alone says it */
@@ -169,7 +172,7 @@ static unsigned find_spot(struct pack *p, struct name name, uint16_t *ret_pointe
 	for (unsigned i = 0; i < p->nspots; i++) {
 		const struct spot *s = &p->spots[i];
 		unsigned common = name_common(name, s->name);
-		if (common <= best || s->name.labels - common >= s->literal)
+		if (common <= best || s->name.labels - common >= s->literal || (!s->fixed && !p->dnssec))
 			continue;
 		size_t at = s->at + s->name.len - name_up(s->name, s->name.labels - common).len;
 		if (at >= POINTER_END)
@@ -191,8 +194,8 @@ static void write_name(struct pack *p, struct name name)
 		buf_put(&p->records, name.wire, name.len - name_up(name, literal).len);
 		buf_u16(&p->records, pointer);
 	}
-	if (p->spots_open && literal > 0 && p->nspots < SPOTS_MAX && at < POINTER_END)
-		p->spots[p->nspots++] = (struct spot){ name, (uint16_t)at, (uint16_t)literal };
+	if (literal > 0 && p->nspots < SPOTS_MAX && at < POINTER_END)
+		p->spots[p->nspots++] = (struct spot){ name, (uint16_t)at, (uint16_t)literal, p->fixed };
 }
 
 /* The owner of the record before is the likely one. */
@@ -264,16 +267,19 @@ static void write_records(struct pack *p)
 {
 	struct packed *h = &p->head;
 	unsigned i = 0;
-	p->spots[p->nspots++] = (struct spot){ p->q->name, MSG_HEADER, p->q->name.labels };
-	p->spots_open = true;
+	p->spots[p->nspots++] = (struct spot){ p->q->name, MSG_HEADER, p->q->name.labels, true };
+	p->fixed = true;
 	for (unsigned s = SEC_ANSWER; s <= SEC_ADDITIONAL; s++) {
 		if (s == SEC_ADDITIONAL)
 			h->additional_at = (uint16_t)p->records.n;
+		p->dnssec = false;
+		p->owner.len = 0;
 		unsigned plain = i + h->counts_plain[s], end = i + h->counts[s];
 		for (; i < end; i++) {
 			size_t from = p->records.n;
 			if (i == plain) {
-				p->spots_open = false;
+				p->fixed = false;
+				p->dnssec = true;
 				p->cuts[h->ncuts * 2] = (uint16_t)from;
 			}
 			write_rr(p, i);
@@ -281,7 +287,7 @@ static void write_records(struct pack *p)
 		}
 		if (plain < end)
 			p->cuts[h->ncuts++ * 2 + 1] = (uint16_t)p->records.n;
-		p->spots_open = false;
+		p->fixed = false;
 	}
 	h->records = (uint16_t)p->records.n;
 }
@@ -327,7 +333,7 @@ enum err packed_make(struct arena *a, const struct question *q, const struct msg
 	p.q = q;
 	p.m = m;
 	p.conf = conf;
-	p.spots_open = false;
+	p.fixed = p.dnssec = false;
 	p.nspots = p.looked = 0;
 	p.owner = (struct name){ 0 };
 	bool own = conf->keep_flags || conf->origin != ORIGIN_UPSTREAM;

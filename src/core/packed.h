@@ -2,7 +2,8 @@
  * workers and live in the cache. Sections are in the DO form (with DNSSEC records). In each section the plain records
  * come first and the DNSSEC records behind them, so that what a client without DO does not get is at most one range a
  * section; names are compressed against the question and against the plain answer records, which stand at the same
- * place in every copy, so a copy takes on the client's case. TTLs stand at known offsets.
+ * place in every copy, so a copy takes on the client's case. Names of DNSSEC records, which are in whole copies alone,
+ * are compressed against all that stands before them. TTLs stand at known offsets.
  * Id, AD, OPT, TTLs, and rotation are made at copy-out (reply.h). OPT is never inside; EDE is kept beside. */
 #ifndef CORE_PACKED_H
 #define CORE_PACKED_H

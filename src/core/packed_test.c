@@ -121,6 +121,39 @@ static void dnssec_records_need_do(void **state)
 	assert_int_equal(reply(&replying, &c, p, 0, 0).nrrs, 1);
 }
 
+/* Names of records that are in whole copies alone are written once; a copy without them has no pointer into a gap. */
+static void dnssec_records_share_names(void **state)
+{
+	struct question q = text_question(&arena, "a.example", RR_A);
+	struct msg m = text_msg(&arena, &q,
+	                        "a.example. 300 IN A 192.0.2.1\n" RRSIG_OF("a.example.", "300", "A"),
+	                        "example. 300 IN NS first.elsewhere.test.\nexample. 300 IN NS a.example.\n"
+	                        RRSIG_OF("example.", "300", "NS")
+	                        "proof.long-label.example. 300 IN NSEC z.example. A\n"
+	                        RRSIG_OF("proof.long-label.example.", "300", "NSEC"));
+	text_add(&arena, &m, SEC_ADDITIONAL,
+	         "first.elsewhere.test. 300 IN A 192.0.2.2\n" RRSIG_OF("first.elsewhere.test.", "300", "A")
+	         RRSIG_OF("first.elsewhere.test.", "300", "AAAA"));
+	const struct packed *p = pack(&q, &m, &pack_as_is);
+	struct msg back;
+	assert_int_equal(packed_parse(&arena, p, &q, &back), OK);
+	assert_string_equal(text_of(&arena, &back), text_of(&arena, &m));
+	struct span all = span_of(packed_records(p), p->records);
+	assert_non_null(memmem(all.p, all.n, "proof", 5));
+	const uint8_t *first = memmem(all.p, all.n, "elsewhere", 9);
+	const uint8_t *again = memmem(first + 1, all.n - (size_t)(first + 1 - all.p), "elsewhere", 9);
+	const uint8_t *proof = memmem(all.p, all.n, "long-label", 10);
+	assert_null(memmem(proof + 1, all.n - (size_t)(proof + 1 - all.p), "long-label", 10));
+	assert_non_null(again);   /* of a plain record behind a gap: it may not point across */
+	assert_null(memmem(again + 1, all.n - (size_t)(again + 1 - all.p), "elsewhere", 9));
+	struct client c = wants(&q, false);
+	struct msg plain = reply(&replying, &c, p, 0, 0);
+	assert_string_equal(text_of(&arena, &plain), "0 a.example. 300 IN A 192.0.2.1\n"
+	                                             "1 example. 300 IN NS first.elsewhere.test.\n"
+	                                             "1 example. 300 IN NS a.example.\n"
+	                                             "2 first.elsewhere.test. 300 IN A 192.0.2.2\n");
+}
+
 static void rfc2308_5_negative_ttl(void **state)
 {
 	static const struct {
@@ -355,7 +388,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-		T(records_come_back), T(case_is_the_clients), T(dnssec_records_need_do), T(rfc2308_5_negative_ttl),
+		T(records_come_back), T(case_is_the_clients), T(dnssec_records_need_do),
+		T(dnssec_records_share_names), T(rfc2308_5_negative_ttl),
 		T(ttls_are_clamped_and_level), T(too_long_is_truncated), T(rfc2181_9_additional_goes_first),
 		T(rfc9471_3_referral_needs_glue),
 		T(own_errors_tell_why), T(ad_is_for_those_who_ask), T(options_are_answered), T(errors_without_answer),
