@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/errand.h"
+#include "app/fetching.h"
 #include "app/saver.h"
 #include "app/serve.h"
 #include "app/upstreams.h"
@@ -39,12 +40,14 @@ void worker_init(struct worker *w, uint32_t nr, uint32_t count, const struct has
 	ASSERT(w->engine.crypto != NULL);
 	w->serving = serving_new(w);
 	w->asking = asking_new(w);
+	w->help.fetching = fetching_new(w);
 }
 
 void worker_fini(struct worker *w)
 {
 	serving_free(w->serving);
 	asking_free(w->asking);
+	fetching_free(w->help.fetching);
 	engine_fini(&w->engine);
 	arena_free(&w->scratch);
 	verifier_free(w->engine.crypto);
@@ -132,6 +135,10 @@ static void perform(struct worker *w, const struct effect *fx)
 	case FX_FATAL:
 		give_up(w, fx->bytes);
 		break;
+	case FX_FETCH:
+	case FX_FETCH_END:
+		fetching_perform(w->help.fetching, fx);
+		break;
 	case FX_DATAGRAM:
 	case FX_SOCKET_END:
 	case FX_OPEN:
@@ -152,7 +159,7 @@ void worker_perform(struct worker *w)
 		}
 		w->fx.n = 0;
 		arena_free(&w->scratch);
-	} while (asking_refused(w->asking));
+	} while (asking_refused(w->asking) || fetching_refused(w->help.fetching));
 }
 
 void worker_relieve(struct worker *w)

@@ -23,10 +23,11 @@ enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KI
 /* Workers end together: one that has no client of its own may be asking for another's. */
 enum worker_stop { WORKER_SERVES, WORKER_DRAINS, WORKER_ENDS };
 
-/* Threads that do what a worker must not wait for. */
+/* Threads, and a process, that do what a worker must not do itself. */
 struct helpers {
 	struct trust *trust;                 /* parses CA certificates */
 	struct saver *saver;                 /* writes trust anchors' files */
+	struct fetching *fetching;           /* HTTP, this worker's own: app/fetching.c */
 };
 
 struct worker {

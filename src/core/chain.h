@@ -10,6 +10,7 @@ struct anchorage;
 struct engine;
 struct query;
 struct fast;
+struct fetched;
 struct link;
 
 /* What a step says of the question in front of it. */
@@ -41,6 +42,8 @@ struct steps {
 	/* Between queries, in every worker: do what is due and no other has begun. returns when to be called next at
 	 * the latest, NEVER: nothing will be. */
 	msec (*tend)(const struct link *l, struct engine *e);
+	/* Between queries, in the worker that began it: what came of a fetch that `live` began (core/fetch.h). */
+	void (*fetched)(void *live, struct engine *e, const struct fetched *what);
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };
 

@@ -9,6 +9,8 @@
 #include "base/slots.h"
 #include "core/packed.h"
 
+struct fetch;
+struct fetched;
 struct query;
 struct upstream;
 
@@ -22,6 +24,8 @@ enum effect_kind {
 	FX_ASK,         /* a question for another worker: query is the asker, see ask */
 	FX_TELL,        /* an answer for another worker's asker: remote, answer, share */
 	FX_SAVE,        /* a trust anchor's state file is to be written: see anchorage_unsaved */
+	FX_FETCH,       /* ask a server over HTTP: fetch is its name, request what is asked (core/fetch.h) */
+	FX_FETCH_END,   /* no more of that is wanted */
 	FX_LOG,         /* text for the operator: bytes; said once, where it is given up */
 	FX_FATAL,       /* the program cannot go on; it says why, bytes, and ends with status 1 */
 };
@@ -43,6 +47,8 @@ struct effect {
 	uint16_t maker;                 /* FX_TELL: as query.maker */
 	enum err err;                   /* FX_TELL: ERR_BUDGET when the ask died of its asker's budget */
 	struct budget_share share;      /* FX_ASK: given along; FX_TELL: what comes back of it, once */
+	uint64_t fetch;
+	const struct fetch *request;    /* FX_FETCH: valid until the effects are performed */
 	bool others;                    /* FX_TELL: ERR_BUDGET was the empty budget of somebody else */
 };
 
@@ -74,6 +80,7 @@ enum event_kind {
 	EV_OPENED,      /* stream is open, and its peer has proved its name where that was asked */
 	EV_MESSAGE,     /* one DNS message on stream */
 	EV_CLOSED,      /* stream is gone: why, text */
+	EV_FETCHED,     /* a head, a piece or the end of what was asked over HTTP: fetched */
 };
 
 /* Why a stream could not be opened or ended. */
@@ -85,6 +92,7 @@ struct event {
 	struct span bytes;
 	enum closed_why why;
 	const char *text;       /* "certificate verify failed: hostname mismatch"; valid during the call */
+	const struct fetched *fetched;
 	bool resumed;
 };
 

@@ -20,6 +20,7 @@ void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const stru
 	slots_init(&e->streams, QUERIES_MAX);
 	map_init(&e->asks);
 	timers_init(&e->timers);
+	fetches_init(&e->fetches);
 	e->ready.last = &e->ready.first;
 	e->told_last = &e->told;
 }
@@ -594,6 +595,7 @@ bool engine_turn(struct engine *e)
 		if (may_run(e) && (q = next_ready(e)) != NULL)
 			run(q);
 	} while (may_run(e) && (e->told != NULL || e->ready.first != NULL));
+	fetches_turn(e);
 	bool more = e->ended != NULL || e->fx->n > 0;
 	more |= !e->ready.pausing && (e->ready.first != NULL || e->told != NULL);
 	e->ready.pausing &= more;
@@ -602,7 +604,7 @@ bool engine_turn(struct engine *e)
 
 msec engine_deadline(const struct engine *e)
 {
-	if (e->ready.first != NULL || e->told != NULL)
+	if (e->ready.first != NULL || e->told != NULL || fetches_busy(&e->fetches))
 		return e->now.ms;
 	msec at = timers_next(&e->timers);
 	if (e->tending.first != NULL)
@@ -616,6 +618,8 @@ void engine_event(struct engine *e, const struct event *ev)
 {
 	if (ev->kind == EV_DATAGRAM || ev->kind == EV_UNREACHABLE)
 		exchange_datagram(e, ev);
+	else if (ev->kind == EV_FETCHED)
+		fetches_event(e, ev->fetched);
 	else
 		pool_stream_event(e, ev);
 }
@@ -644,6 +648,7 @@ void engine_fini(struct engine *e)
 	slots_fini(&e->streams);
 	map_fini(&e->asks);
 	timers_fini(&e->timers);
+	fetches_fini(&e->fetches);
 }
 
 enum verdict engine_fast(struct fast *f)

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/timers.h"
 #include "core/effect.h"
+#include "core/fetch.h"
 #include "core/metrics.h"
 #include "core/query.h"
 #include "core/record.h"
@@ -50,6 +51,7 @@ struct engine {
 	struct pool *pools;            /* those that want to be told of time */
 	struct answerers answerers;
 	struct tending tending;
+	struct fetches fetches;
 };
 
 #define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
@@ -62,7 +64,7 @@ void engine_fini(struct engine *e);
  * borrows from; both are copied. returns ERR_LIMIT when too many are under way */
 enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c)
 	MUST_CHECK;
-/* Something happened to a socket or a stream. */
+/* Something happened to a socket, a stream or a fetch. */
 void engine_event(struct engine *e, const struct event *ev);
 /* A question that another worker hands over, and the answer to one handed to another worker. */
 struct remote_ask {

@@ -5,6 +5,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "base/slots.h"
 #include "base/span.h"
 #include "base/time.h"
 
@@ -12,6 +13,8 @@ struct engine;
 struct steps;
 
 #define FETCH_URL_MAX 4096u
+#define FETCH_TEXT_MAX 1024u          /* the other texts of a request, and of a login: paths, names */
+#define FETCH_PEM_MAX (512u * 1024u)  /* certificates, keys, tokens */
 #define FETCH_BODY_MAX (1u << 20)     /* of a request */
 #define FETCH_ADDRS_MAX 16u
 #define FETCHES_MAX 256u              /* under way, of one worker */
@@ -54,11 +57,30 @@ struct fetched {
 	const char *text;
 };
 
-/* Begin a request; what it points to is copied. It ends with FETCHED_END, or with fetch_end.
+struct fetch_row;
+struct fetch_request;
+
+/* Those under way, of one engine. */
+struct fetches {
+	struct slots rows;
+	struct fetch_row *todo, **todo_last;   /* the world is to be told of them */
+	struct fetch_request *said;            /* told of in this turn */
+};
+
+void fetches_init(struct fetches *f);
+void fetches_fini(struct fetches *f);
+
+/* Begin a request; what it points to is copied. It ends with FETCHED_END, or with fetch_end: until then, `live` is
+ * there.
  * returns ERR_LIMIT: too many are under way, or something in it is too long */
 enum err fetch_begin(struct engine *e, const struct steps *steps, void *live, const struct fetch *what, uint64_t *ret)
 	MUST_CHECK;
 /* No more of it is wanted; an id whose request has ended is nothing. */
 void fetch_end(struct engine *e, uint64_t fetch);
+
+/* For the engine: tell the world what there is room for, hear what it says; is there anything left to tell? */
+void fetches_turn(struct engine *e);
+void fetches_event(struct engine *e, const struct fetched *what);
+bool fetches_busy(const struct fetches *f);
 
 #endif

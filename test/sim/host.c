@@ -465,6 +465,23 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 		                          .answer = blob.n == 0 ? NULL : (const void *)e->bytes };
 }
 
+void host_fetched(struct host *h, uint32_t worker, msec at, const struct fetched *what)
+{
+	struct happening *e = schedule(h, at, HAPPEN_FETCHED, what->bytes);
+	e->worker = worker;
+	e->fetched = *what;
+	e->fetched.bytes = e->event.bytes;
+}
+
+static void perform_fetch(struct host *h, uint32_t worker, const struct effect *fx)
+{
+	struct fetched nowhere = { .kind = FETCHED_END, .fetch = fx->fetch, .text = "no route to host" };
+	if (h->web != NULL)
+		h->web(h, worker, fx);
+	else if (fx->kind == FX_FETCH)
+		host_fetched(h, worker, h->now.ms + rng_below(&h->rng, LETTER_MS_MAX), &nowhere);
+}
+
 static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 {
 	struct wire *w;
@@ -491,6 +508,10 @@ static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 	case FX_ASK:
 	case FX_TELL:
 		post_letter(h, worker, fx);
+		break;
+	case FX_FETCH:
+	case FX_FETCH_END:
+		perform_fetch(h, worker, fx);
 		break;
 	case FX_SAVE:
 		fault(h, "a trust anchor is to be saved, and there is none");
@@ -586,6 +607,9 @@ static void happen(struct host *h, const struct happening *e)
 		break;
 	case HAPPEN_TELL:
 		engine_told(&h->engines[e->worker], &e->told);
+		break;
+	case HAPPEN_FETCHED:
+		engine_event(&h->engines[e->worker], &(struct event){ .kind = EV_FETCHED, .fetched = &e->fetched });
 		break;
 	}
 }

@@ -59,7 +59,8 @@ struct wire {
 	uint16_t flags;
 };
 
-enum happen_kind { HAPPEN_NOTHING, HAPPEN_CLIENT, HAPPEN_ARRIVES, HAPPEN_EVENT, HAPPEN_ASK, HAPPEN_TELL };
+enum happen_kind { HAPPEN_NOTHING, HAPPEN_CLIENT, HAPPEN_ARRIVES, HAPPEN_EVENT, HAPPEN_ASK, HAPPEN_TELL,
+		   HAPPEN_FETCHED };
 
 struct happening {
 	msec at;
@@ -71,6 +72,7 @@ struct happening {
 	struct event event;
 	struct remote_ask ask;
 	struct remote_answer told;
+	struct fetched fetched;
 	uint8_t *bytes;
 };
 
@@ -105,6 +107,8 @@ struct host {
 	struct timeline times;
 	unsigned nasked, sent;
 	struct asked asked[ASKED_MAX];
+	/* Whoever answers FX_FETCH, with host_fetched, and hears FX_FETCH_END; NULL: there is no way to anybody. */
+	void (*web)(struct host *h, uint32_t worker, const struct effect *fx);
 	bool tls;                           /* no plaintext may leave */
 	struct stale_rules stale;
 	struct verdicts seen;
@@ -118,6 +122,8 @@ void host_fini(struct host *h);
 unsigned host_ask(struct host *h, const char *name, const struct asked *how);
 /* Run until then, or until all questions are answered and all is quiet (NEVER). */
 void host_run(struct host *h, msec until);
+/* Something will come of a fetch, then; what->text is static. */
+void host_fetched(struct host *h, uint32_t worker, msec at, const struct fetched *what);
 uint64_t host_metric(const struct host *h, enum metric m);
 
 #endif

@@ -466,9 +466,8 @@ static void perform(struct player *p, const struct effect *fx)
 			out_drop_all(p, c->id, c->stream);
 		}
 		break;
-	case FX_ASK:
-	case FX_TELL:
-		fail(p, "a letter to another worker, and there is none");
+	case FX_ASK: case FX_TELL: case FX_FETCH: case FX_FETCH_END:
+		fail(p, "a letter to another worker or a question over HTTP, and nobody is there");
 		break;
 	case FX_SAVE:
 		note(p, "trust anchors are saved");
