@@ -338,6 +338,15 @@ static bool make_rooms(struct generation *g)
 	return g->ready != NULL && g->labels != NULL && g->tenures != NULL && g->lives != NULL;
 }
 
+/* Whoever answers for it in the end tells questions apart as if they had come to him. */
+static void forms_join(struct chain *c)
+{
+	for (unsigned i = 0; i < c->nroutes; i++) {
+		c->leads_by_do |= c->routes[i].chain->conf.by_do;
+		c->leads_by_stream |= c->routes[i].chain->by_stream;
+	}
+}
+
 /* What a chain asks of the whole server goes where clients' questions of the same listener go. Where a site has several
  * the first counts: they differ in addresses, not in what is served. */
 static enum err routes_join(struct generation *g)
@@ -355,6 +364,7 @@ static enum err routes_join(struct generation *g)
 			if (c->routes == NULL) {
 				c->routes = routes;
 				c->nroutes = l->nroutes;
+				forms_join(c);
 			}
 		}
 	}

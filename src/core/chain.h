@@ -109,6 +109,7 @@ struct chain {
 	struct chain_conf conf;
 	uint16_t sources;     /* of the link behind which upstreams are asked (plugin/alias) */
 	bool by_stream;       /* upstreams are asked over TCP for those who asked over TCP */
+	bool leads_by_do, leads_by_stream;   /* a chain of `routes` has conf.by_do, by_stream */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;

@@ -98,12 +98,14 @@ struct query {
 	struct query *next;        /* in one of the engine's lists; itself when in none */
 };
 
-/* Of a question still in its packet. */
+/* Of a question still in its packet. What a chain makes no difference of, one that it hands questions to may. */
 static inline unsigned client_form(const struct chain *chain, const struct client *c)
 {
 	bool cd = c->flags & FLAG_CD && !chain->nobody_judges;
-	return (cd ? FORM_CD : 0u) | (chain->conf.by_do && client_wants_dnssec(c) ? FORM_DO : 0u) |
-	       (chain->by_stream && c->proto != PROTO_UDP ? FORM_STREAM : 0u);
+	bool by_do = chain->conf.by_do || chain->leads_by_do;
+	bool by_stream = chain->by_stream || chain->leads_by_stream;
+	return (cd ? FORM_CD : 0u) | (by_do && client_wants_dnssec(c) ? FORM_DO : 0u) |
+	       (by_stream && c->proto != PROTO_UDP ? FORM_STREAM : 0u);
 }
 
 /* As maker, while a step is at work: the step itself, unless it says who else did. */

@@ -57,6 +57,21 @@ def test_an_alias_out_of_a_zone_is_proved_where_validate_comes_first(keys):
         assert rcode(m) == "SERVFAIL" and "6.6.6.6" not in m.to_text()
 
 
+@pytest.mark.parametrize("more", ["", "    cache 30\n"])
+def test_an_alias_to_another_block_keeps_the_clients_form(world, more):
+    """The block with the alias makes no difference of DO or TCP, the one that its target is asked of does."""
+    world.write(f"{FOLDER}/own", "$TTL 60\n@ SOA ns host 1 60 60 60 60\n@ NS ns\nns A 192.0.2.1\n"
+                                 "*.d CNAME d.com.\n*.t CNAME t.com.\n*.u CNAME u.com.\n")
+    Coredns(world, f"own.test:53 {{\n{more}    file {FOLDER}/own\n}}\n"
+                   f".:53 {{\n{more}    forward . {A}\n}}\n")
+    assert values(ask(world, "x.d.own.test"))[-1] == address_of("d.com")
+    ask(world, "x.d.own.test", want_dnssec=True)
+    assert [q["do"] for q in world.tell("seen", name="d.com")] == [False, True]
+    ask(world, "x.t.own.test", tcp=True)
+    ask(world, "x.u.own.test")
+    assert [world.tell("seen", name=f"{n}.com")[0]["proto"] for n in "tu"] == ["tcp", "udp"]
+
+
 def test_a_probe_asks_the_forward_it_belongs_to(world):
     """Servers of one forward are probed for a name that another one has, and come back by it."""
     s = Coredns(world, f".:53 {{\n    forward example.org {A} {B} {{\n        policy sequential\n        max_fails 1\n"
