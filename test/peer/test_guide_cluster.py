@@ -11,15 +11,17 @@ import urllib.request
 from pathlib import Path
 
 import dns.flags
+import dns.rdatatype as T
 import pytest
 
 pytest.importorskip("cryptography")
 import test_validation_cases as cases  # noqa: E402
+import twist as twists  # noqa: E402
 from ask import rcode  # noqa: E402
 from coredns import FOLDER, Coredns, total  # noqa: E402
 from evilauth import Lab  # noqa: E402
 from ns import wait_for  # noqa: E402
-from verdict import is_bogus, is_secure  # noqa: E402
+from verdict import is_bogus, is_insecure, is_secure  # noqa: E402
 
 pytestmark = pytest.mark.ours("CoreDNS does not validate")
 DATA = Path(__file__).resolve().parent / "data" / "corefile"
@@ -33,12 +35,14 @@ AD = dns.flags.RD | dns.flags.AD
 class Cluster(Lab):
     """One of the guide's files in service."""
 
-    def __init__(self, keys, name, anchors="", own_root=False):
+    def __init__(self, keys, name, anchors="", own_root=False, twist=()):
         super().__init__(keys, hosts_at=UPSTREAMS, start=False)
         try:
+            if twist:
+                self.twist(".", None, lambda m: twists.without(m, lambda s: s.rdtype in twist), below=True)
             self.world.write("/etc/resolv.conf", "nameserver 8.8.8.8\nnameserver 8.8.4.4\n")
             self.world.write(ANCHORS, self.evil.tree.anchor() if own_root else anchors)
-            self.text = (DATA / name).read_text()
+            self.text = (DATA / name).read_text() if name in GUIDE else name
             self.server = Coredns(self.world, self.text)
         except BaseException:
             self.world.close()
@@ -120,6 +124,47 @@ def test_the_anchors_file_joins_and_is_exchanged_as_a_configmap_is(keys):
         fine = cases.usual(lab)
         is_secure(lab.ask(fine.name("www"), flags=AD))
         is_bogus(lab.ask(internal.name("www")), 9)
+
+
+RECORDS = {"signatures": (T.RRSIG,), "proofs": (T.RRSIG, T.NSEC, T.NSEC3),
+           "everything": (T.RRSIG, T.NSEC, T.NSEC3, T.DNSKEY, T.DS)}
+STRIPPED = ((DATA / "03-trust-anchor.Corefile").read_text().replace("    errors\n", "    errors\n    prometheus :9153\n")
+            .replace("forward . 8.8.8.8 8.8.4.4", "forward . /etc/resolv.conf"))
+
+
+def gauge(lab):
+    return {k: v for k, v in lab.server.metrics().items() if k.startswith("signet_upstream_dnssec_ok{")}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_nodes_resolver_that_strips(keys, kind):
+    """It knows nothing of DO. The pod gets SERVFAIL and the reason, also for what is unsigned, as nothing proves that;
+    whoever runs the cluster gets one line for each server, with the cure, and a gauge."""
+    with Cluster(keys, STRIPPED, own_root=True, twist=RECORDS[kind]) as lab:
+        zones = [cases.usual(lab) for _ in range(6)]
+        plain = lab.zone(denial=None)
+        plain.add(plain.name("www"), "A", cases.ADDR)
+        for z in zones + [plain]:
+            is_bogus(lab.ask(z.name("www")), 9, 10, 12)
+            assert rcode(lab.ask(z.name("www"), want_dnssec=False)) == "SERVFAIL"
+        said = lab.server.wait_log("strips or breaks DNSSEC", 20, count=2)
+        for address, line in zip(UPSTREAMS, sorted(said, reverse=True)):
+            assert re.match(rf"\[ERROR\] .*upstream {re.escape(address)}[:@]53 ", line), line
+            assert "name one in its place that hands signatures on" in line
+        assert len(lab.server.lines(r"\[ERROR\].*(strip|DNSSEC)")) == 2, "no noise for each name"
+        rows = gauge(lab)
+        assert len(rows) == 2 and set(rows.values()) == {0}, rows
+
+
+def test_the_twin_a_nodes_resolver_that_hands_signatures_on(keys):
+    with Cluster(keys, STRIPPED, own_root=True) as lab:
+        is_secure(lab.ask(cases.usual(lab).name("www"), flags=AD))
+        plain = lab.zone(denial=None)
+        plain.add(plain.name("www"), "A", cases.ADDR)
+        is_insecure(lab.ask(plain.name("www")))
+        rows = wait_for(lambda: gauge(lab), 10, "the gauge")
+        assert len(rows) == 2 and set(rows.values()) == {1}, rows
+        assert not lab.server.lines("ERROR")
 
 
 @pytest.mark.parametrize("what", cases.BROKEN)
