@@ -128,7 +128,8 @@ def test_the_anchors_file_joins_and_is_exchanged_as_a_configmap_is(keys):
 
 RECORDS = {"signatures": (T.RRSIG,), "proofs": (T.RRSIG, T.NSEC, T.NSEC3),
            "everything": (T.RRSIG, T.NSEC, T.NSEC3, T.DNSKEY, T.DS)}
-STRIPPED = ((DATA / "03-trust-anchor.Corefile").read_text().replace("    errors\n", "    errors\n    prometheus :9153\n")
+STRIPPED = ((DATA / "03-trust-anchor.Corefile").read_text()
+            .replace("    errors\n", "    errors\n    prometheus :9153\n")
             .replace("forward . 8.8.8.8 8.8.4.4", "forward . /etc/resolv.conf"))
 
 
