@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Every configuration shown in a document is loaded: fenced blocks marked `unbound.conf` in *.md and doc/**/*.md, and
-the example files under deploy/, go through `signet check`.   snippets.py SIGNET"""
+"""Every configuration shown in a document is loaded: fenced blocks marked `unbound.conf` or `Corefile` in *.md,
+doc/**/*.md and deploy/**/*.md, and the example files under deploy/, go through `signet check`.   snippets.py SIGNET"""
 import pathlib
 import re
 import subprocess
@@ -8,17 +8,18 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FENCE = re.compile(r'^```(unbound\.conf)\n(.*?)^```$', re.M | re.S)
+FENCE = re.compile(r'^```(unbound\.conf|Corefile)\n(.*?)^```$', re.M | re.S)
 
 
 def snippets():
-    for path in sorted([*ROOT.glob('*.md'), *(ROOT / 'doc').rglob('*.md')]):
+    for path in sorted([*ROOT.glob('*.md'), *(ROOT / 'doc').rglob('*.md'), *(ROOT / 'deploy').rglob('*.md')]):
         text = path.read_text()
         for match in FENCE.finditer(text):
-            yield f'{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}', match.group(2)
+            line = text.count('\n', 0, match.start()) + 1
+            yield f'{path.relative_to(ROOT)}:{line}', match.group(1), match.group(2)
     for path in sorted((ROOT / 'deploy').rglob('signet.conf')):
         if path.parent.name == 'examples':
-            yield str(path.relative_to(ROOT)), path.read_text()
+            yield str(path.relative_to(ROOT)), 'unbound.conf', path.read_text()
 
 
 def main(signet):
@@ -26,9 +27,9 @@ def main(signet):
         print(f'snippets: {signet} is not there, nothing was loaded')
         return 77
     wrong = count = 0
-    for where, text in snippets():
+    for where, dialect, text in snippets():
         count += 1
-        with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
+        with tempfile.NamedTemporaryFile('w', suffix='.' + dialect) as file:
             file.write(text)
             file.flush()
             done = subprocess.run([signet, 'check', file.name], capture_output=True, text=True, timeout=20)

@@ -18,6 +18,9 @@ int command_delv(int argc, char **argv);
 /* signet ctl [--socket PATH] [--json] COMMAND */
 int command_ctl(int argc, char **argv);
 void ctl_help(FILE *to);
+/* signet manifests [--mode MODE] ... */
+int command_manifests(int argc, char **argv);
+void manifests_help(FILE *to);
 /* unbound-checkconf [-hfq] [-o option] [FILE] */
 int command_unbound_checkconf(int argc, char **argv);
 

@@ -31,6 +31,9 @@ static const struct command commands[] = {
 	  "signet verify --server 9.9.9.9#dns.quad9.net example.com AAAA" },
 	{ "ctl", command_ctl, "[--socket PATH] [--json] COMMAND", "speak to the running program",
 	  "signet ctl flush --below example.com", ctl_help },
+	{ "manifests", command_manifests, "[--mode MODE] [--image IMAGE] ...",
+	  "a cluster's objects, as YAML for kubectl", "signet manifests --mode daemonset | kubectl apply -f -",
+	  manifests_help },
 	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration",
 	  "signet help options" },
 };
@@ -147,7 +150,7 @@ static int command_help(int argc, char **argv)
 	}
 	printf("signet %s: DNS you can prove\n\n", SIGNET_VERSION);
 	for (size_t i = 0; i < COUNT(commands); i++)
-		printf("  signet %-6s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+		printf("  signet %-9s %-36s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
 	printf("\nCalled by one of these names it is that program's replacement: ");
 	for (size_t i = 0; i < COUNT(borrowed); i++)
 		printf("%s%s", i > 0 ? ", " : "", borrowed[i].name);
