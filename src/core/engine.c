@@ -151,6 +151,7 @@ static void finish(struct query *q)
 /* The bound on every question: whatever it waits for, it ends now. */
 static void expire(struct query *q)
 {
+	q->question = q->ask.asked;   /* whoever waits for it knows it by that name */
 	query_fail_err(q, ERR_TIMEOUT);
 	finish(q);
 }
@@ -182,7 +183,7 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	copy->edns.nede = 0;
 	copy->edns.subnet = arena_span(&q->arena, c->edns.subnet);
 	q->client = copy;
-	q->question = copy->question;
+	q->question = q->ask.asked = copy->question;
 	q->form = (uint8_t)client_form(chain, c);
 	q->log_reply = chain->conf.log_replies;
 	q->place = (uint16_t)place;
@@ -216,7 +217,7 @@ static struct query *find_ask(struct engine *e, const struct query *like, uint64
 		if (a->chain == like->chain && a->top == like->top && a->ask.door == like->ask.door &&
 		    a->ask.depth >= like->ask.depth && a->ask.doubts == like->ask.doubts &&
 		    a->ask.nwaiters < WAITERS_MAX && a->form == like->form &&
-		    question_eq(&a->question, &like->question))
+		    question_eq(&a->ask.asked, &like->question))
 			return a;
 	}
 	return NULL;
@@ -250,6 +251,7 @@ static struct query *ask_new(struct engine *e, const struct query *like, uint64_
 	q->question = like->question;
 	q->question.name = name_dup(&q->arena, like->question.name);
 	ASSERT(q->question.name.wire != NULL);
+	q->ask.asked = q->question;
 	q->ask.hash = hash;
 	map_add(&e->asks, hash, q);
 	return q;
@@ -445,6 +447,7 @@ void engine_aim(struct engine *e, const struct chain *chain, unsigned place, con
 	q->question = *question;
 	q->question.name = name_dup(&q->arena, question->name);
 	ASSERT(q->question.name.wire != NULL);
+	q->ask.asked = q->question;
 	q->own = (struct budget){ ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
 	q->budget = &q->own;
 	query_wake(q);
@@ -467,7 +470,7 @@ static void hear(struct waiter *w)
 	if (w->remote != 0)
 		tell_worker(child, w);
 	if (q != NULL && !q->ask.ended && q->waiting && q->place == w->place && q->up == w->up) {
-		if (!may_ask_anew(q, w) || query_ask_again(q, (enum door)child->ask.door, &child->question,
+		if (!may_ask_anew(q, w) || query_ask_again(q, (enum door)child->ask.door, &child->ask.asked,
 		                                              child->ask.doubts) != OK)
 			settle(q, chain_wake(q, child));
 	} else if (q != NULL && !q->ask.ended) {

@@ -93,6 +93,7 @@ static struct span build(const struct exchange *x, const struct attempt *a, stru
 		size_t at = edns_begin(b, (uint16_t)conf->edns_size, 0, wanted && !conf->no_dnssec_ok);
 		if (client != NULL && client->edns.present && client->edns.subnet.n > 0)
 			edns_option(b, OPTION_ECS, client->edns.subnet);
+		buf_span_put(b, q->ask.options);
 		struct span text = chain_client_string(conf, &pool_upstream(x->ask.pool, a->server)->addr);
 		if (text.n > 0)
 			edns_option(b, (uint16_t)conf->string_code, text);
@@ -229,7 +230,7 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 	static const enum metric sent[] = { [TRANSPORT_UDP] = M_UPSTREAM_UDP, [TRANSPORT_TCP] = M_UPSTREAM_TCP,
 		                            [TRANSPORT_DOT] = M_UPSTREAM_DOT };
 	struct query *q = x->q;
-	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + CLIENT_STRING_MAX + 164];
+	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + CLIENT_STRING_MAX + ASK_OPTIONS_MAX + 164];
 	struct buf b = buf_on(room, sizeof(room));
 	if (x->n >= attempts_max(x))
 		return ERR_LIMIT;

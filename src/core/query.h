@@ -36,6 +36,7 @@ struct budget {
 #define BUDGET_BLOCKS 2048u          /* a dozen hashes of 150 iterations: 0.5 ms */
 #define DEPTH_MAX 16u            /* sub-questions of sub-questions */
 #define WAITERS_MAX 4096u        /* that join one sub-question; those beyond share another */
+#define ASK_OPTIONS_MAX 512u     /* bytes of ask.options */
 #define QUERY_ARENA_MAX (512u * 1024u)
 #define QUERY_LIFE_MS 4500       /* ends before dig's five seconds are over */
 
@@ -61,6 +62,8 @@ struct ask {
 	uint16_t owing;            /* of a payer: sub-questions that run on its budget */
 	uint8_t door, depth;
 	uint8_t doubts;            /* answers to it that could not be proved: it is asked of other servers */
+	struct question asked;     /* as it was asked, whatever a step makes of it (plugin/rewrite) */
+	struct span options;       /* of EDNS, for upstreams: code, length and data of each; n 0 none */
 	uint16_t maker;            /* the link that made the answer, by index; chain->n: none did */
 	struct addr by;            /* the server whose answer it is; family ADDR_NONE: not known */
 	uint8_t aim;               /* 1 + the number of the one server to be asked; 0: any */

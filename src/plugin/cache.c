@@ -240,7 +240,8 @@ static enum verdict request(const struct link *l, struct query *q)
 	const struct caching *s = l->self;
 	struct found f;
 	msec now = q->engine->now.ms;
-	if (q->question.class != CLASS_IN || !caching_holds(&s->keeping, q->question.name))
+	/* What upstreams are told of this client alone, others are not to have the answer to. */
+	if (q->question.class != CLASS_IN || q->ask.options.n > 0 || !caching_holds(&s->keeping, q->question.name))
 		return PASS;
 	enum state state = find_for(l, q, &f);
 	if (state == FRESH || (state == STALE && at_once(s, &f, now))) {
@@ -362,7 +363,8 @@ static enum verdict response(const struct link *l, struct query *q)
 	const struct caching *s = l->self;
 	const struct packed *p = q->answer;
 	struct found old;
-	if (q->question.class != CLASS_IN || p == NULL || !caching_holds(&s->keeping, q->question.name))
+	if (q->question.class != CLASS_IN || p == NULL || q->ask.options.n > 0 ||
+	    !caching_holds(&s->keeping, q->question.name))
 		return PASS;
 	if (s->keeping.is && q->err == OK && !is_failure(p))
 		return keep(l, q);

@@ -3,13 +3,14 @@
 #define PCRE2_CODE_UNIT_WIDTH 8   /* what the library is told by */
 #include <pcre2.h>
 
+#include "base/buf.h"
 #include "base/heap.h"
 
 #define STEPS_MAX 100000u           /* of one match */
 #define DEPTH_MAX 1000u             /* ways remembered at once */
 #define HEAP_KB_MAX 1024u
 #define WHY_MAX 200u
-#define GROUPS_MAX 1u               /* what was matched is not asked for */
+#define NAME_BYTES_MAX 33u          /* of a group's name, as the library has it, NUL included */
 
 struct pattern {
 	const pcre2_code *code;
@@ -90,7 +91,7 @@ const struct pattern *pattern_make(struct arena *a, const char *text, const char
 	if (p == NULL || why == NULL || how == NULL)
 		return NULL;
 	pcre2_set_max_pattern_length_8(how, PATTERN_MAX);
-	uint32_t options = PCRE2_UTF | PCRE2_NO_AUTO_CAPTURE;
+	uint32_t options = PCRE2_UTF;
 	p->code = pcre2_compile_8((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, options, &error, &at, how);
 	if (p->code != NULL)
 		return p;
@@ -99,15 +100,43 @@ const struct pattern *pattern_make(struct arena *a, const char *text, const char
 	return NULL;
 }
 
+unsigned pattern_groups(const struct pattern *p)
+{
+	uint32_t n = 0;
+	(void)pcre2_pattern_info_8(p->code, PCRE2_INFO_CAPTURECOUNT, &n);
+	return n;
+}
+
+int pattern_group(const struct pattern *p, struct span name)
+{
+	char text[NAME_BYTES_MAX];
+	if (name.n >= sizeof(text))
+		return -1;
+	struct buf b = buf_on(text, sizeof(text));
+	buf_span_put(&b, name);
+	return MAX(pcre2_substring_number_from_name_8(p->code, (PCRE2_SPTR)buf_cstr(&b)), -1);
+}
+
 bool pattern_matches(const struct pattern *p, struct span text)
+{
+	struct span all;
+	return pattern_find(p, text, &all, 1);
+}
+
+bool pattern_find(const struct pattern *p, struct span text, struct span *ret, unsigned n)
 {
 	pcre2_general_context *memory = pcre2_general_context_create_8(heap_take, heap_leave, NULL);
 	pcre2_match_context *how = pcre2_match_context_create_8(memory);
-	pcre2_match_data *data = pcre2_match_data_create_8(GROUPS_MAX, memory);
+	pcre2_match_data *data = pcre2_match_data_create_8(n, memory);
 	pcre2_set_match_limit_8(how, STEPS_MAX);
 	pcre2_set_depth_limit_8(how, DEPTH_MAX);
 	pcre2_set_heap_limit_8(how, HEAP_KB_MAX);
 	bool found = pcre2_match_8(p->code, text.p, text.n, 0, 0, data, how) >= 0;
+	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer_8(data);
+	for (unsigned i = 0; found && i < n; i++) {
+		bool none = i > pattern_groups(p) || ends[2 * i] == PCRE2_UNSET || ends[2 * i + 1] < ends[2 * i];
+		ret[i] = none ? span_of(text.p, 0) : span_of(text.p + ends[2 * i], ends[2 * i + 1] - ends[2 * i]);
+	}
 	pcre2_match_data_free_8(data);
 	pcre2_match_context_free_8(how);
 	pcre2_general_context_free_8(memory);

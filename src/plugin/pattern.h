@@ -15,5 +15,11 @@ struct pattern;
 const struct pattern *pattern_make(struct arena *a, const char *text, const char **ret_why) MUST_CHECK;
 /* Is it anywhere in the text? Where the work for finding out is too much: no. */
 bool pattern_matches(const struct pattern *p, struct span text);
+/* The same, and what was found: all of it first, then what its first n - 1 groups hold, empty where they hold
+ * nothing. */
+bool pattern_find(const struct pattern *p, struct span text, struct span *ret, unsigned n);
+/* How many groups it has, and the number of one by its name; -1: there is none. */
+unsigned pattern_groups(const struct pattern *p);
+int pattern_group(const struct pattern *p, struct span name);
 
 #endif

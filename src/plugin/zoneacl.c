@@ -1,5 +1,6 @@
 /* zoneacl: a Corefile's acl: what clients of some networks may ask for below some zones. The first line that fits
- * decides; what none fits is allowed. It stands before the cache, which so gives nobody what he may not have. */
+ * decides; what none fits is allowed. It stands before the cache, which so gives nobody what he may not have, and
+ * behind rewrite: what is asked for in the end is judged, by its name and its type. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
@@ -61,14 +62,15 @@ static bool fits(const struct acl_line *l, uint16_t type, const struct addr *fro
 	return of_type && of_net;
 }
 
-static enum action judge(const struct link *l, const struct engine *e, const struct client *c, struct name name)
+static enum action judge(const struct link *l, const struct engine *e, const struct client *c,
+                         const struct question *q)
 {
 	const struct zoneacl *s = l->self;
 	struct live *live = l->live;
 	enum action action = ACTION_ALLOW;
 	for (const struct acl_stanza *z = s->stanzas; z != NULL; z = z->next) {
-		const struct acl_line *line = zones_find(&z->zones, name) == NULL ? NULL : z->lines;
-		while (line != NULL && !fits(line, c->question.type, &c->from))
+		const struct acl_line *line = zones_find(&z->zones, q->name) == NULL ? NULL : z->lines;
+		while (line != NULL && !fits(line, q->type, &c->from))
 			line = line->next;
 		if (line == NULL)
 			continue;
@@ -84,7 +86,7 @@ static enum verdict request(const struct link *l, struct query *q)
 {
 	if (q->client == NULL)
 		return PASS;
-	switch (judge(l, q->engine, q->client, q->question.name)) {
+	switch (judge(l, q->engine, q->client, &q->question)) {
 	case ACTION_ALLOW: break;
 	case ACTION_BLOCK: return query_fail(q, RCODE_REFUSED, EDE_BLOCKED, NULL);
 	case ACTION_FILTER: return query_fail(q, RCODE_NOERROR, EDE_FILTERED, NULL);
@@ -96,7 +98,7 @@ static enum verdict request(const struct link *l, struct query *q)
 
 static enum verdict fast(const struct link *l, struct fast *f)
 {
-	switch (judge(l, f->engine, f->client, f->client->question.name)) {
+	switch (judge(l, f->engine, f->client, &f->client->question)) {
 	case ACTION_ALLOW: break;
 	case ACTION_BLOCK: return saying_fast_error(f, RCODE_REFUSED, (struct reason){ EDE_BLOCKED, NULL });
 	case ACTION_FILTER: return saying_fast_error(f, RCODE_NOERROR, (struct reason){ EDE_FILTERED, NULL });

@@ -37,6 +37,7 @@ EFFECTS = {
     ("loadbalance", "prefer"): None,               # test_loadbalance_shuffles_what_is_cached
     ("hosts", "reload"): None,                     # test_hosts_file_is_watched
     ("ratelimit", "exempt"): None,                 # test_ratelimit_of_each_client
+    ("rewrite", "*"): None,                        # test_coredns_rewrite.py
 }
 
 # (plugin, line): a block that is refused, and why
@@ -69,7 +70,8 @@ ERRORS = {
     ("kubernetes", "zonal"): (K8S + "\nzonal x\n}", r"Wrong argument count"),
 }
 
-SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes")
+SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes",
+           "rewrite")
 NAMES = {"zoneacl": "acl", "replylog": "log"}
 
 
