@@ -180,8 +180,9 @@ static const struct {
 	{ ". {\n ratelimit 10 {\n  mode maybe\n }\n}\n",
 	  "plugin/ratelimit: Corefile:3 - Error during parsing: 'maybe' is no mode" },
 	{ ". {\n log {\n  class foo\n }\n}\n", "plugin/log: Corefile:3 - Error during parsing: invalid Class: foo" },
-	{ ". {\n rewrite a b\n}\n",
-	  "Corefile:2 - Error during parsing: plugin 'rewrite' cannot be served: it is not there yet" },
+	{ ". {\n pprof\n}\n",
+	  "Corefile:2 - Error during parsing: plugin 'pprof' cannot be served: profiles of Go's runtime are not there; "
+	  "take the line out" },
 	{ ". {\n proxy . 1.1.1.1\n}\n", "Corefile:2 - Error during parsing: plugin 'proxy' cannot be served: forward "
 	                                "has taken its place: forward FROM TO..." },
 };

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "conf/value.h"
 #include "conf/watch.h"
 
@@ -31,8 +30,8 @@ enum err instance_begin(struct instance *in, const struct instance_env *e)
 		const char *dflt = default_of(row, e);
 		if (dflt == NULL || row->type == OPT_CUSTOM)
 			continue;
-		bool ok = value_default(row, in->self, dflt, e->arena);
-		ASSERT(ok); /* a row of ours */
+		if (!value_default(row, in->self, dflt, e->arena))
+			return ERR_LIMIT;   /* a row of ours is right: the arena is full */
 	}
 	return OK;
 }
