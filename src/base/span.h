@@ -40,6 +40,17 @@ static inline struct span span_from(struct span s, size_t at)
 	return at >= s.n ? (struct span){ s.p + s.n, 0 } : (struct span){ s.p + at, s.n - at };
 }
 
+/* Without those of these characters that stand at its ends. */
+static inline struct span span_trim(struct span s, const char *blanks)
+{
+	size_t nblanks = strlen(blanks);
+	while (s.n > 0 && memchr(blanks, s.p[0], nblanks) != NULL)
+		s = span_from(s, 1);
+	while (s.n > 0 && memchr(blanks, s.p[s.n - 1], nblanks) != NULL)
+		s.n--;
+	return s;
+}
+
 static inline uint16_t get_u16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);

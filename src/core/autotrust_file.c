@@ -2,6 +2,7 @@
 
 #include "wire/words.h"
 
+#define BLANKS " \t\r"
 #define ZONE_HEADER ";;id:"
 
 const char *const autokey_state_names[] = { "START", "ADDPEND", "VALID", "MISSING", "REVOKED", "REMOVED" };
@@ -98,21 +99,12 @@ static bool begins(struct span s, const char *with, struct span *ret_rest)
 	return true;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.n > 0 && (*s.p == ' ' || *s.p == '\t'))
-		s = span_from(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\r'))
-		s.n--;
-	return s;
-}
-
 /* Digits at the start of s. A number too large for its place is no number. */
 static bool number(struct span s, int64_t max, int64_t *ret)
 {
 	int64_t n = 0;
 	size_t i = 0;
-	for (s = trim(s); i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
+	for (s = span_trim(s, BLANKS); i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
 		n = n * 10 + (s.p[i] - '0');
 		if (n > max)
 			return false;
@@ -183,7 +175,7 @@ static void key_of_line(struct reading *r, struct span line)
 	size_t column = 0, record = 0;
 	while (record < line.n && line.p[record] != ';')
 		record++;
-	struct span text = trim(span_of(line.p, record));
+	struct span text = span_trim(span_of(line.p, record), BLANKS);
 	const char *why;
 	if (rr_from_text(r->t->arena, text, &(struct rr_defaults){ &name_root, 3600 }, &rr, &column) != OK)
 		why = "not a record";
@@ -198,7 +190,7 @@ static bool read_id(struct reading *r, struct span rest)
 {
 	uint8_t store[NAME_MAX_BYTES];
 	struct name zone;
-	rest = trim(rest);
+	rest = span_trim(rest, BLANKS);
 	size_t n = 0;
 	while (n < rest.n && rest.p[n] != ' ')
 		n++;
@@ -214,7 +206,7 @@ static void read_lines(struct reading *r, struct span text, bool first_pass)
 	for (r->line = 1; text.n > 0; r->line++) {
 		const uint8_t *end = memchr(text.p, '\n', text.n);
 		size_t n = end == NULL ? text.n : (size_t)(end - text.p);
-		struct span line = trim(span_of(text.p, n)), rest;
+		struct span line = span_trim(span_of(text.p, n), BLANKS), rest;
 		text = span_from(text, n + 1);
 		bool id = begins(line, ZONE_HEADER, &rest);
 		if (first_pass && id && !read_id(r, rest))

@@ -1,29 +1,11 @@
 /* Name servers beside answers are shared. */
 #include "core/beside.h"
 
-#include "core/text_test.h"
+#include "core/rrcache_each_test.h"
 
 #define NS1 "example. 200 IN NS ns1.example.\n"
 #define NS2 "example. 200 IN NS ns2.example.\n"
 #define GLUE "ns1.example. 200 IN A 192.0.2.1\n"
-
-static struct arena arena;
-static struct rrcache c;
-
-static int set_up(void **state)
-{
-	static const struct hash_key key = { { 5 } };
-	arena_init(&arena, 4u << 20);
-	c = (struct rrcache){ .cache = cache_new(1u << 20, &key), .instance = 1, .now = 1000 };
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	cache_free(c.cache);
-	arena_free(&arena);
-	return 0;
-}
 
 /* The records behind the answer's as text, once they are shared. */
 static const char *share(const char *authority, const char *additional, enum security security, bool fresh)

@@ -1,27 +1,9 @@
 #include "core/delegate.h"
 
-#include "core/text_test.h"
+#include "core/rrcache_each_test.h"
 
 #define SIG(owner, type) owner " 300 IN RRSIG " type " 13 2 300 20300101000000 20200101000000 1 example. AAAA\n"
 #define NS "sub.example. 300 IN NS ns.sub.example.\n"
-
-static struct arena arena;
-static struct rrcache c;
-
-static int set_up(void **state)
-{
-	static const struct hash_key key = { { 5 } };
-	arena_init(&arena, 4u << 20);
-	c = (struct rrcache){ .cache = cache_new(1u << 20, &key), .instance = 1, .now = 1000 };
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	cache_free(c.cache);
-	arena_free(&arena);
-	return 0;
-}
 
 /* A referral with this authority section, followed from the zone above. */
 static void refer(const char *authority)

@@ -1,21 +1,5 @@
-#include "plugin/block_test.h"
+#include "plugin/block_each_test.h"
 #include "plugin/pattern.h"
-
-static struct block b;
-
-static int set_up(void **state)
-{
-	(void)state;
-	block_open(&b);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	block_close(&b);
-	return 0;
-}
 
 /* How many of n questions of a client are let through. */
 static unsigned passed(struct addr from, unsigned n)

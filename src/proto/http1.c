@@ -118,15 +118,6 @@ static bool is_token(struct span s)
 	return s.n > 0;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = span_from(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* Decimal digits and nothing else; longer than is taken counts as that. */
 static bool length_read(struct span s, uint32_t *ret)
 {
@@ -150,7 +141,8 @@ static unsigned field(struct http1 *h, struct framing *f, struct span line)
 	const uint8_t *colon = memchr(line.p, ':', line.n);
 	if (colon == NULL)
 		return 400;
-	struct span name = span_of(line.p, (size_t)(colon - line.p)), value = trim(span_from(line, name.n + 1));
+	struct span name = span_of(line.p, (size_t)(colon - line.p));
+	struct span value = span_trim(span_from(line, name.n + 1), " \t");
 	if (!is_token(name))
 		return 400;   /* and so a folded line, or a space before the colon */
 	if (request_word(name, "content-length")) {

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 
+#define BLANKS " \t\r\n"
 #define LINES_IN_SECTION 4096u
 
 const char *const rpl_step_names[STEP_COUNT] = { "QUERY", "CHECK_ANSWER", "ANSWER", "CHECK_OUT_QUERY", "REPLY", "MOCK",
@@ -37,20 +38,6 @@ struct reader {
 
 /* ---- lines and words ---- */
 
-static bool blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static struct span trimmed(struct span s)
-{
-	while (s.n > 0 && blank(s.p[0]))
-		s = span_from(s, 1);
-	while (s.n > 0 && blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 /* Up to the first of these characters outside quotes. */
 static struct span before_any(struct span s, const char *chars)
 {
@@ -59,19 +46,19 @@ static struct span before_any(struct span s, const char *chars)
 		if (s.p[i] == '"')
 			quoted = !quoted;
 		else if (!quoted && s.p[i] != 0 && strchr(chars, s.p[i]) != NULL)
-			return trimmed(span_of(s.p, i));
+			return span_trim(span_of(s.p, i), BLANKS);
 	}
 	return s;
 }
 
 static struct span next_word(struct span *s)
 {
-	*s = trimmed(*s);
+	*s = span_trim(*s, BLANKS);
 	size_t n = 0;
-	while (n < s->n && !blank(s->p[n]))
+	while (n < s->n && memchr(BLANKS, s->p[n], sizeof(BLANKS) - 1) == NULL)
 		n++;
 	struct span word = span_of(s->p, n);
-	*s = trimmed(span_from(*s, n));
+	*s = span_trim(span_from(*s, n), BLANKS);
 	return word;
 }
 
@@ -106,7 +93,7 @@ static bool next_line(struct reader *r)
 		return false;
 	const uint8_t *from = r->text.p + r->at, *end = memchr(from, '\n', r->text.n - r->at);
 	size_t n = end == NULL ? r->text.n - r->at : (size_t)(end - from);
-	r->line = trimmed(span_of(from, n));
+	r->line = span_trim(span_of(from, n), BLANKS);
 	r->at += n + 1;
 	r->nr++;
 	return true;
@@ -263,7 +250,7 @@ static struct span only_words(struct span line, unsigned words)
 	struct span rest = line;
 	while (words-- > 0)
 		next_word(&rest);
-	return rest.n == 0 ? line : trimmed(span_of(line.p, (size_t)(rest.p - line.p)));
+	return rest.n == 0 ? line : span_trim(span_of(line.p, (size_t)(rest.p - line.p)), BLANKS);
 }
 
 static int base64_digit(uint8_t c)
@@ -536,7 +523,7 @@ static void read_range(struct reader *r, struct rpl *to)
 			if (range->naddrs == RPL_ADDRS_MAX)
 				wrong(r, RPL_UNREADABLE, "too many addresses", (struct span){ 0 });
 			else
-				range->addrs[range->naddrs++] = read_addr(r, trimmed(span_from(r->line, 7)));
+				range->addrs[range->naddrs++] = read_addr(r, span_trim(span_from(r->line, 7), BLANKS));
 		} else if (!read_dollar(r)) {
 			*last = read_entry(r, true);
 			if (*last == NULL)
@@ -572,7 +559,7 @@ static struct rpl_step *read_step(struct reader *r)
 	s->kind = (enum rpl_kind)k;
 	s->rest = before_any(rest, ";");
 	if (starts(s->rest, "ADDRESS"))
-		s->addr = read_addr(r, trimmed(span_from(s->rest, 7)));
+		s->addr = read_addr(r, span_trim(span_from(s->rest, 7), BLANKS));
 	if (k <= STEP_MOCK) {
 		s->entry = read_entry(r, false);
 	} else if (k == STEP_CHECK_AUTOTRUST || k == STEP_CHECK_TEMPFILE) {
@@ -593,10 +580,10 @@ struct span rpl_conf_value(const struct rpl *r, const char *key)
 	struct span found = { 0 };
 	for (const char *at = r->conf; at != NULL && *at != 0;) {
 		const char *end = strchr(at, '\n');
-		struct span line = trimmed(span_of(at, end == NULL ? strlen(at) : (size_t)(end - at)));
+		struct span line = span_trim(span_of(at, end == NULL ? strlen(at) : (size_t)(end - at)), BLANKS);
 		line = before_any(line, "#");
 		if (starts(line, key) && line.n > strlen(key) && line.p[strlen(key)] == ':') {
-			found = trimmed(span_from(line, strlen(key) + 1));
+			found = span_trim(span_from(line, strlen(key) + 1), BLANKS);
 			if (found.n >= 2 && found.p[0] == '"')
 				found = span_of(found.p + 1, found.n - 2);
 		}
@@ -619,8 +606,8 @@ static bool is_place(struct span line)
 /* What Unbound needed to play the file stays in it as a comment. One line matters: its signatures are SHA-1. */
 static void conf_deckard_comment(struct reader *r)
 {
-	struct span line = trimmed(r->line);
-	if (line.n > 1 && line.p[0] == ';' && starts(trimmed(span_from(line, 1)), "fake-sha1: yes"))
+	struct span line = span_trim(r->line, BLANKS);
+	if (line.n > 1 && line.p[0] == ';' && starts(span_trim(span_from(line, 1), BLANKS), "fake-sha1: yes"))
 		buf_text(&r->conf, "\tfake-sha1: yes\n");
 }
 
@@ -631,8 +618,8 @@ static void conf_deckard_line(struct reader *r, struct buf *root)
 	const uint8_t *colon = line.n == 0 ? NULL : memchr(line.p, ':', line.n);
 	if (colon == NULL)
 		return;
-	struct span key = trimmed(span_of(line.p, (size_t)(colon - line.p)));
-	struct span value = trimmed(span_from(line, key.n + 1));
+	struct span key = span_trim(span_of(line.p, (size_t)(colon - line.p)), BLANKS);
+	struct span value = span_trim(span_from(line, key.n + 1), BLANKS);
 	if (value.n >= 2 && (value.p[0] == '"' || value.p[0] == '\''))
 		value = span_of(value.p + 1, value.n - 2);
 	const char *name = arena_text(r->arena, key), *text = arena_text(r->arena, value);

@@ -3,23 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BLANKS " \t\r\n"
 #define DEPTH_MAX 8u
 #define BODY_MAX 512u
 #define LINE_MAX_BYTES 4096u
-
-static bool blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static struct span trimmed(struct span s)
-{
-	while (s.n > 0 && blank(s.p[0]))
-		s = span_from(s, 1);
-	while (s.n > 0 && blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
 
 static bool is_name(uint8_t c)
 {
@@ -96,7 +83,7 @@ static bool evaluate(const struct rpl_macros *m, struct span body, struct buf *t
 	char inner[BODY_MAX], plain[BODY_MAX];
 	struct buf in = buf_on(inner, sizeof(inner)), out = buf_on(plain, sizeof(plain));
 	double v;
-	body = trimmed(body);
+	body = span_trim(body, BLANKS);
 	if (span_is(body, "time") || span_is(body, "timeout")) {
 		buf_printf(to, "%lld", (long long)(body.n == 4 ? m->time : m->timeout));
 		return true;
@@ -151,12 +138,12 @@ bool rpl_assign(struct rpl_macros *m, struct span text, struct buf *why)
 	size_t n = 0;
 	while (n < text.n && is_name(text.p[n]))
 		n++;
-	struct span rest = trimmed(span_from(text, n));
+	struct span rest = span_trim(span_from(text, n), BLANKS);
 	if (n == 0 || n >= RPL_WORD_MAX || rest.n == 0 || rest.p[0] != '=' || m->n == RPL_VARS_MAX)
 		return wrong(why, "no assignment", text);
 	struct buf value = buf_on(var.value, sizeof(var.value));
 	memcpy(var.name, text.p, n);
-	if (!rpl_expand(m, trimmed(span_from(rest, 1)), &value, why))
+	if (!rpl_expand(m, span_trim(span_from(rest, 1), BLANKS), &value, why))
 		return false;
 	buf_cstr(&value);
 	m->vars[m->n++] = var;
@@ -178,8 +165,8 @@ static bool is_date(struct span s)
 
 static void put_line(struct span s, struct buf *to)
 {
-	for (s = trimmed(s); s.n > 0 && !is_date(s); s = span_from(s, 1)) {
-		if (!blank(s.p[0]))
+	for (s = span_trim(s, BLANKS); s.n > 0 && !is_date(s); s = span_from(s, 1)) {
+		if (memchr(BLANKS, s.p[0], sizeof(BLANKS) - 1) == NULL)
 			buf_u8(to, s.p[0]);
 		else if (to->n > 0 && to->p[to->n - 1] != ' ')
 			buf_u8(to, ' ');
