@@ -9,7 +9,8 @@ packages()
 {
 	case $1 in
 	build) echo make meson ninja-build pkg-config gcc libc6-dev python3 libssl-dev libsodium-dev libcmocka-dev \
-		libpsl-dev libcivetweb-dev libcap-ng-dev libnghttp2-dev libpcre2-dev ;;
+		libpsl-dev libcivetweb-dev libcap-ng-dev libnghttp2-dev libpcre2-dev \
+		libjansson-dev libfyaml-dev libcurl4-openssl-dev ;;
 	demo) echo ca-certificates python3-dnspython bind9-dnsutils openssl iproute2 mount ;;
 	test) echo python3-pytest python3-dnspython openssl iproute2 mount ca-certificates git ;;
 	peers) echo bind9 bind9-dnsutils bind9-utils knot knot-dnsutils nsd ldnsutils unbound unbound-host dnsperf \

@@ -37,6 +37,8 @@ LIBRARIES = {
     'openssl/': {'crypto', 'proto'},
     'sodium': {'base', 'crypto'},
     'pcre2.h': {'plugin'},
+    'jansson.h': {'base'},
+    'libfyaml.h': {'base'},
     'libpsl.h': {'core', 'plugin', 'conf', 'app'},
     'civetweb.h': {'app'},
     'cap-ng.h': {'app', 'io'},

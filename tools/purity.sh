@@ -12,6 +12,8 @@ pure+='|tolower|toupper|isalnum|isdigit|__isoc[0-9]+_strtou?ll?|(log2?|exp2?|pow
 compiler='__stack_chk_fail|__(mem|str|v?sn)[a-z]*_chk|_GLOBAL_OFFSET_TABLE_|__popcountdi2'
 # base alone: memory, the way out of an ASSERT, address text, and libsodium's generators and hashes
 base='malloc|calloc|realloc|free|malloc_usable_size|aligned_alloc|mmap(64)?|munmap|madvise|abort|stderr'
+# libjansson and libfyaml read text in memory, and what they make of it is copied and freed at once (base/json).
+base+='|json_[a-z_]+|fy_[a-z_]+'
 base+='|fprintf|__fprintf_chk|fputs|fputc|fwrite|inet_(pton|ntop)|crypto_[a-z0-9_]+|sodium_[a-z0-9_]+'
 # What base offers and wire may not use: it allocates from arenas alone. core and plugin take what outlives a query
 # (pools, caches, tables of counters) from base/heap, which counts it.
