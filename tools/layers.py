@@ -41,6 +41,7 @@ LIBRARIES = {
     'libfyaml.h': {'base'},
     'libpsl.h': {'core', 'plugin', 'conf', 'app'},
     'civetweb.h': {'app'},
+    'curl/': {'app'},
     'cap-ng.h': {'app', 'io'},
     'sys/socket.h': {'io', 'app'},
     'sys/epoll.h': {'io', 'app'},

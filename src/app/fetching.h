@@ -1,4 +1,6 @@
-/* fetching: performs what the engine wants of HTTP. One worker. */
+/* fetching: performs what the engine wants of HTTP, through signet-fetch, a process of its own that is started when the
+ * first request is begun and again, not too often, when it has ended. It has the rights of the server's user, as that
+ * is who starts it: files with tokens and keys have to be readable for this user. One worker. */
 #ifndef APP_FETCHING_H
 #define APP_FETCHING_H
 
@@ -13,5 +15,8 @@ void fetching_free(struct fetching *f);
 void fetching_perform(struct fetching *f, const struct effect *fx);
 /* Tell the engine of fetches that could not be begun: true when there is more to perform. */
 bool fetching_refused(struct fetching *f);
+/* KIND_FETCH. */
+void fetching_event(struct fetching *f, const struct loop_event *ev);
+void fetching_flush(struct fetching *f);
 
 #endif

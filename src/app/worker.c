@@ -250,6 +250,9 @@ static void dispatch(struct worker *w, const struct loop_event *ev)
 	case KIND_STREAM:
 		asking_event(w->asking, ev);
 		break;
+	case KIND_FETCH:
+		fetching_event(w->help.fetching, ev);
+		break;
 	}
 	worker_relieve(w);
 }
@@ -318,6 +321,7 @@ static void turn(struct worker *w)
 	}
 	serving_flush(w->serving);
 	asking_flush(w->asking);
+	fetching_flush(w->help.fetching);
 	wake_peers(w);
 	housekeep(w);
 	atomic_store_explicit(&w->waiting, w->engine.clients, memory_order_release);

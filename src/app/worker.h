@@ -14,7 +14,8 @@
 #include "proto/tls.h"
 
 /* What an event of the loop is about. */
-enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KIND_ASK, KIND_STREAM };
+enum loop_kind { KIND_WAKE = LOOP_KIND_WAKE, KIND_UDP, KIND_TCP, KIND_CLIENT, KIND_ASK, KIND_STREAM,
+	         KIND_FETCH };
 
 #define SCRATCH_MAX (32u << 20)      /* effects of one turn */
 #define READ_MAX 65536u

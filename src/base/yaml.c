@@ -46,7 +46,8 @@ static void scalar_kind(struct json *to)
 		const char *text;
 		enum json_kind kind;
 	} words[] = {
-		{ "", JSON_NOTHING }, { "~", JSON_NOTHING }, { "null", JSON_NOTHING }, { "Null", JSON_NOTHING }, { "NULL", JSON_NOTHING },
+		{ "", JSON_NOTHING }, { "~", JSON_NOTHING },
+		{ "null", JSON_NOTHING }, { "Null", JSON_NOTHING }, { "NULL", JSON_NOTHING },
 		{ "true", JSON_YES }, { "True", JSON_YES }, { "TRUE", JSON_YES },
 		{ "false", JSON_NO }, { "False", JSON_NO }, { "FALSE", JSON_NO },
 	};
