@@ -28,7 +28,8 @@ static void test_all_of_it(void **state)
 		                      { .family = ADDR_6, .ip = { 32, 1 } } };
 	const struct fetch_login login = {
 		.ca_file = "/ca", .cert_file = "/cert", .key_file = "/key",
-		.ca = span_text("CA"), .cert = span_text("C"), .key = span_text("K"), .token_file = "/token", .token = span_text("T"), .user = "u", .password = "p",
+		.ca = span_text("CA"), .cert = span_text("C"), .key = span_text("K"),
+		.token_file = "/token", .token = span_text("T"), .user = "u", .password = "p",
 		.server_name = "name", .unchecked = true,
 	};
 	const struct fetch what = { .method = "POST", .url = "https://x/", .accept = "a", .content_type = "c",
