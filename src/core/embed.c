@@ -22,3 +22,19 @@ struct addr embed_addr(const struct prefix *p, const struct addr *v4)
 	}
 	return a;
 }
+
+bool embed_holds(const struct prefix *p, const struct addr *v6, struct addr *ret_v4)
+{
+	ASSERT(embed_fits(p));
+	struct addr a = { .family = ADDR_4, .port = v6->port };
+	if (v6->family != ADDR_6 || !prefix_holds(p, v6))
+		return false;
+	unsigned at = p->bits / 8;
+	for (unsigned i = 0; i < 4; i++) {
+		if (at == U_BYTE)
+			at++;
+		a.ip[i] = v6->ip[at++];
+	}
+	*ret_v4 = a;
+	return true;
+}

@@ -9,5 +9,7 @@
 bool embed_fits(const struct prefix *p);
 /* v4 under the prefix, with its port. */
 struct addr embed_addr(const struct prefix *p, const struct addr *v4);
+/* The way back. false: the address is not under the prefix, or holds none */
+bool embed_holds(const struct prefix *p, const struct addr *v6, struct addr *ret_v4);
 
 #endif

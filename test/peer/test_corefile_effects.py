@@ -9,6 +9,7 @@ import ns
 from test_coredns_plugins import FOLDER, Asked, corefile, refused, start
 
 HOSTS = "192.0.2.70 h1.test"
+DNS64 = "dns64 {"
 K8S = "kubernetes cluster.local in-addr.arpa {"
 
 # (plugin, line): lines without it, lines with it, the question
@@ -31,6 +32,16 @@ EFFECTS = {
     ("acl", "drop"): (["whoami"], ["acl {\ndrop type A\n}", "whoami"], "x.test A"),
     ("kubernetes", "ttl"): ([K8S + "\n}"], [K8S + "\nttl 33\n}"], "x.cluster.local A"),
     ("kubernetes", "fallthrough"): ([K8S + "\n}", "whoami"], [K8S + "\nfallthrough\n}", "whoami"], "x.cluster.local A"),
+    ("dns64", "prefix"): ([DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n}}"],
+                          [DNS64, "allow_ipv4\nprefix 2001:db8::/96\n}", f"hosts {{\n{HOSTS}\n}}"], "h1.test AAAA"),
+    ("dns64", "translate_all"): ([DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n2001:db8::1 h1.test\n}}"],
+                                 [DNS64, "allow_ipv4\ntranslate_all\n}",
+                                  f"hosts {{\n{HOSTS}\n2001:db8::1 h1.test\n}}"], "h1.test AAAA"),
+    ("dns64", "allow_ipv4"): (["dns64", f"hosts {{\n{HOSTS}\n}}"],
+                              [DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n}}"], "h1.test AAAA"),
+    ("transfer", "to"): None,                      # test_zone_transfers
+    ("transfer", "required"): None,                # test_zone_transfers
+    ("transfer", "source"): None,                  # test_zone_transfers
     ("log", "class"): None,                        # test_log_classes_and_formats
     ("errors", "consolidate"): None,               # test_errors_are_consolidated
     ("kubernetes", "startup_timeout"): None,       # test_kubernetes_says_that_it_is_not_in_step
@@ -71,7 +82,7 @@ ERRORS = {
 }
 
 SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes",
-           "rewrite")
+           "rewrite", "dns64", "transfer")
 NAMES = {"zoneacl": "acl", "replylog": "log"}
 
 

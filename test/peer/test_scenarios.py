@@ -36,7 +36,7 @@ SHA1 = {"deckard/iter_validate_child_zone_noaddr.rpl", "deckard/iter_validate_ns
         "deckard/val_nsec3_b1_nameerror.rpl", "deckard/val_nsec3_b21_nodataent.rpl",
         "deckard/val_nsec3_b5_wcnodata.rpl"}
 SHA1_LINES = ("server:", "fake-sha1: yes")
-LATER = {"auth-zone": "needs auth-zone", "rpz": "needs rpz", "subnet": "needs client subnet", "dns64": "needs dns64",
+LATER = {"auth-zone": "needs auth-zone", "rpz": "needs rpz", "subnet": "needs client subnet",
          "cachedb": "needs cachedb", "autotrust": "needs validation"}
 
 Row = collections.namedtuple("Row", "category servfail")
