@@ -358,7 +358,8 @@ static void *live_make(const void *self, const struct live_env *env)
 static void samples(const struct link *l, const struct sample_labels *where, struct samples *to)
 {
 	static const struct family family = {
-		.name = "coredns_dns64_requests_translated_total", .help = "Counter of DNS requests translated by dns64.",
+		.name = "coredns_dns64_requests_translated_total",
+		.help = "Counter of DNS requests translated by dns64.",
 		.type = SAMPLE_COUNTER
 	};
 	const struct live *live = l->live;
@@ -372,7 +373,8 @@ static const struct opt opts[] = {
 	  .doc = "Make addresses for names that have IPv6 ones of their own too." },
 	{ .corefile = { "allow_ipv4", 0, NULL }, .unbound = { NULL, NULL }, CUSTOM, .parse = ipv4,
 	  .doc = "Make addresses for clients that ask over IPv4 too." },
-	{ .corefile = { .dflt = "dns64" }, .unbound = { "module-config", "validator iterator" }, CUSTOM, .parse = modules,
+	{ .corefile = { .dflt = "dns64" }, .unbound = { "module-config", "validator iterator" }, CUSTOM,
+	  .parse = modules,
 	  .doc = "With the word dns64, AAAA records are made of A records for names that have none." },
 	{ .corefile = { .dflt = "no" }, .unbound = { "dns64-synthall", "no" }, BOOL(struct dns64, all),
 	  .doc = "Make AAAA records for names that have some of their own too." },
