@@ -20,6 +20,8 @@ struct client_conn {
 	struct frame frame;
 	struct queue out;                 /* framed answers */
 	unsigned pending;
+	bool transfer;                    /* a zone is on its way: nothing more is asked until it is there */
+	slot_id parts;                    /* the query that waits for a message to be taken; 0 none */
 	uint32_t asked;                   /* questions so far */
 	msec active;                      /* last question or answer */
 	msec slow;                        /* a message or handshake is incomplete since; 0: none */
@@ -44,6 +46,7 @@ struct conns {
 	uint32_t questions_max;           /* of one connection; 0: any number */
 	struct served *served;
 	unsigned nserved, nhttps;         /* nhttps: connections over HTTPS */
+	unsigned ntransfers;              /* connections with a zone on its way */
 	uint8_t ticket_key[TLS_TICKET_KEY];
 	msec rekey_at;
 	uint32_t limited[LIMITS_MAX];
@@ -88,8 +91,19 @@ static void doom(struct conns *c, struct client_conn *k)
 	mark(c, k);
 }
 
+/* The zone's last message was said, or nobody waits for it any more. */
+static void transfer_end(struct conns *c, struct client_conn *k)
+{
+	c->ntransfers -= k->transfer;
+	k->transfer = false;
+	k->parts = 0;
+}
+
 static void conn_close(struct conns *c, struct client_conn *k)
 {
+	if (k->parts != 0)
+		engine_taken(&c->w->engine, k->parts, true);
+	transfer_end(c, k);
 	loop_remove(&c->w->loop, k->fd);
 	stream_close(k->fd);
 	slots_drop(&c->slots, k->id);
@@ -331,6 +345,11 @@ static void question(struct conns *c, struct client_conn *k, uint32_t stream, st
 	if (answered || waits == 0)
 		deliver(c, k, stream, answered ? buf_span(&out) : (struct span){ 0 });
 	k->pending += waits;
+	if (waits > 0 && (cl.question.type == RR_AXFR || cl.question.type == RR_IXFR)) {
+		k->transfer = true;
+		if (c->ntransfers++ == CONN_TRANSFERS_MAX)
+			doom(c, k);
+	}
 	k->asked++;
 	k->sated = c->questions_max > 0 && k->asked >= c->questions_max;
 	k->active = c->w->engine.now.ms;
@@ -340,7 +359,7 @@ static void question(struct conns *c, struct client_conn *k, uint32_t stream, st
 /* No more is taken in while too many questions are under way or too many answers wait to be read. */
 static bool busy(const struct client_conn *k)
 {
-	return k->pending >= CONN_PENDING_MAX || k->out.n >= CONN_OUT_FULL || k->doomed || k->sated;
+	return k->transfer || k->pending >= CONN_PENDING_MAX || k->out.n >= CONN_OUT_FULL || k->doomed || k->sated;
 }
 
 /* All whole messages that are here, as far as they are taken. */
@@ -453,7 +472,34 @@ void conns_answered(struct conns *c, const struct client *of, struct span reply)
 		return;
 	k->pending--;
 	k->active = c->w->engine.now.ms;
+	if (of->question.type == RR_AXFR || of->question.type == RR_IXFR)
+		transfer_end(c, k);
 	deliver(c, k, of->stream, reply);
+	mark(c, k);
+}
+
+void conns_part(struct conns *c, const struct query *q, struct span message)
+{
+	struct client_conn *k = slots_get(&c->slots, q->client->conn);
+	if (k == NULL || k->doomed) {
+		engine_taken(&c->w->engine, q->id, true);
+		return;
+	}
+	k->active = c->w->engine.now.ms;
+	k->parts = q->id;
+	deliver(c, k, 0, message);
+	mark(c, k);
+}
+
+void conns_parted(struct conns *c, const struct client *of, bool good)
+{
+	struct client_conn *k = slots_get(&c->slots, of->conn);
+	if (k == NULL)
+		return;
+	transfer_end(c, k);
+	k->pending--;
+	if (!good)
+		k->doomed = true;
 	mark(c, k);
 }
 
@@ -513,7 +559,7 @@ static bool write_all(struct client_conn *k, bool *ret_left)
 /* Watch for what the connection can use now. */
 static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
 {
-	bool reading = !k->ended && !k->sated && k->pending < CONN_PENDING_MAX && !writing;
+	bool reading = !k->ended && !k->sated && !k->transfer && k->pending < CONN_PENDING_MAX && !writing;
 	if (reading == k->reading && writing == k->writing)
 		return true;
 	k->reading = reading;
@@ -536,6 +582,8 @@ static void flush(struct conns *c, struct client_conn *k)
 		conn_close(c, k);
 		return;
 	}
+	if (k->parts != 0 && !left)
+		engine_taken(&c->w->engine, k->parts, false);
 	queue_rest(&k->out);
 	if (k->tls != NULL)
 		tls_rest(k->tls);

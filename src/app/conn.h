@@ -11,6 +11,7 @@
 #define CONN_OUT_FULL (128u * 1024u) /* from here on no more questions are taken, until it has read some */
 #define CONN_SLOW_MS 5000            /* to send a whole message or to end a handshake (attacks F1) */
 
+#define CONN_TRANSFERS_MAX 64u       /* zones on their way at once from one worker; beyond, connections are closed */
 #define CONN_HTTPS_MAX 200u          /* connections over HTTPS of all workers together, as with CoreDNS */
 
 struct conns;
@@ -25,6 +26,10 @@ void conns_event(struct conns *c, const struct loop_event *ev);
 struct buf conns_room(struct conns *c);
 /* A client's question is through; n == 0: without an answer. */
 void conns_answered(struct conns *c, const struct client *of, struct span reply);
+/* One message of several; the engine is told when it was taken, or that it never will be (engine_taken). */
+void conns_part(struct conns *c, const struct query *q, struct span message);
+/* What was said in several messages is over; good: all of it was said, else the connection ends. */
+void conns_parted(struct conns *c, const struct client *of, bool good);
 void conns_flush(struct conns *c);
 void conns_housekeeping(struct conns *c);
 unsigned conns_count(const struct conns *c);

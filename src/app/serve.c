@@ -246,7 +246,9 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 	enum client_sort sort = client_read(c, bytes, s->udp_size_max, &rcode);
 	metrics_add(&w->metrics, by_proto[c->proto], 1);
 	cookie_step(s, c, &sort, &rcode);
-	const struct site *site = site_for(s, road, c, sort);
+	const struct site *site = site_for(s, road, c, sort == CLIENT_TRANSFER ? CLIENT_QUESTION : sort);
+	if (sort == CLIENT_TRANSFER)
+		sort = site != NULL && site->chain.transfers ? CLIENT_QUESTION : CLIENT_ERROR;
 	if (c->tally != NULL)
 		tally_request(c->tally, c, bytes.n);
 	if (site == NULL)
@@ -357,9 +359,32 @@ static void reply_datagram(struct serving *s, const struct query *q)
 	tally_slow(s, q, out.n);
 }
 
+void serving_part(struct serving *s, const struct query *q, struct span message)
+{
+	conns_part(s->conns, q, message);
+}
+
+/* What was answered in several messages is through. */
+static void reply_parted(struct serving *s, const struct query *q)
+{
+	bool good = q->dropped && q->err == OK;
+	unsigned rcode = good ? RCODE_NOERROR : RCODE_SERVFAIL;
+	struct tally *t = q->client->tally;
+	count_answer(&s->w->metrics, rcode);
+	conns_parted(s->conns, q->client, good);
+	if (t == NULL)
+		return;
+	tally_response(t, q->client, &(struct tally_reply){ rcode, "transfer", 0 });
+	tally_time(t, took_us(s, q->client), 1);
+}
+
 void serving_reply(struct serving *s, const struct query *q)
 {
 	const struct client *c = q->client;
+	if (c->taking != TAKES_ANSWER) {
+		reply_parted(s, q);
+		return;
+	}
 	if (q->dropped) {
 		metrics_add(&s->w->metrics, M_DROPPED, 1);
 		if (c->proto != PROTO_UDP)

@@ -19,6 +19,8 @@ void serving_accept(struct serving *s, uint32_t listener);
 void serving_conn(struct serving *s, const struct loop_event *ev);
 /* A question of the engine's is through. */
 void serving_reply(struct serving *s, const struct query *q);
+/* One message of several that answer a question. */
+void serving_part(struct serving *s, const struct query *q, struct span message);
 /* Send what the turn has gathered. */
 void serving_flush(struct serving *s);
 /* Close what idles too long, and listen again where there was no room. */

@@ -120,6 +120,9 @@ static void perform(struct worker *w, const struct effect *fx)
 	case FX_REPLY:
 		serving_reply(w->serving, fx->query);
 		break;
+	case FX_PART:
+		serving_part(w->serving, fx->query, fx->bytes);
+		break;
 	case FX_ASK:
 		hand_over(w, fx);
 		break;

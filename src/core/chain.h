@@ -12,6 +12,7 @@ struct query;
 struct fast;
 struct fetched;
 struct link;
+struct transfer_source;
 
 /* What a step says of the question in front of it. */
 enum verdict {
@@ -44,6 +45,8 @@ struct steps {
 	msec (*tend)(const struct link *l, struct engine *e);
 	/* Between queries, in the worker that began it: what came of a fetch that `live` began (core/fetch.h). */
 	void (*fetched)(void *live, struct engine *e, const struct fetched *what);
+	/* Whole zones of this link, for plugin transfer. NULL: it has none. */
+	const struct transfer_source *zones;
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };
 
@@ -111,6 +114,7 @@ struct chain {
 	bool by_stream;       /* upstreams are asked over TCP for those who asked over TCP */
 	bool leads_by_do, leads_by_stream;   /* a chain of `routes` has conf.by_do, by_stream */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
+	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;
 	const struct chain_route *routes;   /* most labels first; where none fits it is this chain's own */

@@ -1,10 +1,10 @@
 #include "core/client.h"
 
 
-/* Types that are asked for in zone transfers or are no data at all. */
+/* Types that are no data at all. */
 static bool refused_type(uint16_t type)
 {
-	return type == RR_AXFR || type == RR_IXFR || type == RR_MAILA || type == RR_MAILB || type == RR_TSIG ||
+	return type == RR_MAILA || type == RR_MAILB || type == RR_TSIG ||
 	       type == RR_TKEY || type == RR_OPT;
 }
 
@@ -14,6 +14,25 @@ static uint16_t udp_size(const struct client *c, uint16_t size_max)
 	if (!c->edns.present)
 		return MIN(512, size_max);
 	return MIN(MAX(c->edns.udp_size, 512), size_max);
+}
+
+/* The SOA that an IXFR has behind its question: the version that the client has (RFC1995 3). *at is behind it then. */
+static bool take_serial(struct client *c, struct span bytes, struct msg *m, size_t *at)
+{
+	uint8_t store[NAME_MAX_BYTES];
+	struct name owner;
+	size_t i = *at;
+	if (m->question.type != RR_IXFR || m->counts[2] != 1 || name_parse(bytes, &i, store, &owner) != OK)
+		return false;
+	if (bytes.n < i + 10 || get_u16(bytes.p + i) != RR_SOA || !name_eq(owner, m->question.name))
+		return false;
+	size_t n = get_u16(bytes.p + i + 8);
+	if (n < 22 || bytes.n - i - 10 < n)
+		return false;
+	*at = i + 10 + n;
+	c->serial = get_u32(bytes.p + *at - 20);
+	m->counts[2] = 0;
+	return true;
 }
 
 enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_size_max, unsigned *ret_rcode)
@@ -37,7 +56,9 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 	}
 	if (msg_peek(bytes, &m, &at) != OK || m.counts[0] != 1 || m.flags & FLAG_TC)
 		return CLIENT_ERROR;
-	if (m.counts[1] > 0 || m.counts[2] > 0 || m.counts[3] > 1)
+	if (m.counts[2] > 0 && !take_serial(c, bytes, &m, &at))
+		return CLIENT_ERROR;
+	if (m.counts[1] > 0 || m.counts[3] > 1)
 		return CLIENT_ERROR;
 	c->question = m.question;
 	if (msg_query_edns(bytes, &m, at, &c->edns) != OK) {
@@ -54,5 +75,7 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 		*ret_rcode = RCODE_REFUSED;
 		return CLIENT_ERROR;
 	}
-	return CLIENT_QUESTION;
+	*ret_rcode = RCODE_REFUSED;
+	bool transfer = m.question.type == RR_AXFR || m.question.type == RR_IXFR;
+	return transfer ? CLIENT_TRANSFER : CLIENT_QUESTION;
 }

@@ -13,6 +13,13 @@ enum proto { PROTO_UDP, PROTO_TCP, PROTO_DOT, PROTO_DOH, PROTO_NONE };
 
 #define COOKIE_MAX 40u
 
+/* How a client gets what it asked for. */
+enum taking {
+	TAKES_ANSWER,      /* in one message */
+	TAKES_PARTS,       /* in several: the first is on its way (FX_PART) */
+	TAKES_NO_MORE,     /* in several, but it is gone */
+};
+
 struct client {
 	struct addr from, to;         /* to: our own address, 0 family when unknown */
 	enum proto proto;
@@ -27,10 +34,13 @@ struct client {
 	struct tally *tally;          /* where it is counted (core/tally); NULL nowhere */
 	uint8_t cookie[COOKIE_MAX];   /* to send back; ncookie bytes */
 	uint8_t ncookie;
+	uint8_t taking;               /* enum taking */
+	uint32_t serial;              /* IXFR: of the version that it has */
 };
 
 enum client_sort {
 	CLIENT_QUESTION,   /* go on */
+	CLIENT_TRANSFER,   /* go on where zones are transferred, else REFUSED (*ret_rcode) */
 	CLIENT_ERROR,      /* answer with *ret_rcode */
 	CLIENT_DROP,       /* say nothing */
 };

@@ -21,6 +21,7 @@ enum effect_kind {
 	FX_OPEN,        /* connect a stream to server, with TLS when it says so; name it `stream` */
 	FX_WRITE,       /* bytes (framed DNS messages) on stream */
 	FX_CLOSE,       /* close stream */
+	FX_PART,        /* one whole message for query's client, and there will be more: bytes (core/transfer) */
 	FX_ASK,         /* a question for another worker: query is the asker, see ask */
 	FX_TELL,        /* an answer for another worker's asker: remote, answer, share */
 	FX_SAVE,        /* a trust anchor's state file is to be written: see anchorage_unsaved */
@@ -37,7 +38,7 @@ struct budget_share {
 
 struct effect {
 	enum effect_kind kind;
-	struct query *query;            /* FX_REPLY, FX_ASK: valid until the effects are performed */
+	struct query *query;            /* FX_REPLY, FX_PART, FX_ASK: valid until the effects are performed */
 	const struct upstream *server;  /* FX_DATAGRAM, FX_OPEN */
 	uint64_t socket, stream;        /* named by the engine */
 	struct span bytes;              /* in the effects' scratch arena */

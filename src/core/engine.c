@@ -617,6 +617,16 @@ msec engine_deadline(const struct engine *e)
 	return at;
 }
 
+void engine_taken(struct engine *e, slot_id query, bool gone)
+{
+	struct query *q = slots_get(&e->queries, query);
+	if (q == NULL || q->client == NULL || q->client->taking != TAKES_PARTS)
+		return;
+	if (gone)
+		q->client->taking = TAKES_NO_MORE;
+	query_wake(q);
+}
+
 void engine_event(struct engine *e, const struct event *ev)
 {
 	if (ev->kind == EV_DATAGRAM || ev->kind == EV_UNREACHABLE)

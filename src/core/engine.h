@@ -66,6 +66,8 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	MUST_CHECK;
 /* Something happened to a socket, a stream or a fetch. */
 void engine_event(struct engine *e, const struct event *ev);
+/* A client has taken what FX_PART sent it of this query; gone: it never will. */
+void engine_taken(struct engine *e, slot_id query, bool gone);
 /* A question that another worker hands over, and the answer to one handed to another worker. */
 struct remote_ask {
 	const struct chain *chain;

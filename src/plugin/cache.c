@@ -35,6 +35,12 @@ struct found {
 
 enum state { ABSENT, FRESH, STALE };
 
+/* A whole zone, which is nothing to keep. */
+static bool is_transfer(uint16_t type)
+{
+	return type == RR_AXFR || type == RR_IXFR;
+}
+
 static struct cache *cache_of(const struct link *l)
 {
 	return ((const struct caching_live *)l->live)->cache;
@@ -156,7 +162,7 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	const struct client *c = f->client;
 	msec now = f->engine->now.ms;
 	struct found found;
-	if (c->question.class != CLASS_IN || !caching_holds(&s->keeping, c->question.name))
+	if (c->question.class != CLASS_IN || is_transfer(c->question.type) || !caching_holds(&s->keeping, c->question.name))
 		return PASS;
 	key_make(&found, cache_of(l), f->chain, &c->question, client_form(f->chain, c));
 	find(&found, cache_of(l));
@@ -241,7 +247,8 @@ static enum verdict request(const struct link *l, struct query *q)
 	struct found f;
 	msec now = q->engine->now.ms;
 	/* What upstreams are told of this client alone, others are not to have the answer to. */
-	if (q->question.class != CLASS_IN || q->ask.options.n > 0 || !caching_holds(&s->keeping, q->question.name))
+	bool own = q->ask.options.n > 0 || is_transfer(q->question.type);
+	if (q->question.class != CLASS_IN || own || !caching_holds(&s->keeping, q->question.name))
 		return PASS;
 	enum state state = find_for(l, q, &f);
 	if (state == FRESH || (state == STALE && at_once(s, &f, now))) {
@@ -341,11 +348,10 @@ static enum verdict keep(const struct link *l, struct query *q)
 	struct found f;
 	uint32_t ttl = caching_ttl(s, p);
 	bool denial = (p->flags & PACKED_DENIAL) != 0;
-	bool transfer = q->question.type == RR_AXFR || q->question.type == RR_IXFR;
 	if (packed_level(&q->arena, p, ttl, &p) != OK)
 		return query_fail_err(q, ERR_LIMIT);
 	q->answer = p;
-	if (p->flags & FLAG_TC || transfer || ttl == 0 || (denial && !(p->flags & PACKED_SOA)) ||
+	if (p->flags & FLAG_TC || is_transfer(q->question.type) || ttl == 0 || (denial && !(p->flags & PACKED_SOA)) ||
 	    !caching_keeps(k, q->question.name, denial))
 		return PASS;
 	struct packed *kept = (struct packed *)(uintptr_t)packed_dup(&q->arena, p);

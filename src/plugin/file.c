@@ -5,7 +5,9 @@
 
 #include "base/heap.h"
 #include "core/zone_answer.h"
+#include "core/transfer.h"
 #include "core/zone_load.h"
+#include "core/zone_walk.h"
 #include "plugin/zones.h"
 #include "plugin/zonewatch.h"
 
@@ -393,6 +395,48 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	return err == OK ? ANSWERED : query_fail_err(q, err);
 }
 
+/* ---- whole zones ---- */
+
+static enum err transfer_begin(const struct link *l, struct query *q, struct transfer *t)
+{
+	const struct file *s = l->self;
+	const struct served *v = l->live;
+	for (unsigned i = 0; i < s->zones.n; i++) {
+		if (!name_eq(s->zones.names[i], t->zone))
+			continue;
+		if (v->n == 0)
+			return ERR_UPSTREAM;
+		struct zone_walk *w = ARENA_NEW(&q->arena, struct zone_walk);
+		if (w == NULL)
+			return ERR_LIMIT;
+		zone_walk_begin(w, v->zones[i]);
+		t->state = w;
+		t->soa = zone_soa(v->zones[i]);
+		return OK;
+	}
+	return ERR_NOTFOUND;
+}
+
+/* The zone stays as long as a query stands in its configuration. */
+static enum transfer_step transfer_next(const struct link *l, struct transfer *t, struct rr *ret)
+{
+	(void)l;
+	return zone_walk_next(t->state, ret) ? TRANSFER_RECORD : TRANSFER_END;
+}
+
+static bool transfer_serial(const struct link *l, unsigned i, struct transfer_serial *ret)
+{
+	const struct file *s = l->self;
+	const struct served *v = l->live;
+	if (i >= s->zones.n)
+		return false;
+	*ret = (struct transfer_serial){ .zone = s->zones.names[i], .there = v->n > 0 };
+	ret->serial = ret->there ? v->zones[i]->serial : 0;
+	return true;
+}
+
+static const struct transfer_source transfers = { transfer_begin, transfer_next, transfer_serial };
+
 static msec tend(const struct link *l, struct engine *e)
 {
 	struct served *v = l->live;
@@ -471,7 +515,7 @@ const struct plugin plugin_file = {
 	.settings = { .name = "file", .doc = "serves zones of our own from zone files",
 	              .corefile = { "file", DIRECTIVE_EACH, head }, .size = sizeof(T), .opts = opts,
 	              .nopts = COUNT(opts) },
-	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend },
+	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend, .zones = &transfers },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .settings_drop = settings_drop,
 	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take, .samples = samples,
 };

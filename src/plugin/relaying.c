@@ -42,7 +42,7 @@ static struct span cut_port(struct span s, uint16_t *ret_port)
 }
 
 /* HOST[:PORT] with or without brackets; over TLS the name that its certificate must have stands behind %. */
-static bool server_parse(struct span s, bool tls, struct arena *a, struct upstream *ret)
+bool relaying_server(struct span s, bool tls, struct arena *a, struct upstream *ret)
 {
 	uint16_t port = tls ? 853 : 53;
 	*ret = (struct upstream){ .tls = tls };
@@ -105,7 +105,7 @@ static void to_read(struct relaying *r, const struct directive *d, const struct 
 		           w->text);
 		return;
 	}
-	bool good = server_parse(span_text(rest), tls, a, &u), file = scheme == NULL && strchr(rest, '/') != NULL;
+	bool good = relaying_server(span_text(rest), tls, a, &u), file = scheme == NULL && strchr(rest, '/') != NULL;
 	if (!good && !file) {
 		server_refuse(d, w, diag);
 		return;
@@ -254,7 +254,7 @@ void relaying_file_take(void *self, unsigned i, struct span text, struct arena *
 		if (!is_word(word, "nameserver") || n == NAMESERVERS_MAX)
 			continue;
 		struct upstream u;
-		if (!server_parse(value, false, a, &u)) {
+		if (!relaying_server(value, false, a, &u)) {
 			diag_warning(diag, to->file, number, 1, "'%.*s' is no address, and is passed over",
 			             (int)MIN(value.n, HOST_MAX), (const char *)value.p);
 			continue;

@@ -62,6 +62,8 @@ void relaying_next(void *self, const struct directive *d, struct arena *a, struc
 void relaying_failover(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 void relaying_tls(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 void relaying_source(void *self, const struct directive *d, struct arena *a, struct diag *diag);
+/* HOST[:PORT], with or without brackets; over TLS with %NAME. False: it is no server. */
+bool relaying_server(struct span s, bool tls, struct arena *a, struct upstream *ret) MUST_CHECK;
 void relaying_refused(void *self, const struct directive *d, struct arena *a, struct diag *diag);
 
 #endif

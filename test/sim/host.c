@@ -516,6 +516,9 @@ static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 	case FX_SAVE:
 		fault(h, "a trust anchor is to be saved, and there is none");
 		break;
+	case FX_PART:
+		fault(h, "a zone is transferred, and there is none");
+		break;
 	case FX_FATAL:
 		fault(h, "the program cannot go on");
 		break;

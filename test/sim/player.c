@@ -466,7 +466,7 @@ static void perform(struct player *p, const struct effect *fx)
 			out_drop_all(p, c->id, c->stream);
 		}
 		break;
-	case FX_ASK: case FX_TELL: case FX_FETCH: case FX_FETCH_END:
+	case FX_ASK: case FX_TELL: case FX_FETCH: case FX_FETCH_END: case FX_PART:
 		fail(p, "a letter to another worker or a question over HTTP, and nobody is there");
 		break;
 	case FX_SAVE:
@@ -611,7 +611,7 @@ static void ask(struct player *p, const struct rpl_step *s)
 	uint16_t size_max = (uint16_t)MAX(512u, MIN(p->model->listen.max_udp_size, p->model->sites[0].reply.edns_size));
 	enum client_sort sort = client_read(&c, buf_span(&b), size_max, &rcode);
 	if (sort != CLIENT_QUESTION) {
-		if (sort == CLIENT_ERROR && !s->entry->is_raw)
+		if (sort != CLIENT_DROP && !s->entry->is_raw)
 			refuse(p, &c, i, rcode);
 		return;
 	}
