@@ -6,13 +6,13 @@
 
 #include "core/query.h"
 
-#define TRANSFER_PIECE 16384u   /* bytes of one message, if its last record is not longer: names are pointed at from
+#define TRANSFER_PIECE 16384u   /* bytes of one message, if its last record is not longer: names can be pointed at from
                                  * anywhere in it (RFC1035 4.1.4) */
 
 /* One version of a zone while it is read. */
 struct transfer {
 	struct name zone;          /* as it was asked for */
-	struct rr soa;             /* of the version: set when it is begun, in the query's arena or what lives as long */
+	struct rr soa;             /* of the version: set when it is begun; lives as long as the query */
 	uint64_t at[4];            /* where the reader stands: the provider's, 0 at first */
 	void *state;               /* the same, of the query's arena */
 };

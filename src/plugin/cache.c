@@ -162,7 +162,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	const struct client *c = f->client;
 	msec now = f->engine->now.ms;
 	struct found found;
-	if (c->question.class != CLASS_IN || is_transfer(c->question.type) || !caching_holds(&s->keeping, c->question.name))
+	bool whole = is_transfer(c->question.type);
+	if (c->question.class != CLASS_IN || whole || !caching_holds(&s->keeping, c->question.name))
 		return PASS;
 	key_make(&found, cache_of(l), f->chain, &c->question, client_form(f->chain, c));
 	find(&found, cache_of(l));

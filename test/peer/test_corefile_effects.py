@@ -41,7 +41,7 @@ EFFECTS = {
                               [DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n}}"], "h1.test AAAA"),
     ("transfer", "to"): None,                      # test_zone_transfers
     ("transfer", "required"): None,                # test_zone_transfers
-    ("transfer", "source"): None,                  # test_zone_transfers
+    ("transfer", "source"): None,                  # test_zone_notify
     ("log", "class"): None,                        # test_log_classes_and_formats
     ("errors", "consolidate"): None,               # test_errors_are_consolidated
     ("kubernetes", "startup_timeout"): None,       # test_kubernetes_says_that_it_is_not_in_step

@@ -1,0 +1,155 @@
+"""Whole zones to secondaries (plugin transfer): named, knotd, dig and kdig take them; and who may not have them."""
+import socket
+import struct
+import subprocess
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+
+import ns
+from ask import ask, rcode
+from conftest import needs
+from ns import wait_for
+from test_zones import FOLDER, serve
+
+pytestmark = needs("named", "knotd", "dig", "kdig")
+
+LARGE = 20000
+ZONE = """$ORIGIN z.test.
+$TTL 300
+@ SOA ns host 7 3600 600 86400 300
+@ NS ns
+ns A 192.0.2.1
+*.w TXT "wild"
+sub NS ns.sub
+ns.sub A 192.0.2.2
+"""
+
+
+def corefile(*transfer, zone="z.test"):
+    inside = "\n        ".join(transfer)
+    return f"""{zone}:53 {{
+    file {FOLDER}/zone {zone}
+    transfer {{
+        {inside}
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def world(keys):
+    with ns.World(keys, hosts={}) as made:
+        made.write(f"{FOLDER}/zone", ZONE)
+        yield made
+
+
+def dig(world, *args):
+    return world.run("dig", "@127.0.0.1", "+noall", "+answer", "+comments", *args).stdout
+
+
+def taken(world, *args, program="dig"):
+    text = world.run(program, "@127.0.0.1", "z.test", *args).stdout
+    return sorted(" ".join(line.split()).lower() for line in text.splitlines() if line and line[0] != ";")
+
+
+def test_dig_and_kdig_get_all_of_it(world):
+    serve(world, corefile("to *"))
+    wanted = sorted(["z.test. 300 in soa ns.z.test. host.z.test. 7 3600 600 86400 300"] * 2 + [
+        "z.test. 300 in ns ns.z.test.", "ns.z.test. 300 in a 192.0.2.1", '*.w.z.test. 300 in txt "wild"',
+        "sub.z.test. 300 in ns ns.sub.z.test.", "ns.sub.z.test. 300 in a 192.0.2.2"])
+    assert taken(world, "AXFR") == wanted
+    assert taken(world, "AXFR", program="kdig") == wanted
+    assert taken(world, "IXFR=6") == wanted
+    assert len(taken(world, "IXFR=7")) == 1
+    assert len(taken(world, "IXFR=8")) == 1
+
+
+def test_others_get_nothing(world):
+    serve(world, corefile("to 192.0.2.77 198.51.100.0/24"))
+    assert taken(world, "AXFR") == []
+    query = dns.message.make_query("z.test.", "AXFR")
+    with world.net():
+        assert dns.query.udp(query, "127.0.0.1", timeout=5).rcode() == dns.rcode.REFUSED
+        assert dns.query.tcp(query, "127.0.0.1", timeout=5).rcode() == dns.rcode.REFUSED
+    assert rcode(ask(world, "ns.z.test.", "A")) == "NOERROR"
+
+
+def test_over_udp_nobody_gets_it(world):
+    serve(world, corefile("to *"))
+    query = dns.message.make_query("z.test.", "AXFR")
+    with world.net():
+        assert dns.query.udp(query, "127.0.0.1", timeout=5).rcode() == dns.rcode.REFUSED
+
+
+def test_required_wants_a_signature(world):
+    serve(world, corefile("to *", "required"))
+    assert taken(world, "AXFR") == []
+
+
+def test_the_longest_zone_decides(world):
+    """CVE-2026-33489: by labels, and not by the order of their text."""
+    world.write(f"{FOLDER}/zone", ZONE.replace("z.test", "a.z.test"))
+    serve(world, f""".:53 {{
+    file {FOLDER}/zone a.z.test
+    transfer z.test {{
+        to *
+    }}
+    transfer a.z.test {{
+        to 192.0.2.77
+    }}
+}}
+""")
+    assert "SOA" not in dig(world, "a.z.test", "AXFR")
+
+
+def test_a_large_zone_goes_out_in_pieces_beside_questions(world):
+    names = "".join(f"n{i} A 10.0.{i >> 8 & 255}.{i & 255}\n" for i in range(LARGE))
+    world.write(f"{FOLDER}/zone", ZONE + names)
+    serve(world, corefile("to *"))
+    with world.net():
+        slow = socket.create_connection(("127.0.0.1", 53), timeout=5)
+        wire = dns.message.make_query("z.test.", "AXFR").to_wire()
+        slow.sendall(struct.pack("!H", len(wire)) + wire)      # and reads nothing
+    got = taken(world, "AXFR", program="kdig")
+    assert len(got) == LARGE + 7
+    assert rcode(ask(world, "n5.z.test.", "A")) == "NOERROR"
+    data = b""
+    while True:                                                # LARGE records
+        piece = slow.recv(65536)
+        data += piece
+        if data.count(b"\x00\x06\x00\x01") >= 2 or not piece:
+            break
+    slow.close()
+    assert data.count(b"\x00\x06\x00\x01") >= 2
+
+
+def test_named_and_knotd_are_secondaries(world):
+    serve(world, corefile("to *"))
+    world.write("/etc/others/named.conf", """options { directory "/etc/others"; listen-on port 5401 { 127.0.0.1; };
+  listen-on-v6 { none; }; recursion no; pid-file none; session-keyfile none; dnssec-validation no; };
+controls { };
+zone "z.test" { type secondary; primaries { 127.0.0.1 port 53; }; masterfile-format text; };
+""")
+    world.write("/etc/others/knot.conf", """server:
+  listen: 127.0.0.1@5402
+  rundir: /run
+database:
+  storage: /run
+remote:
+  - id: primary
+    address: 127.0.0.1@53
+zone:
+  - domain: z.test
+    master: primary
+""")
+    for argv in (["named", "-f", "-c", "/etc/others/named.conf"], ["knotd", "-c", "/etc/others/knot.conf"]):
+        world.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for port in (5401, 5402):
+        def answers(port=port):
+            m = ask(world, "x.w.z.test.", "TXT", port=port, timeout=1)
+            return m.flags & dns.flags.AA and rcode(m) == "NOERROR" and m.answer
+        wait_for(answers, 30, f"the secondary on {port}")
