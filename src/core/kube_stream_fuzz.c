@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "core/kube_json.h"
 #include "core/kube_protobuf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -18,7 +19,7 @@ static void must(bool ok)
 		abort();
 }
 
-static size_t read_item(const struct kube_item *item)
+static size_t read_item(enum kube_form form, const struct kube_item *item)
 {
 	struct arena a;
 	struct kube_object o;
@@ -28,7 +29,9 @@ static size_t read_item(const struct kube_item *item)
 	size_t sum = 0;
 	for (unsigned kind = 0; kind < KUBE_KINDS; kind++) {
 		arena_init(&a, ARENA_CAP);
-		if (kube_protobuf_read((enum kube_kind)kind, item->bytes, &a, &over, &o) == OK) {
+		enum err e = form == KUBE_JSON ? kube_json_read((enum kube_kind)kind, item->bytes, &a, &over, &o) :
+		                                 kube_protobuf_read((enum kube_kind)kind, item->bytes, &a, &over, &o);
+		if (e == OK) {
 			must(o.naddrs <= KUBE_ADDRS_MAX + 1 && o.nports <= KUBE_PORTS_MAX);
 			must(o.nendpoints <= KUBE_ENDPOINTS_MAX && o.nexternal <= KUBE_ADDRS_MAX);
 			for (unsigned i = 0; i < o.nendpoints; i++)
@@ -57,7 +60,7 @@ static uint64_t heard(enum kube_form form, bool watch, struct span body, size_t 
 			e = kube_stream_next(&s, &piece, &item);
 			if (e != OK || item.kind == KUBE_ITEM_NONE)
 				continue;
-			sum = sum * 31 + item.kind + item.bytes.n + (form == KUBE_PROTOBUF ? read_item(&item) : 0);
+			sum = sum * 31 + item.kind + item.bytes.n + read_item(form, &item);
 			for (size_t i = 0; i < item.bytes.n; i++)
 				sum = sum * 31 + item.bytes.p[i];
 		}
