@@ -157,9 +157,9 @@ static void json_is_cut_into_objects(void **state)
 
 static void nonsense_is_refused(void **state)
 {
-	static const uint8_t past[] = { 'k', '8', 's', 0, 0x12, 4, 0x12, 9, 1, 1 };        /* an item longer than the list */
+	static const uint8_t past[] = { 'k', '8', 's', 0, 0x12, 4, 0x12, 9, 1, 1 };        /* an item past the list */
 	static const uint8_t group[] = { 'k', '8', 's', 0, 0x13 };
-	static const uint8_t across[] = { 'k', '8', 's', 0, 0x12, 1, 0x92, 0x01 };         /* a key that goes on behind it */
+	static const uint8_t across[] = { 'k', '8', 's', 0, 0x12, 1, 0x92, 0x01 };         /* a key cut by its end */
 	(void)state;
 	hears(KUBE_PROTOBUF, false, span_text("<html>"), "!");
 	hears(KUBE_PROTOBUF, false, span_of(past, sizeof(past)), "!");

@@ -193,10 +193,11 @@ static const char *meaning(unsigned status, char *to, size_t size, const struct 
 	const char *verb = w->step == KUBE_LISTS ? "list" : "watch";
 	struct buf b = buf_on(to, size);
 	if (status == 401)
-		buf_printf(&b, "the API does not know us (401); the token or certificate is not good, it is tried again");
+		buf_printf(&b, "the API does not know us (401); the token or certificate is not good, "
+		           "it is tried again");
 	else if (status == 403)
-		buf_printf(&b, "the API forbids verb %s of resource %s (403); the role needs verbs list and watch", verb,
-		           kube_resource(w->want.kind));
+		buf_printf(&b, "the API forbids verb %s of resource %s (403); the role needs verbs list and watch",
+		           verb, kube_resource(w->want.kind));
 	else if (status == 404)
 		buf_printf(&b, "the API has no such resource (404)");
 	else
@@ -300,7 +301,7 @@ static void ended(struct kube_watch *w, const char *text, msec now, struct rng *
 		status_read(no.n > 0 && no.p[0] == '{' ? KUBE_JSON : KUBE_PROTOBUF, no, &s);
 		refused(w, &s, now, rng);
 	} else if (text != NULL || w->status != 200) {
-		say(w, 1, "the API cannot be reached, or breaks off", text == NULL ? (struct span){ 0 } : span_text(text));
+		say(w, 1, "the API cannot be reached, or breaks off", span_text(text == NULL ? "" : text));
 		back_off(w, now, 0, rng);
 	} else if (w->step == KUBE_WATCHES && (w->spoke || now - w->begun >= KUBE_SHORT)) {
 		w->fails = 0;
@@ -356,7 +357,8 @@ static void well(struct kube_watch *w, msec now)
 static void list_meta(struct kube_watch *w, struct span bytes, struct arena *a)
 {
 	struct kube_meta m;
-	enum err e = w->stream.form == KUBE_JSON ? kube_json_list_meta(bytes, a, &m) : kube_protobuf_list_meta(bytes, &m);
+	enum err e = w->stream.form == KUBE_JSON ? kube_json_list_meta(bytes, a, &m) :
+	                                           kube_protobuf_list_meta(bytes, &m);
 	if (e != OK || m.version.n == 0)
 		return;
 	keep_version(&w->coming, m.version);
@@ -370,7 +372,8 @@ static void list_meta(struct kube_watch *w, struct span bytes, struct arena *a)
 static void bookmark(struct kube_watch *w, struct span bytes, struct arena *a, msec now)
 {
 	struct kube_meta m;
-	enum err e = w->stream.form == KUBE_JSON ? kube_json_bookmark(bytes, a, &m) : kube_protobuf_bookmark(bytes, &m);
+	enum err e = w->stream.form == KUBE_JSON ? kube_json_bookmark(bytes, a, &m) :
+	                                           kube_protobuf_bookmark(bytes, &m);
 	if (e != OK) {
 		w->counts.bad++;
 		return;
@@ -390,7 +393,8 @@ static void bookmark(struct kube_watch *w, struct span bytes, struct arena *a, m
 }
 
 /* returns false: it is no news */
-static bool object(struct kube_watch *w, const struct kube_item *item, struct arena *a, msec now, struct kube_news *ret)
+static bool object(struct kube_watch *w, const struct kube_item *item, struct arena *a, msec now,
+                   struct kube_news *ret)
 {
 	unsigned over = 0;
 	enum err e = w->stream.form == KUBE_JSON ?

@@ -80,7 +80,8 @@ static void hear(struct story *s, const struct fetched *f)
 static void step(struct story *s)
 {
 	static const unsigned statuses[] = { 200, 200, 200, 410, 403, 422, 429, 500, 0 };
-	static const char *const types[] = { "application/vnd.kubernetes.protobuf", "application/json", "text/html", "" };
+	static const char *const types[] = { "application/vnd.kubernetes.protobuf", "application/json",
+		                             "text/html", "" };
 	unsigned what = draw(s), n = draw(s);
 	if (what % 5 == 0) {
 		s->now += (msec)n * n * 10;

@@ -435,8 +435,8 @@ static void what_is_forbidden_is_said_once(void **state)
 	assert_int_equal(asks_within(0), 0);
 	head(401, "text/plain");
 	end(NULL);
-	told("![plugin/kubernetes: services: the API does not know us (401); the token or certificate is not good, it is "
-	     "tried again]");
+	told("![plugin/kubernetes: services: the API does not know us (401); the token or certificate is not good, "
+	     "it is tried again]");
 	/* It is another's page. */
 	assert_true(asks_within(3 * SECOND) > 0);
 	head(200, "text/html");

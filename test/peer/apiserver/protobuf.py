@@ -34,7 +34,8 @@ def object_meta(m):
     for row in m.get("managedFields", ()):
         managed += part(17, text(1, row.get("manager")) + text(2, "Update") + part(7, part(1, json.dumps(row))))
     return (text(1, m.get("name")) + part(2, "") + text(3, m.get("namespace")) + part(4, "") +
-            text(5, m.get("uid", "")) + text(6, m.get("resourceVersion")) + number(7, 0) + part(8, number(1, 1700000000)) +
+            text(5, m.get("uid", "")) + text(6, m.get("resourceVersion")) + number(7, 0) +
+            part(8, number(1, 1700000000)) +
             (part(9, number(1, 1800000000)) if m.get("deletionTimestamp") else b"") +
             mapping(11, m.get("labels")) + mapping(12, m.get("annotations")) + managed)
 
