@@ -552,7 +552,7 @@ void engine_tend(struct engine *e, const struct chain *first)
 	e->tending = (struct tending){ .first = first, .at = first == NULL ? NEVER : e->now.ms };
 }
 
-static void tend_soon(struct engine *e, msec at)
+void engine_tend_soon(struct engine *e, msec at)
 {
 	e->tending.at = MIN(e->tending.at, at);
 }
@@ -563,7 +563,7 @@ static void tend_chain(struct engine *e, const struct chain *c)
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct link *l = &c->links[i];
 		if (l->steps->tend != NULL)
-			tend_soon(e, l->steps->tend(l, e));
+			engine_tend_soon(e, l->steps->tend(l, e));
 	}
 }
 
@@ -577,7 +577,7 @@ static void tend(struct engine *e)
 	for (; c != NULL && has_room(e); c = c->next)
 		tend_chain(e, c);
 	if (c != NULL)
-		tend_soon(e, e->now.ms);
+		engine_tend_soon(e, e->now.ms);
 }
 
 bool engine_turn(struct engine *e)

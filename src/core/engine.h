@@ -111,6 +111,8 @@ const struct query *query_asker(const struct query *q);
 /* Tend this chain and those that follow it by .next, and no others, from now on: their plugins' .tend is called when
  * they want it. */
 void engine_tend(struct engine *e, const struct chain *first);
+/* Something came between queries: their .tend is to be called at `at` at the latest. */
+void engine_tend_soon(struct engine *e, msec at);
 /* The oldest configuration that a query still stands in, by the number its chain has; UINT64_MAX: there is none. */
 uint64_t engine_oldest(const struct engine *e);
 /* Nobody waits for it: a prefetch behind link `place` of `chain`. form: of enum ask_form */
