@@ -431,6 +431,7 @@ int run_server(const struct run_flags *f)
 	struct diag d;
 	process_tune_memory();
 	process_descriptors();
+	process_raise();
 	arena_init(&s.arena, 16u << 20);
 	diag_init(&d, &s.arena);
 	s.logger.ident = f->ident;

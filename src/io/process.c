@@ -78,7 +78,22 @@ static bool keep_one_capability(void)
 	return capng_apply(CAPNG_SELECT_CAPS) == 0;
 }
 
-enum err process_drop(const struct process_user *u, struct buf *why)
+void process_raise(void)
+{
+	if (capng_get_caps_process() != 0 || capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE) != 1)
+		return;
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_NET_BIND_SERVICE) == 0)
+		(void)capng_apply(CAPNG_SELECT_CAPS);
+}
+
+/* A container may have root's name without the right to take another: only capabilities are left to be given up. */
+static bool may_change_user(void)
+{
+	return capng_get_caps_process() != 0 || (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) == 1 &&
+	                                         capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID) == 1);
+}
+
+static enum err change_user(const struct process_user *u, struct buf *why)
 {
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
 		return complain(why, "keep capabilities");
@@ -87,6 +102,14 @@ enum err process_drop(const struct process_user *u, struct buf *why)
 	if (setresuid(u->uid, u->uid, u->uid) != 0)
 		return complain(why, "give up root");
 	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	return OK;
+}
+
+enum err process_drop(const struct process_user *u, struct buf *why)
+{
+	bool changed = may_change_user();
+	if (changed)
+		TRY(change_user(u, why));
 	if (!keep_one_capability()) {
 		/* A container may not have it to keep; then nothing at all is kept. */
 		capng_clear(CAPNG_SELECT_BOTH);
@@ -98,7 +121,7 @@ enum err process_drop(const struct process_user *u, struct buf *why)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return complain(why, "no_new_privs");
 	process_undumpable();
-	if (u->uid != 0 && (setuid(0) == 0 || geteuid() == 0)) {
+	if (changed && u->uid != 0 && (setuid(0) == 0 || geteuid() == 0)) {
 		buf_text(why, "root could be had back");
 		return ERR_WORLD;
 	}

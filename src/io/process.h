@@ -17,9 +17,12 @@ struct process_user {
 enum err process_user_find(const char *name, struct process_user *ret, struct buf *why) MUST_CHECK;
 /* Whether we are root. */
 bool process_is_root(void);
+/* Let CAP_NET_BIND_SERVICE be in effect where it is permitted, as by the program's file in a container image. */
+void process_raise(void);
 /* Become that user for good: groups, ids, every capability save CAP_NET_BIND_SERVICE (a reload may add an address with
  * a port below 1024), nothing to be gained by exec (no_new_privs), no core dumps. Call before other threads are made:
- * rights belong to threads.
+ * rights belong to threads. Where root has no right to become another (a container that drops it), the name stays and
+ * the rest is done.
  * returns  OK | ERR_WORLD: end the program; why holds one line */
 enum err process_drop(const struct process_user *u, struct buf *why) MUST_CHECK;
 /* No core file and no debugger of the same user: memory holds keys. process_drop does it too. */
