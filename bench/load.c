@@ -2,8 +2,9 @@
  *
  *   bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] [-W WARM] [-s | -x] MODE ADDR PORT
  *
- * MODE is udp, tcp or dot. CONNS sockets keep WINDOW questions each in flight: whatever a read brings
- * is counted and replaced by as many new questions with one write (one sendmmsg, one TLS record).
+ * MODE is udp, tcp, dot or doh. CONNS sockets keep WINDOW questions each in flight: whatever a read brings
+ * is counted and replaced by as many new questions with one write (one sendmmsg, one TLS record; over
+ * doh each is a stream of its own).
  * Names are h<i>.d<i modulo 400>.bench for i from FIRST, NAMES of them, in order and over again for
  * MS milliseconds; with -o each is asked once and the run ends with the last. Before that, WARM
  * questions (default: each name once, with -o none) open the way. With -s names are below signed. and
@@ -13,6 +14,8 @@
  * stand and the warming is done, starts at a line on stdin, prints one line of counts, and holds the
  * connections open until the next line. An answer counts when it has an outstanding id, QR and the
  * question asked. What is not answered within LOST_MS, or a quarter of it at the end, is lost. */
+#include "doh.h"
+
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
@@ -43,7 +46,7 @@
 #define LOST_MS 2000u
 #define LIFE_S 120
 
-enum mode { UDP, TCP, DOT };
+enum mode { UDP, TCP, DOT, DOH };
 
 struct query {
 	uint16_t len; /* without the frame's two bytes */
@@ -59,6 +62,7 @@ struct slot {
 struct conn {
 	int fd;
 	SSL *ssl;
+	struct doh *doh;
 	unsigned nbusy, nfree;
 	uint8_t free[WINDOW_MAX]; /* stack of idle slots */
 	struct slot slots[WINDOW_MAX];
@@ -132,11 +136,13 @@ static void conn_open(struct load *l, struct conn *c)
 		err(3, "connect");
 	if (l->mode != UDP)
 		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (l->mode == DOT) {
+	if (l->tls != NULL) {
 		c->ssl = SSL_new(l->tls);
 		if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_connect(c->ssl) != 1)
 			errx(3, "TLS handshake failed");
 	}
+	if (l->mode == DOH)
+		c->doh = doh_new("dns.bench");
 	for (unsigned i = 0; i < l->window; i++)
 		c->free[c->nfree++] = (uint8_t)i;
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev) < 0)
@@ -190,21 +196,59 @@ static void udp_fill(struct load *l, struct conn *c)
 	}
 }
 
+static bool is_written(struct conn *c, const uint8_t *out, size_t len)
+{
+	ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, out, (int)len) : send(c->fd, out, len, MSG_NOSIGNAL);
+
+	return n == (ssize_t)len;
+}
+
+/* What HTTP/2 has to say: questions, and its own affairs. */
+static bool doh_flush(struct conn *c)
+{
+	uint8_t out[WINDOW_MAX * sizeof(struct query)];
+	size_t len;
+
+	while ((len = doh_out(c->doh, out, sizeof(out))) > 0) {
+		if (!is_written(c, out, len))
+			return false;
+	}
+	return true;
+}
+
+static void doh_fill(struct load *l, struct conn *c)
+{
+	uint8_t frame[sizeof(struct query)];
+
+	if (c->fd >= 0 && !doh_flush(c))
+		conn_close(l, c);
+	while (c->nfree > 0 && l->left > 0) {
+		for (unsigned i = 0; i < l->together && c->nfree > 0 && l->left > 0; i++) {
+			size_t len = query_take(l, c, frame);
+
+			if (!doh_ask(c->doh, frame + 2, len - 2))
+				errx(3, "no more streams");
+		}
+		if (!doh_flush(c))
+			conn_close(l, c);
+	}
+}
+
 /* Replace what was answered by new questions, `together` in each write. The whole window is shorter
  * than a send buffer, so a write that falls short means a connection that is over. */
 static void conn_fill(struct load *l, struct conn *c)
 {
 	if (l->mode == UDP)
 		udp_fill(l, c);
+	if (l->mode == DOH)
+		doh_fill(l, c);
 	while (c->nfree > 0 && l->left > 0) {
 		uint8_t out[WINDOW_MAX * sizeof(struct query)];
 		size_t len = 0;
-		ssize_t n;
 
 		for (unsigned i = 0; i < l->together && c->nfree > 0 && l->left > 0; i++)
 			len += query_take(l, c, out + len);
-		n = c->ssl != NULL ? SSL_write(c->ssl, out, (int)len) : send(c->fd, out, len, MSG_NOSIGNAL);
-		if (n != (ssize_t)len)
+		if (!is_written(c, out, len))
 			conn_close(l, c);
 	}
 }
@@ -255,6 +299,34 @@ static ssize_t stream_read(struct conn *c)
 	return SSL_get_error(c->ssl, (int)n) == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
+/* The answers that are there; returns how much of what was read they were. */
+static size_t framed_take(struct load *l, struct conn *c)
+{
+	size_t at = 0;
+
+	while (c->have - at >= 2) {
+		size_t len = (size_t)c->in[at] << 8 | c->in[at + 1];
+
+		if (c->have - at - 2 < len)
+			break;
+		answer_take(l, c, c->in + at + 2, len);
+		at += 2 + len;
+	}
+	return at;
+}
+
+static size_t doh_take(struct load *l, struct conn *c)
+{
+	const uint8_t *answer;
+	size_t len;
+
+	if (!doh_in(c->doh, c->in, c->have))
+		l->counts.bad++;
+	while ((answer = doh_next(c->doh, &len)) != NULL)
+		answer_take(l, c, answer, len);
+	return c->have;
+}
+
 static void stream_turn(struct load *l, struct conn *c)
 {
 	ssize_t n;
@@ -268,14 +340,7 @@ static void stream_turn(struct load *l, struct conn *c)
 			return;
 		}
 		c->have += (size_t)n;
-		while (c->have - at >= 2) {
-			size_t len = (size_t)c->in[at] << 8 | c->in[at + 1];
-
-			if (c->have - at - 2 < len)
-				break;
-			answer_take(l, c, c->in + at + 2, len);
-			at += 2 + len;
-		}
+		at = c->doh != NULL ? doh_take(l, c) : framed_take(l, c);
 		c->have -= at;
 		if (at != 0 && c->have != 0)
 			memmove(c->in, c->in + at, c->have);
@@ -353,10 +418,12 @@ static void load_open(struct load *l)
 {
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->queries = calloc(l->nnames, sizeof(*l->queries));
-	if (l->mode == DOT) {
+	if (l->mode == DOT || l->mode == DOH) {
 		l->tls = SSL_CTX_new(TLS_client_method());
 		SSL_CTX_set_min_proto_version(l->tls, TLS1_3_VERSION);
 		SSL_CTX_set_read_ahead(l->tls, 1);
+		if (l->mode == DOH)
+			SSL_CTX_set_alpn_protos(l->tls, (const uint8_t *)"\2h2", 3);
 	}
 	if (l->epoll_fd < 0 || l->queries == NULL)
 		err(3, "no memory");
@@ -376,7 +443,7 @@ static void load_open(struct load *l)
 	for (unsigned i = 0; i < l->nconns; i++) {
 		int on = 1;
 
-		if (l->mode == DOT && ioctl(l->conns[i]->fd, FIONBIO, &on) < 0)
+		if (l->tls != NULL && ioctl(l->conns[i]->fd, FIONBIO, &on) < 0)
 			err(3, "ioctl");
 	}
 }
@@ -393,6 +460,7 @@ static unsigned number(const char *text, unsigned min, unsigned max)
 
 static void load_options(struct load *l, int argc, char **argv)
 {
+	static const char *const modes[] = { [UDP] = "udp", [TCP] = "tcp", [DOT] = "dot", [DOH] = "doh" };
 	int opt, warm = -1;
 
 	while ((opt = getopt(argc, argv, "c:w:b:t:f:n:oW:sx")) != -1) {
@@ -420,8 +488,10 @@ static void load_options(struct load *l, int argc, char **argv)
 	l->warm = warm >= 0 ? (unsigned)warm : l->once ? 0 : l->nnames;
 	if (argc - optind != 3)
 		errx(2, "usage: bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] "
-		        "[-W WARM] [-s | -x] udp|tcp|dot ADDR PORT");
-	l->mode = strcmp(argv[optind], "dot") == 0 ? DOT : strcmp(argv[optind], "tcp") == 0 ? TCP : UDP;
+		        "[-W WARM] [-s | -x] udp|tcp|dot|doh ADDR PORT");
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(argv[optind], modes[i]) == 0)
+			l->mode = (enum mode)i;
 	l->to.sin_family = AF_INET;
 	l->to.sin_port = htons((uint16_t)number(argv[optind + 2], 1, 65535));
 	if (inet_pton(AF_INET, argv[optind + 1], &l->to.sin_addr) != 1)

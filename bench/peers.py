@@ -17,6 +17,13 @@ EXCHANGED = (
     ("/var/log/unbound/unbound.log", "{dir}/server.log"),
     ("/etc/ssl/certs/ca-certificates.crt", "{work}/ca.pem"),
 )
+# What of the users' Corefile is exchanged; its block stands three times, for plain DNS, DoT and DoH.
+COREFILE_EXCHANGED = (
+    ("    forward . /etc/resolv.conf {\n",
+     "    forward . tls://1.1.1.1 tls://1.0.0.1 {{\n        tls {work}/ca.pem\n"
+     "        tls_servername cloudflare-dns.com\n"),
+)
+COREFILE_KEYS = (("port", ".:{port}"), ("dot", "tls://.:{dot}"), ("doh", "https://.:{doh}"))
 LOG_LINES = ("log-queries: yes", "log-replies: yes")
 
 BESIDE = """server:
@@ -25,6 +32,10 @@ BESIDE = """server:
     tls-port: {dot}
     tls-service-key: "{work}/key.pem"
     tls-service-pem: "{work}/cert.pem"
+"""
+
+UNBOUND_DOH = """    interface: 127.0.0.1@{doh}
+    https-port: {doh}
 """
 
 RECURSOR = """local-address=127.0.0.1
@@ -61,7 +72,7 @@ class Server:
         self.version = version
         self.dir = work / name.replace(" ", "-")
         self.port = 5300 + 10 * index
-        self.dot = self.port + 1
+        self.dot, self.doh = self.port + 1, self.port + 2
         self.modes = ("udp", "tcp", "dot")
         self.argv = None
         self.log = None  # path of the query log, where two lines are owed for each answer
@@ -72,11 +83,11 @@ class Server:
         self.dir.chmod(0o777)  # servers give up root before they open their logs
 
     def fill(self, template):
-        return template.format(dir=self.dir, work=self.dir.parent, port=self.port, dot=self.dot,
+        return template.format(dir=self.dir, work=self.dir.parent, port=self.port, dot=self.dot, doh=self.doh,
                                upstreams=";".join(a + ":853" for a in UPSTREAMS))
 
     def port_of(self, mode):
-        return self.dot if mode == "dot" else self.port
+        return {"dot": self.dot, "doh": self.doh}.get(mode, self.port)
 
 
 def output_of(argv):
@@ -119,6 +130,31 @@ def judged_server(name, binary, logs, work, index, users_file, version):
     s.argv = [str(binary), "-d", "-c", str(s.dir / "unbound.conf")]
     s.log = s.dir / "server.log" if logs else None
     return s
+
+
+def corefile_server(binary, work, index, corefile):
+    """signet as coredns on the users' Corefile."""
+    s = Server("signet Corefile", "as coredns", work, index)
+    for old, new in COREFILE_EXCHANGED:
+        if corefile.count(old) != 1:
+            raise SystemExit(f"the users' Corefile does not hold {old.strip()!r} exactly once")
+        corefile = corefile.replace(old, s.fill(new))
+    head, block = corefile.split("{", 1)
+    if head.strip() != ".:53":
+        raise SystemExit("the users' Corefile does not begin with .:53 {")
+    text = ""
+    for kind, key in COREFILE_KEYS:
+        tls = "" if kind == "port" else s.fill("\n    tls {work}/cert.pem {work}/key.pem")
+        text += f"{s.fill(key)} {{{tls}{block if kind == 'port' else without_pages(block)}"
+    (s.dir / "Corefile").write_text(text)
+    s.argv = [str(binary), "-conf", str(s.dir / "Corefile")]
+    s.modes = ("udp", "tcp", "dot", "doh")
+    return s
+
+
+def without_pages(block):
+    """Health and readiness are told by one block of a server."""
+    return re.sub(r"(?m)^    (health \{[^}]*\}|ready)\n", "", block)
 
 
 def recursor(binary, work, index):
@@ -171,20 +207,29 @@ def unbound_pair(binary, work, users_file, index):
             for k, (tag, logs) in enumerate((("", True), (" log off", False)))]
     for s in pair:  # two of them may not fight over one pid file
         with open(s.dir / "unbound.conf.d" / "zz-bench.conf", "a", encoding="ascii") as conf:
-            conf.write('    pidfile: ""\n')
+            conf.write('    pidfile: ""\n' + s.fill(UNBOUND_DOH))
+        s.modes += ("doh",)
     return pair
 
 
-def all_servers(signet, tools, work, users_file, say):
-    """Every server there is on this machine; says which are not."""
+def signet_corefile(binary, work, corefile, index):
+    alias = work / "bin-coredns"
+    alias.mkdir()
+    (alias / "coredns").symlink_to(binary)
+    return [corefile_server(alias / "coredns", work, index, corefile)]
+
+
+def all_servers(signet, tools, work, files, say):
+    """files: the users' unbound.conf and Corefile. Every server there is on this machine; says which are not."""
     servers = []
     if not signet.exists():
         say(f"skipped: signet ({signet} is not built)")
     elif b"__asan_init" in signet.read_bytes():
         say(f"skipped: signet ({signet} is a sanitizer build, its times say nothing)")
     else:
-        servers += signet_pair(signet.resolve(), work, users_file, len(servers))
-    for name, make in (("unbound", lambda b, i: unbound_pair(b, work, users_file, i)),
+        servers += signet_pair(signet.resolve(), work, files[0], len(servers))
+        servers += signet_corefile(signet.resolve(), work, files[1], len(servers))
+    for name, make in (("unbound", lambda b, i: unbound_pair(b, work, files[0], i)),
                        ("pdns_recursor", lambda b, i: [recursor(b, work, i)]),
                        ("dnsdist", lambda b, i: [dnsdist(b, work, i)])):
         binary = find(name)

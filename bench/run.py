@@ -34,6 +34,7 @@ WORKLOADS = {
     "udp": ("udp", "UDP, cached", ["-c", 4, "-w", 25]),
     "tcp": ("tcp", "TCP, cached, 10 pipelined connections", ["-c", 10, "-w", 10]),
     "dot": ("dot", "DoT, cached, 10 pipelined connections", ["-c", 10, "-w", 10]),
+    "doh": ("doh", "DoH, cached, 10 connections of 10 streams", ["-c", 10, "-w", 10]),
     "cold": ("udp", "UDP, cold, each name fetched over DoT", ["-c", 4, "-w", 25, "-o", "-W", 40]),
     "proof": ("udp", "UDP, cold, each name fetched over DoT and proved (P-256, one zone)",
               ["-c", 4, "-w", 25, "-o", "-W", 40, "-s"]),
@@ -42,6 +43,7 @@ WORKLOADS = {
 COLD = ("cold", "proof")             # each name once: no floor to compare with
 APART = ("first", "memory")          # measured apart, one server at a time
 PROVING = ("signet", "unbound")      # with or without their log: servers that prove what they answer
+COREFILE = "signet Corefile"         # its log has no lines for what is well
 # workload, server, the one it is compared with, target ratio
 TARGETS = (
     ("udp", "signet log off", "echo udp", 1.35),
@@ -50,6 +52,9 @@ TARGETS = (
     ("tcp", "signet log off", "unbound log off", 0.60),
     ("dot", "signet", "unbound", 0.65),
     ("dot", "signet log off", "unbound log off", 0.65),
+    ("udp", COREFILE, "echo udp", 1.35),
+    ("dot", COREFILE, "unbound log off", 0.65),
+    ("doh", COREFILE, "unbound log off", 0.65),
     ("proof", "signet", "unbound", 0.75),
     ("flood", "signet log off", "echo udp", 1.60),
     ("flood", "signet", "echo udp", 1.60),
@@ -74,6 +79,8 @@ def parse_args():
     p.add_argument("--signet", type=Path, help="the program (default BUILD/signet)")
     p.add_argument("--conf", type=Path, default=ROOT / "test/peer/data/hardening.conf",
                    help="the users' file to judge by")
+    p.add_argument("--corefile", type=Path, default=ROOT / "test/peer/data/corefile/16-hardened.Corefile",
+                   help="the users' Corefile to judge by")
     p.add_argument("--only", help="rows, separated by commas: " + ",".join((*WORKLOADS, *APART)))
     p.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     args = p.parse_args()
@@ -247,7 +254,7 @@ def load_args(args, workload, server, number):
 def is_able(s, workload):
     if workload in COLD and s.is_echo or WORKLOADS[workload][0] not in s.modes:
         return False
-    return s.is_echo or workload not in ("proof", "flood") or s.name.startswith(PROVING)
+    return s.is_echo or workload not in ("proof", "flood") or s.name.startswith(PROVING) and s.name != COREFILE
 
 
 def measure_all(args, servers):
@@ -426,8 +433,9 @@ def run(args):
     work, tools = args.inside, args.build / "bench"
     make_world(work)
     upstream = start_upstream(tools, work)
-    servers = peers.all_servers(args.signet, tools, work, args.conf.read_text(encoding="utf-8"), say)
-    say(f"users' file {args.conf}; {platform.machine()}, kernel {platform.release()}, "
+    files = [f.read_text(encoding="utf-8") for f in (args.conf, args.corefile)]
+    servers = peers.all_servers(args.signet, tools, work, files, say)
+    say(f"users' files {args.conf}, {args.corefile}; {platform.machine()}, kernel {platform.release()}, "
         f"{os.cpu_count()} cores: servers on core {SERVER_CORE}, load and upstream on {LOAD_CORE}")
     for s in servers:
         if not s.is_echo and not s.name.endswith("log off"):
@@ -458,9 +466,10 @@ def main():
     args = parse_args()
     if not args.inside and not tools_build(args.build):
         return 3
-    if not args.conf.exists():
-        say(f"bench: no users' file {args.conf}; name one with --conf")
-        return 3
+    for file, option in ((args.conf, "--conf"), (args.corefile, "--corefile")):
+        if not file.exists():
+            say(f"bench: no users' file {file}; name one with {option}")
+            return 3
     if len(os.sched_getaffinity(0)) < 2:
         say("bench: needs two cores, one for the load and one for the server")
         return 3
