@@ -1,7 +1,9 @@
-"""Ten reloads a second under full load: no question is lost, no connection closed, no counter begun anew."""
+"""Ten reloads a second under full load over UDP, TCP and TLS: no question is lost, not one that waits for an upstream
+either, no connection closed, no counter begun anew."""
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 
@@ -11,12 +13,30 @@ from ask import frames, packet, stream
 from ns import World
 from test_coredns_process import COREFILE, FOLDER, coredns, get
 
-RELOADS, GAP_S, IN_FLIGHT = 60, 0.1, 32
+RELOADS, GAP_S, IN_FLIGHT, SLOW_MS, SLOW_IN_FLIGHT = 60, 0.1, 32, 350, 8
+TLS = """tls://sub.example.org:853 {{
+    tls {folder}/both0.pem {folder}/both0.pem
+    file {folder}/db.sub
+}}
+tls://slow.test:853 {{
+    tls {folder}/both0.pem {folder}/both0.pem
+    forward . 9.9.9.9 {{
+        max_concurrent 1000
+    }}
+}}
+"""
 
 
 @pytest.fixture(name="world")
 def own_world(keys):
-    with World(keys, hosts={}) as world:
+    with World(keys) as world:
+        world.start_hosts([{"name": "slow.test", "delay": SLOW_MS}])
+        for k in range(2):
+            done = world.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                             "-nodes", "-keyout", f"/etc/key{k}.pem", "-out", f"/etc/cert{k}.pem", "-days", "30",
+                             "-subj", "/CN=dns.test")
+            assert done.returncode == 0, done.stderr
+            world.write(f"{FOLDER}/both{k}.pem", world.read(f"/etc/cert{k}.pem") + world.read(f"/etc/key{k}.pem"))
         yield world
 
 
@@ -48,36 +68,59 @@ class Asker(threading.Thread):
 
 
 class Holder(threading.Thread):
-    """Asks over one TCP connection that must never close."""
+    """Asks over one connection that must never close: TCP, or with a context TLS."""
 
-    def __init__(self, world):
+    def __init__(self, world, port=53, context=None):
         super().__init__()
-        self.sock = stream(world)
+        self.sock = stream(world, port=port)
+        if context:
+            self.sock = context.wrap_socket(self.sock)
         self.over, self.sent, self.got, self.why = False, 0, 0, None
+
+    def names(self):
+        return ["a.sub.example.org"] * IN_FLIGHT
 
     def run(self):
         try:
             while not self.over:
-                for i in range(IN_FLIGHT):
-                    one = packet("a.sub.example.org", "A", i)
+                names = self.names()
+                for i, name in enumerate(names):
+                    one = packet(name, "A", i)
                     self.sock.sendall(len(one).to_bytes(2, "big") + one)
-                self.sent += IN_FLIGHT
-                self.got += len(frames(self.sock, IN_FLIGHT))
+                self.sent += len(names)
+                self.got += sum(m[3] & 15 == 0 for m in frames(self.sock, len(names)))
         except OSError as e:
             self.why = e
         finally:
             self.sock.close()
 
 
+class Waiter(Holder):
+    """Each of its questions is under way for longer than a configuration lives."""
+
+    def names(self):
+        return [f"x{self.sent + i}.slow.test" for i in range(SLOW_IN_FLIGHT)]
+
+
+def changed(number):
+    """Each is another configuration: its pages', and in turn its forward's and its certificate's."""
+    text = (COREFILE + TLS).format(folder=FOLDER).replace("lameduck 1s", f"lameduck {1 + number % 2}s")
+    text = text.replace("both0", f"both{number // 4 % 2}")
+    return text.replace("max_concurrent 1000", f"max_concurrent {1000 + number // 2 % 2}")
+
+
 def test_reload_storm(world):
-    server = coredns(world)
-    askers, holders = [Asker(world) for _ in range(2)], [Holder(world) for _ in range(2)]
+    server = coredns(world, changed(0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    askers = [Asker(world) for _ in range(2)]
+    holders = [*(Holder(world) for _ in range(2)), *(Holder(world, 853, context) for _ in range(2)),
+               *(Waiter(world, 853, context) for _ in range(2))]
     for thread in askers + holders:
         thread.start()
     begun = time.monotonic()
     for i in range(RELOADS):
-        lame = "lameduck 1s" if i % 2 else "lameduck 2s"       # each is another configuration
-        world.write(f"{FOLDER}/Corefile", COREFILE.format(folder=FOLDER).replace("lameduck 1s", lame))
+        world.write(f"{FOLDER}/Corefile", changed(i + 1))
         os.kill(server.pid, signal.SIGUSR1)
         time.sleep(GAP_S)
     took = time.monotonic() - begun
@@ -87,7 +130,7 @@ def test_reload_storm(world):
         thread.join(30)
     assert server.alive()
     for thread in askers + holders:
-        assert thread.got == thread.sent > 0, (thread.got, thread.sent, getattr(thread, "why", None))
+        assert thread.got == thread.sent > 0, (thread, thread.got, thread.sent, getattr(thread, "why", None))
     done = len(server.lines(r"^\[INFO\] Reloading complete$"))
     assert done >= RELOADS / 4, f"{done} reloads in {took:.1f} s"
     assert not server.lines("ERROR|WARNING")
