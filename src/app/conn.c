@@ -25,8 +25,15 @@ struct client_conn {
 	uint32_t asked;                   /* questions so far */
 	msec active;                      /* last question or answer */
 	msec slow;                        /* a message or handshake is incomplete since; 0: none */
+	msec taken;                       /* the kernel took something, or had taken all until then */
 	struct addr from, to;
 	int limit;                        /* which tcp-connection-limit counts it, -1 none */
+};
+
+/* How long peers may take (a Corefile's timeouts). */
+struct patience {
+	msec read, write, idle;
+	bool first;                       /* `read` is for a connection's first question too, from its beginning */
 };
 
 /* What a listener's connections are encrypted with. */
@@ -43,6 +50,7 @@ struct conns {
 	slot_id *dirty;                   /* connections with something to do at the end of the turn */
 	size_t ndirty, dirty_cap;
 	const struct socket_conf *conf;
+	struct patience patience;
 	uint32_t questions_max;           /* of one connection; 0: any number */
 	struct served *served;
 	unsigned nserved, nhttps;         /* nhttps: connections over HTTPS */
@@ -204,10 +212,19 @@ static void serve_tls(struct conns *c, const struct generation *g)
 	c->nserved = n;
 }
 
+static struct patience patience_of(const struct model *m)
+{
+	const struct daemon_conf *d = &m->daemon;
+	msec idle = (msec)m->listen.tcp_idle_ms;
+	return d->corefile ? (struct patience){ d->read_timeout, d->write_timeout, idle, true } :
+	                     (struct patience){ CONN_SLOW_MS, idle, idle, false };
+}
+
 void conns_enter(struct conns *c, const struct generation *g)
 {
 	c->conf = &g->model->listen;
 	c->questions_max = g->model->daemon.queries_max;
+	c->patience = patience_of(g->model);
 	memset(c->limited, 0, sizeof(c->limited));
 	for (uint32_t i = 0; i < c->slots.cap; i++) {
 		struct client_conn *k = c->slots.rows[i].what;
@@ -410,11 +427,11 @@ static void fed_tls(struct conns *c, struct client_conn *k, struct span bytes)
 	mark(c, k);
 }
 
-/* A message that has not come whole, or a handshake, may take CONN_SLOW_MS and no longer. */
+/* A message that has not come whole, or a handshake, has its time. */
 static void note_slow(struct conns *c, struct client_conn *k)
 {
 	bool begun = k->doh != NULL ? doh_partial(k->doh) : frame_partial(&k->frame);
-	bool partial = begun || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
+	bool partial = begun || (c->patience.first && k->asked == 0) || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
 	if (!partial)
 		k->slow = 0;
 	else if (k->slow == 0)
@@ -526,7 +543,7 @@ static enum err gather(struct client_conn *k)
 }
 
 /* false: the connection is broken. *ret_left: bytes that the kernel did not take. */
-static bool write_all(struct client_conn *k, bool *ret_left)
+static bool write_all(const struct conns *c, struct client_conn *k, bool *ret_left)
 {
 	char text[128];
 	struct buf why = buf_on(text, sizeof(text));
@@ -553,6 +570,8 @@ static bool write_all(struct client_conn *k, bool *ret_left)
 	else
 		queue_drop(&k->out, n);
 	*ret_left = n < bytes.n;
+	if (!*ret_left || n > 0)
+		k->taken = c->w->engine.now.ms;
 	return true;
 }
 
@@ -571,11 +590,11 @@ static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
 static void flush(struct conns *c, struct client_conn *k)
 {
 	bool left = false, full = true;
-	bool good = !k->writing || write_all(k, &left);
+	bool good = !k->writing || write_all(c, k, &left);
 	while (full && good && !left) {   /* each round takes what the one before left: what is kept is bounded */
 		resume(c, k);
 		full = k->out.n >= CONN_OUT_FULL || (k->doh != NULL && doh_output(k->doh).n > 0);
-		good = write_all(k, &left);
+		good = write_all(c, k, &left);
 	}
 	bool over = k->ended || k->sated || (k->doh != NULL && doh_ended(k->doh));
 	if (!good || k->doomed || (over && k->pending == 0 && !left) || !rewatch(c, k, left)) {
@@ -607,9 +626,10 @@ void conns_housekeeping(struct conns *c)
 		struct client_conn *k = c->slots.rows[i].what;
 		if (k == NULL || k->dirty)
 			continue;
-		bool slow = k->slow != 0 && now - k->slow > CONN_SLOW_MS;
-		bool idle = k->pending == 0 && now - k->active > (msec)c->conf->tcp_idle_ms;
-		if (slow || idle)
+		bool slow = k->slow != 0 && now - k->slow > c->patience.read;
+		bool stuck = k->writing && now - k->taken > c->patience.write;
+		bool idle = k->pending == 0 && now - k->active > c->patience.idle;
+		if (slow || stuck || idle)
 			conn_close(c, k);
 	}
 }

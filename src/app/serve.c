@@ -148,6 +148,13 @@ static const char *maker_word(const struct site *site, unsigned place)
 	return site == NULL || place >= site->chain.n ? "" : plugin_word(site->plugins[place]);
 }
 
+/* Replies that are made at once are timed from here on: one look at the clock for a batch. */
+static void batch_begin(struct serving *s)
+{
+	if (s->since == 0)
+		s->since = clock_usec();
+}
+
 /* A reply that was made at once: its time is known when the batch is through. */
 static void tally_fast(struct serving *s, const struct client *c, const struct tally_reply *r)
 {
@@ -155,8 +162,6 @@ static void tally_fast(struct serving *s, const struct client *c, const struct t
 	if (t == NULL)
 		return;
 	tally_response(t, c, r);
-	if (s->pending == NULL)
-		s->since = clock_usec();
 	if (t->pending++ == 0) {
 		t->next_pending = s->pending;
 		s->pending = t;
@@ -165,9 +170,8 @@ static void tally_fast(struct serving *s, const struct client *c, const struct t
 
 static void tally_batch(struct serving *s)
 {
-	if (s->pending == NULL)
-		return;
-	uint64_t took = (uint64_t)(clock_usec() - s->since);
+	uint64_t took = s->pending == NULL ? 0 : (uint64_t)(clock_usec() - s->since);
+	s->since = 0;
 	for (struct tally *t = s->pending; t != NULL; t = t->next_pending) {
 		tally_time(t, took, t->pending);
 		t->pending = 0;
@@ -227,12 +231,16 @@ static bool refuse_zone(struct serving *s, struct client *c, struct buf *out)
 	return true;
 }
 
-/* A Corefile's log has rules of its own. */
-static void note_reply(struct worker *w, const struct reply_conf *conf, const struct client *c,
-                       const struct replylog_reply *r)
+/* A Corefile's log has rules of its own. took_us: -1 is the time since the batch was read */
+static void note_reply(struct serving *s, const struct reply_conf *conf, const struct client *c,
+                       struct replylog_reply r, int64_t took_us)
 {
-	if (conf->wishes.log != NULL)
-		replylog_note(conf->wishes.log, &w->log, w->engine.now.wall, c, r);
+	struct worker *w = s->w;
+	const struct replylog *log = conf->wishes.log;
+	if (log == NULL || !replylog_wants(log, w->engine.now.wall, c, &r))
+		return;
+	r.took_ns = (uint64_t)(took_us < 0 ? clock_usec() - s->since : took_us) * 1000;
+	replylog_note(log, &w->log, w->engine.now.wall, c, &r);
 }
 
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
@@ -249,6 +257,8 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 	const struct site *site = site_for(s, road, c, sort == CLIENT_TRANSFER ? CLIENT_QUESTION : sort);
 	if (sort == CLIENT_TRANSFER)
 		sort = site != NULL && site->chain.transfers ? CLIENT_QUESTION : CLIENT_ERROR;
+	if (c->tally != NULL || (site != NULL && site->reply.wishes.log != NULL))
+		batch_begin(s);
 	if (c->tally != NULL)
 		tally_request(c->tally, c, bytes.n);
 	if (site == NULL)
@@ -273,7 +283,7 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 		struct record_reply r = { f.rcode, true, out->n, 0 };   /* without recursion, as unbound counts */
 		record_reply(&w->log, w->engine.now.wall, c, &r);
 	}
-	note_reply(w, f.reply, c, &(struct replylog_reply){ .bytes = buf_span(out), .rcode = f.rcode });
+	note_reply(s, f.reply, c, (struct replylog_reply){ .bytes = buf_span(out), .rcode = f.rcode }, -1);
 	return true;
 }
 
@@ -329,8 +339,7 @@ static void log_reply(struct serving *s, const struct query *q, struct span byte
 {
 	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
 	uint32_t us = took_us(s, q->client);
-	struct replylog_reply reply = { .bytes = bytes, .rcode = rcode, .took_ns = us * UINT64_C(1000) };
-	note_reply(s->w, &site_of(q->chain)->reply, q->client, &reply);
+	note_reply(s, &site_of(q->chain)->reply, q->client, (struct replylog_reply){ .bytes = bytes, .rcode = rcode }, us);
 	if (!q->log_reply)
 		return;
 	struct record_reply r = { rcode, false, bytes.n, us };

@@ -153,15 +153,21 @@ static uint16_t bufsize_of(const struct client *c)
 	return c->edns.present ? MAX(c->edns.udp_size, 512) : 512;
 }
 
+bool replylog_wants(const struct replylog *log, struct wall at, const struct client *c,
+                    const struct replylog_reply *r)
+{
+	const struct replylog_rule *rule = rule_for(log, c->question.name);
+	if (rule == NULL || rule->classes == REPLYLOG_ALL)
+		return rule != NULL;
+	return (rule->classes & replylog_classify(r, client_wants_dnssec(c), (uint32_t)at.sec)) != 0;
+}
+
 void replylog_note(const struct replylog *log, struct record_ring *to, struct wall at, const struct client *c,
-                 const struct replylog_reply *r)
+                   const struct replylog_reply *r)
 {
 	const struct replylog_rule *rule = rule_for(log, c->question.name);
 	bool dnssec_ok = client_wants_dnssec(c);
-	if (rule == NULL)
-		return;
-	if (rule->classes != REPLYLOG_ALL && !(rule->classes & replylog_classify(r, dnssec_ok, (uint32_t)at.sec)))
-		return;
+	ASSERT(rule != NULL);
 	struct fields f = { .took_ns = r->took_ns, .id = c->id, .flags = c->flags, .size = c->size,
 		            .bufsize = bufsize_of(c), .dnssec_ok = dnssec_ok };
 	f.reply_flags = r->bytes.n < MSG_HEADER ? 0 : get_u16(r->bytes.p + 2);
@@ -216,18 +222,12 @@ static void put_flags(unsigned flags, struct buf *to)
 static void put_duration(uint64_t ns, struct buf *to)
 {
 	uint64_t rest = ns % 1000000000u;
-	unsigned digits = 9;
-	buf_uint(to, ns / 1000000000u);
-	while (digits > 0 && rest % 10 == 0) {
-		rest /= 10;
+	int digits = 9;
+	for (; digits > 0 && rest % 10 == 0; rest /= 10)
 		digits--;
-	}
-	char text[10];
-	for (unsigned i = digits; i-- > 0; rest /= 10)
-		text[i] = (char)('0' + rest % 10);
+	buf_uint(to, ns / 1000000000u);
 	if (digits > 0)
-		buf_u8(to, '.');
-	buf_put(to, text, digits);
+		buf_printf(to, ".%0*llu", digits, (unsigned long long)rest);
 	buf_u8(to, 's');
 }
 

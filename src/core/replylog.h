@@ -38,10 +38,13 @@ struct replylog_reply {
 	uint64_t took_ns;
 };
 
-/* A record of it, if it is wanted. cost  a few comparisons where it is not; of replies with DO, a walk over the types
+/* Is a line of it wanted? cost  a few comparisons where it is not; of replies with DO, a walk over the types
  * of their records where errors alone are wanted */
+bool replylog_wants(const struct replylog *log, struct wall at, const struct client *c,
+                    const struct replylog_reply *r) MUST_CHECK;
+/* A record of one that is wanted. */
 void replylog_note(const struct replylog *log, struct record_ring *to, struct wall at, const struct client *c,
-                 const struct replylog_reply *r);
+                   const struct replylog_reply *r);
 /* enum replylog_class of a reply. */
 unsigned replylog_classify(const struct replylog_reply *r, bool dnssec_ok, uint32_t now) MUST_CHECK;
 

@@ -118,6 +118,19 @@ static bool is_token(struct span s)
 	return s.n > 0;
 }
 
+/* Is the word one of a list (RFC9110 5.6.1)? */
+static bool names(struct span list, const char *word)
+{
+	while (list.n > 0) {
+		const uint8_t *comma = memchr(list.p, ',', list.n);
+		struct span one = span_of(list.p, comma == NULL ? list.n : (size_t)(comma - list.p));
+		if (request_word(span_trim(one, " \t"), word))
+			return true;
+		list = span_from(list, one.n + 1);
+	}
+	return false;
+}
+
 /* Decimal digits and nothing else; longer than is taken counts as that. */
 static bool length_read(struct span s, uint32_t *ret)
 {
@@ -152,7 +165,7 @@ static unsigned field(struct http1 *h, struct framing *f, struct span line)
 	} else if (request_word(name, "transfer-encoding")) {
 		f->coded = true;
 	} else if (request_word(name, "connection")) {
-		h->lasts &= !request_word(value, "close");
+		h->lasts &= !names(value, "close");
 	} else if (request_word(name, "expect")) {
 		f->goes_on = request_word(value, "100-continue");
 	} else {

@@ -238,12 +238,14 @@ LINE = (r'\[INFO\] 127\.0\.0\.1:\d+ - \d+ "A IN %s udp \d+ false 512" %s qr,rd,r
 
 
 def test_log_as_it_stands(world):
-    server = start(world, corefile("log", UP))
+    server = start(world, corefile("log", "hosts {", "192.0.2.7 local.test", "fallthrough", "}", UP))
     try:
         Asked(world, "Some.Test A")
         server.wait_log("^" + LINE % (r"some\.test\.", "NOERROR") + "$")
         Asked(world, "x.test A do")
         server.wait_log(r'"A IN x\.test\. udp \d+ true 4096" NOERROR')
+        Asked(world, "local.test A")
+        assert server.wait_log(r'"A IN local\.test\. .* NOERROR qr,aa,rd,ra \d+ 0\.0\d+s$'), "made at once, in no time"
     finally:
         server.stop()
 

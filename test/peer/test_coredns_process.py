@@ -1,6 +1,7 @@
 """The program under CoreDNS's name: flags, banner, lines, signals, reloads, and the pages that machines look at."""
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -127,6 +128,65 @@ def test_so_many_questions_a_connection(world):
                 sock.sendall(len(one).to_bytes(2, "big") + one)
             assert len(frames(sock, 3)) == 3
             assert sock.recv(1) == b""
+
+
+def framed(name, ident=1):
+    one = packet(name, "A", ident)
+    return len(one).to_bytes(2, "big") + one
+
+
+def closed_after(sock, patience):
+    """Seconds until the other side closed it, or None while it is open."""
+    begun = time.monotonic()
+    sock.settimeout(patience)
+    try:
+        while sock.recv(65536):
+            pass
+    except TimeoutError:
+        return None
+    except OSError:
+        pass
+    return time.monotonic() - begun
+
+
+def ask_unread(world):
+    """A connection with more questions than its answers are read; half a question stands behind them."""
+    with world.net():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", 53))
+    sock.setblocking(False)
+    try:
+        for _ in range(UNREAD_MAX):
+            sock.sendall(framed("a.example.org") * 100)
+    except BlockingIOError:
+        return sock
+    raise AssertionError("all was taken")
+
+
+UNREAD_MAX = 5000
+
+
+@pytest.mark.parametrize("line, other", [("read 1s", "read 20s"), ("write 1s", "write 20s"), ("idle 1s", "idle 20s")])
+def test_timeouts(world, line, other):
+    """What a line makes short ends a connection, and does not with another value."""
+    lines = {word: f"{word} 20s" for word in ("read", "write", "idle")}
+    for value, ends in ((line, True), (other, False)):
+        lines[value.split()[0]] = value
+        server = coredns(world, f"example.org {{\n    file {FOLDER}/db.org\n    timeouts {{\n        " +
+                         "\n        ".join(lines.values()) + "\n    }\n}\n")
+        if "write" in line:
+            sock = ask_unread(world)
+            time.sleep(3.5)
+        else:
+            sock = stream(world)
+            if "idle" in line:
+                sock.sendall(framed("a.example.org"))
+        with sock:
+            took = closed_after(sock, 3.5)
+            assert (took is not None) == ends, took
+            assert "write" in line or took is None or took > 0.9
+        server.stop()
 
 
 def test_signals_reload(world):
