@@ -431,7 +431,8 @@ static void fed_tls(struct conns *c, struct client_conn *k, struct span bytes)
 static void note_slow(struct conns *c, struct client_conn *k)
 {
 	bool begun = k->doh != NULL ? doh_partial(k->doh) : frame_partial(&k->frame);
-	bool partial = begun || (c->patience.first && k->asked == 0) || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
+	bool first = c->patience.first && k->asked == 0;
+	bool partial = begun || first || (k->tls != NULL && tls_state(k->tls) == TLS_HANDSHAKE);
 	if (!partial)
 		k->slow = 0;
 	else if (k->slow == 0)
@@ -587,6 +588,17 @@ static bool rewatch(struct conns *c, struct client_conn *k, bool writing)
 	return loop_change(&c->w->loop, k->fd, want, KIND_CLIENT, k->id) == OK;
 }
 
+static void statuses_tally(const struct conns *c, const struct client_conn *k)
+{
+	const struct road *road = generation_road(c->w->generation, k->listener);
+	unsigned status;
+	uint32_t n;
+	while ((n = statuses_take(doh_told(k->doh), &status)) > 0) {
+		if (road != NULL && road->https != NULL)
+			tally_status(&road->https->of[c->w->nr], status, n);
+	}
+}
+
 static void flush(struct conns *c, struct client_conn *k)
 {
 	bool left = false, full = true;
@@ -596,6 +608,8 @@ static void flush(struct conns *c, struct client_conn *k)
 		full = k->out.n >= CONN_OUT_FULL || (k->doh != NULL && doh_output(k->doh).n > 0);
 		good = write_all(c, k, &left);
 	}
+	if (k->doh != NULL)
+		statuses_tally(c, k);
 	bool over = k->ended || k->sated || (k->doh != NULL && doh_ended(k->doh));
 	if (!good || k->doomed || (over && k->pending == 0 && !left) || !rewatch(c, k, left)) {
 		conn_close(c, k);

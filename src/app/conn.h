@@ -9,7 +9,7 @@
 #define CONN_PENDING_MAX 100u        /* questions under way on one connection; reading stops until some are answered */
 #define CONN_OUT_MAX (256u * 1024u)  /* bytes the peer has not read; beyond, the connection is closed (attacks F2) */
 #define CONN_OUT_FULL (128u * 1024u) /* from here on no more questions are taken, until it has read some */
-#define CONN_SLOW_MS 5000            /* to send a whole message or to end a handshake (attacks F1), unless `timeouts` says */
+#define CONN_SLOW_MS 5000            /* for a whole message or a handshake (attacks F1), unless `timeouts` says */
 
 #define CONN_TRANSFERS_MAX 64u       /* zones on their way at once from one worker; beyond, connections are closed */
 #define CONN_HTTPS_MAX 200u          /* connections over HTTPS of all workers together, as with CoreDNS */

@@ -143,6 +143,8 @@ static enum err road_count(struct registry *r, struct generation *g, const struc
 		name_text(road->routes[i].zone, &b);
 		road->tallies[i] = tallies_take(&r->tallies, workers, buf_cstr(&server), buf_cstr(&b));
 		road->dropped = tallies_take(&r->tallies, workers, buf_cstr(&server), "dropped");
+		if (what->transport == TRANSPORT_HTTPS)
+			road->https = tallies_take(&r->tallies, workers, buf_cstr(&server), NULL);
 	}
 	return OK;
 }

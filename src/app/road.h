@@ -20,6 +20,7 @@ struct road {
 	const struct credentials *tls;   /* NULL: in the clear */
 	struct tally_row **tallies;      /* counters of each route; NULL: nobody wants them */
 	struct tally_row *dropped;       /* of questions that no zone holds */
+	struct tally_row *https;         /* of responses over HTTPS */
 };
 
 /* What a listen's questions meet. returns ERR_LIMIT the arena is full */

@@ -339,7 +339,8 @@ static void log_reply(struct serving *s, const struct query *q, struct span byte
 {
 	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
 	uint32_t us = took_us(s, q->client);
-	note_reply(s, &site_of(q->chain)->reply, q->client, (struct replylog_reply){ .bytes = bytes, .rcode = rcode }, us);
+	struct replylog_reply reply = { .bytes = bytes, .rcode = rcode };
+	note_reply(s, &site_of(q->chain)->reply, q->client, reply, us);
 	if (!q->log_reply)
 		return;
 	struct record_reply r = { rcode, false, bytes.n, us };

@@ -11,7 +11,9 @@ struct tally_row *tallies_take(struct tallies *t, unsigned workers, const char *
 {
 	char text[LABEL_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
-	buf_printf(&b, "server=\"%s\",zone=\"%s\",view=\"\"", server, zone);
+	buf_printf(&b, "server=\"%s\"", server);
+	if (zone != NULL)
+		buf_printf(&b, ",zone=\"%s\",view=\"\"", zone);
 	struct tally_row *first = atomic_load(&t->first);
 	for (struct tally_row *r = first; r != NULL; r = r->next) {
 		if (strcmp(r->labels, buf_cstr(&b)) == 0)

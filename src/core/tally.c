@@ -26,6 +26,10 @@ static const struct family times = { "coredns_dns_request_duration_seconds",
 static const struct family responses = { "coredns_dns_responses_total", "Counter of response status codes.",
 	SAMPLE_COUNTER };
 
+static const struct family statuses = { "coredns_dns_https_responses_total",
+	"Counter of DoH responses per server and http status code.", SAMPLE_COUNTER };
+static const uint16_t status_rows[TALLY_STATUSES] = { 200, 400, 404, 405, 413, 414, 415, 431, 501, 505, 500 };
+
 /* The types with a label of their own; behind them "other". */
 static const char *const type_labels[TALLY_TYPES] = { "other", "A", "AAAA", "AXFR", "ANY", "CNAME", "DNSKEY", "DS",
 	"HTTPS", "IXFR", "MX", "NS", "NSEC", "NSEC3", "PTR", "RRSIG", "SOA", "SRV", "SVCB", "TXT" };
@@ -101,6 +105,14 @@ void tally_time(struct tally *t, uint64_t us, uint32_t n)
 	add(&t->time_us, us * n);
 }
 
+void tally_status(struct tally *t, unsigned status, uint32_t n)
+{
+	unsigned i = 0;
+	while (i < TALLY_STATUSES - 1 && status_rows[i] != status)
+		i++;
+	add(&t->statuses[i], n);
+}
+
 /* ---- reading ---- */
 
 #define LABEL_TEXT_MAX 160u
@@ -139,6 +151,17 @@ static void responses_sample(const struct tally *t, const char *labels, struct s
 		else
 			buf_printf(&b, "rcode=\"%u\",plugin=\"%s\"", r->rcode, plugin);
 		sample_add(to, &responses, get(&r->n), labels, buf_cstr(&b));
+	}
+}
+
+static void statuses_sample(const struct tally *t, const char *labels, struct samples *to)
+{
+	char text[LABEL_TEXT_MAX];
+	for (unsigned i = 0; i < TALLY_STATUSES; i++) {
+		struct buf b = buf_on(text, sizeof(text));
+		buf_printf(&b, "status=\"%u\"", status_rows[i]);
+		if (get(&t->statuses[i]) > 0)
+			sample_add(to, &statuses, get(&t->statuses[i]), labels, buf_cstr(&b));
 	}
 }
 
@@ -188,6 +211,7 @@ void tally_samples(const struct tally *const *list, unsigned n, const char *labe
 	uint64_t room[TALLY_TIMES + 1], dos = 0;
 	for (unsigned i = 0; i < n; i++) {
 		requests_sample(list[i], labels, to);
+		statuses_sample(list[i], labels, to);
 		responses_sample(list[i], labels, to);
 		dos += get(&list[i]->with_do);
 	}

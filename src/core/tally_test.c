@@ -44,12 +44,17 @@ static void two_workers_are_one_series(void **state)
 	tally_response(&one, &udp, &(struct tally_reply){ RCODE_NOERROR, cache, 300 });
 	tally_response(&two, &udp, &(struct tally_reply){ RCODE_NOERROR, cache, 70000 });
 	tally_response(&two, &dot, &(struct tally_reply){ RCODE_SERVFAIL, "", 40 });
+	tally_status(&one, 200, 2);
+	tally_status(&two, 200, 1);
+	tally_status(&two, 418, 1);
 	tally_time(&one, 250, 2);
 	tally_time(&two, 9000000, 1);
 	const char *t = text_of(list, 2);
 	HAS(t, "coredns_dns_requests_total" L ",proto=\"udp\",family=\"1\",type=\"A\"} 2\n");
 	HAS(t, "coredns_dns_requests_total" L ",proto=\"tcp\",family=\"2\",type=\"other\"} 1\n");
 	HAS(t, "coredns_dns_do_requests_total" L "} 2\n");
+	HAS(t, "coredns_dns_https_responses_total" L ",status=\"200\"} 3\n");
+	HAS(t, "coredns_dns_https_responses_total" L ",status=\"500\"} 1\n");
 	HAS(t, "coredns_dns_responses_total" L ",rcode=\"NOERROR\",plugin=\"cache\"} 2\n");
 	HAS(t, "coredns_dns_responses_total" L ",rcode=\"SERVFAIL\",plugin=\"\"} 1\n");
 	HAS(t, "coredns_dns_request_size_bytes_bucket" L ",proto=\"udp\",le=\"100\"} 1\n");

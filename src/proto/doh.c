@@ -96,6 +96,11 @@ void doh_sent(struct doh *d, size_t n)
 	queue_rest(&d->http1.out);
 }
 
+struct statuses *doh_told(struct doh *d)
+{
+	return d->h2 != NULL ? h2_told(d->h2) : &d->http1.told;
+}
+
 bool doh_partial(const struct doh *d)
 {
 	if (!d->known)

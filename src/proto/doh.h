@@ -34,6 +34,8 @@ bool doh_next(struct doh *d, uint32_t *ret_stream, struct span *ret_message);
 enum err doh_answer(struct doh *d, uint32_t stream, struct span reply, uint32_t max_age) MUST_CHECK;
 struct span doh_output(struct doh *d);
 void doh_sent(struct doh *d, size_t n);
+/* The responses that were made, by status. */
+struct statuses *doh_told(struct doh *d);
 /* A request has begun and is not whole: an idle time for slow senders (attacks F1) starts. */
 bool doh_partial(const struct doh *d);
 /* Over: close when all is sent. */

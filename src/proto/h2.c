@@ -21,6 +21,7 @@ struct h2 {
 	nghttp2_session *session;
 	struct stream *streams;      /* oldest first */
 	uint32_t resets, answers;
+	struct statuses told;
 	bool broken;
 	struct queue out;
 };
@@ -248,6 +249,12 @@ void h2_answer(struct h2 *h, uint32_t stream, const struct response *r)
 	size_t n = r->status == 200 ? COUNT(fields) : COUNT(fields) - 1;
 	if (nghttp2_submit_response(h->session, s->id, fields, n, &from) != 0)
 		h->broken = true;
+	statuses_count(&h->told, r->status);
+}
+
+struct statuses *h2_told(struct h2 *h)
+{
+	return &h->told;
 }
 
 void h2_reset(struct h2 *h, uint32_t stream)

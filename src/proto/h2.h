@@ -26,6 +26,8 @@ void h2_reset(struct h2 *h, uint32_t stream);
 /* Bytes for the peer, and how many of them went. */
 struct span h2_output(struct h2 *h);
 void h2_sent(struct h2 *h, size_t n);
+/* The responses that were made. */
+struct statuses *h2_told(struct h2 *h);
 /* A request has begun and is not whole. */
 bool h2_partial(const struct h2 *h);
 /* The session is over: close when all is sent. */

@@ -49,6 +49,7 @@ enum err http1_answer(struct http1 *h, const struct response *r)
 		buf_text(&b, "Allow: GET, POST\r\n");
 	buf_printf(&b, "%s\r\n", h->lasts ? "" : "Connection: close\r\n");
 	h->state = h->lasts ? HTTP1_HEAD : HTTP1_ENDED;
+	statuses_count(&h->told, r->status);
 	request_fini(&h->request);
 	request_init(&h->request);
 	TRY(queue_put(&h->out, buf_span(&b)));

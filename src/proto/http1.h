@@ -14,6 +14,7 @@ struct http1 {
 	struct queue in;               /* not yet read */
 	struct queue out;
 	struct request request;
+	struct statuses told;
 	enum { HTTP1_HEAD, HTTP1_BODY, HTTP1_WHOLE, HTTP1_ENDED } state;
 	uint32_t left;                 /* bytes of the body to come */
 	bool lasts;                    /* the connection stays after this answer */

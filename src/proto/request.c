@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/assert.h"
 #include "base/attr.h"
 
 #define PATH "/dns-query"
@@ -126,21 +127,45 @@ unsigned request_message(struct request *r, struct span *ret)
 
 /* ---- responses ---- */
 
+static const struct {
+	unsigned status;
+	const char *text;
+} rows[STATUSES] = {
+	{ 200, "OK" }, { 400, "Bad Request" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
+	{ 413, "Content Too Large" }, { 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
+	{ 431, "Request Header Fields Too Large" }, { 501, "Not Implemented" }, { 505, "HTTP Version Not Supported" },
+};
+
+static unsigned row_of(unsigned status)
+{
+	unsigned i = 0;
+	while (i < STATUSES && rows[i].status != status)
+		i++;
+	ASSERT(i < STATUSES);
+	return i;
+}
+
 const char *status_text(unsigned status)
 {
-	static const struct {
-		unsigned status;
-		const char *text;
-	} texts[] = {
-		{ 200, "OK" }, { 400, "Bad Request" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 413, "Content Too Large" }, { 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
-		{ 431, "Request Header Fields Too Large" }, { 501, "Not Implemented" },
-		{ 505, "HTTP Version Not Supported" },
-	};
-	for (size_t i = 0; i < COUNT(texts); i++)
-		if (texts[i].status == status)
-			return texts[i].text;
-	return "Internal Server Error";
+	return rows[row_of(status)].text;
+}
+
+void statuses_count(struct statuses *s, unsigned status)
+{
+	s->n[row_of(status)]++;
+}
+
+uint32_t statuses_take(struct statuses *s, unsigned *ret_status)
+{
+	for (unsigned i = 0; i < STATUSES; i++) {
+		uint32_t n = s->n[i];
+		if (n == 0)
+			continue;
+		s->n[i] = 0;
+		*ret_status = rows[i].status;
+		return n;
+	}
+	return 0;
 }
 
 const char *response_type(const struct response *r)

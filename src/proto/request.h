@@ -37,6 +37,16 @@ void request_field(struct request *r, struct span name, struct span value);
  * returns  200 | 400, 404, 405, 413, 414, 415 why not */
 unsigned request_message(struct request *r, struct span *ret);
 
+#define STATUSES 10u               /* those that are answered with */
+
+/* How many responses had which status. */
+struct statuses {
+	uint32_t n[STATUSES];
+};
+
+void statuses_count(struct statuses *s, unsigned status);
+/* One that was counted: how often, to be counted elsewhere from now on; 0: none is left. */
+uint32_t statuses_take(struct statuses *s, unsigned *ret_status);
 /* "Not Found" */
 const char *status_text(unsigned status);
 /* Media type of a response's body. */

@@ -1,6 +1,7 @@
 """DNS over HTTPS and TLS from a Corefile: curl over HTTP/1.1 and HTTP/2, in the clear for a proxy too, and kdig."""
 import base64
 import os
+import re
 import shutil
 import signal
 
@@ -9,11 +10,12 @@ import pytest
 
 from ask import packet
 from ns import World
-from test_coredns_process import FOLDER, coredns
+from test_coredns_process import FOLDER, coredns, get
 
 COREFILE = """https://example.org:443 https://example.org:8443 {{
     tls {folder}/cert.pem {folder}/key.pem
     file {folder}/db.org
+    prometheus :9153
 }}
 https://example.org:8080 {{
     file {folder}/db.org
@@ -103,6 +105,20 @@ def test_kdig(served, flag):
         pytest.skip("kdig is not installed")
     done = served.run("kdig", flag, "+short", "@127.0.0.1", "a.example.org", "A")
     assert done.stdout.strip() == "192.0.2.10", done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--http2", "--http1.1"])
+def test_statuses_are_counted(served, flag):
+    def counted():
+        page = get(served, "/metrics", 9153)[1]
+        name = 'coredns_dns_https_responses_total{server="https://:443",status="'
+        return {int(m[1]): int(m[2]) for m in re.finditer(re.escape(name) + r'(\d+)"} (\d+)', page)}
+    before = counted()
+    for path in (f"dns-query?dns={encoded(question())}", "dns-query", "elsewhere"):
+        curl(served, flag, f"{TLS}/{path}")
+    curl(served, flag, "-X", "PUT", f"{TLS}/dns-query")
+    assert {k: n - before.get(k, 0) for k, n in counted().items() if n != before.get(k, 0)} == \
+        {200: 1, 400: 1, 404: 1, 405: 1}
 
 
 def test_after_a_reload(served):
