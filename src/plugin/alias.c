@@ -75,6 +75,18 @@ static bool is_denied(const struct packed *p, const struct msg *m, struct name t
 	return false;
 }
 
+/* A DNAME that two names met on their way, or a proof about both, is there once (RFC2181 5). cost: m's records */
+static bool has(const struct msg *m, const struct rr *rr)
+{
+	for (size_t i = 0; i < m->nrrs; i++) {
+		const struct rr *r = &m->rrs[i];
+		if (r->type == rr->type && r->section == rr->section && span_eq(r->rdata, rr->rdata) &&
+		    name_eq(r->owner, rr->owner))
+			return true;
+	}
+	return false;
+}
+
 /* Both messages' records, a section after the other. */
 static enum err join(struct arena *a, struct msg *to, const struct msg *more)
 {
@@ -89,7 +101,7 @@ static enum err join(struct arena *a, struct msg *to, const struct msg *more)
 				rrs[n++] = to->rrs[i];
 		}
 		for (size_t i = 0; i < more->nrrs; i++) {
-			if (more->rrs[i].section == section)
+			if (more->rrs[i].section == section && !has(to, &more->rrs[i]))
 				rrs[n++] = more->rrs[i];
 		}
 		to->counts[1 + section] = (uint16_t)(n - first);
