@@ -25,7 +25,7 @@ fill()
 put 755 "$program" "$dest$prefix/sbin/signet"
 put 755 "$(dirname "$(readlink -f "$program")")/signet-fetch" "$dest$prefix/libexec/signet/signet-fetch"
 mkdir -p "$dest$prefix/libexec/signet/bin"
-for name in unbound unbound-checkconf delv; do
+for name in unbound unbound-checkconf coredns node-cache delv; do
 	ln -sfn ../../../sbin/signet "$dest$prefix/libexec/signet/bin/$name"
 	echo "  $dest$prefix/libexec/signet/bin/$name"
 done

@@ -4,6 +4,7 @@
 #ifndef APP_COMMANDS_H
 #define APP_COMMANDS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* signet check FILE [--dump|--posture|--json] */
@@ -21,6 +22,10 @@ void ctl_help(FILE *to);
 /* signet manifests [--mode MODE] ... */
 int command_manifests(int argc, char **argv);
 void manifests_help(FILE *to);
+/* node-cache -localip IP,... -conf FILE ... */
+int command_node_cache(int argc, char **argv);
+/* Whether a command line, under whatever name, is node-cache's. */
+bool node_cache_asked(int argc, char **argv);
 /* unbound-checkconf [-hfq] [-o option] [FILE] */
 int command_unbound_checkconf(int argc, char **argv);
 

@@ -7,124 +7,26 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/goflags.h"
 #include "base/heap.h"
 #include "conf/tables.h"
 
 #define STDIN_MAX (16u << 20)            /* of a Corefile from a pipe */
 #define STATUS_FATAL 1
-#define STATUS_USAGE 2
 
 #define DIRECTIVES_MAX 128u
 
-enum flag_kind { FLAG_TEXT, FLAG_YES };
-
-struct flag {
-	const char *name;
-	enum flag_kind kind;
-	const char *what;
-};
-
 enum { FLAG_CONF, FLAG_PORT, FLAG_P, FLAG_PIDFILE, FLAG_PLUGINS, FLAG_QUIET, FLAG_VERSION, FLAGS };
 
-static const struct flag flags[FLAGS] = {
-	[FLAG_CONF] = { "conf", FLAG_TEXT, "Corefile to load (default \"Corefile\"); \"stdin\" reads a pipe" },
-	[FLAG_PORT] = { "dns.port", FLAG_TEXT, "Default port (default \"53\")" },
-	[FLAG_P] = { "p", FLAG_TEXT, "Default port (default \"53\")" },
-	[FLAG_PIDFILE] = { "pidfile", FLAG_TEXT, "Path to write pid file" },
-	[FLAG_PLUGINS] = { "plugins", FLAG_YES, "List installed plugins" },
-	[FLAG_QUIET] = { "quiet", FLAG_YES, "Quiet mode (no initialization output)" },
-	[FLAG_VERSION] = { "version", FLAG_YES, "Show version" },
+static const struct goflag flags[FLAGS] = {
+	[FLAG_CONF] = { "conf", GOFLAG_TEXT, "Corefile to load (default \"Corefile\"); \"stdin\" reads a pipe" },
+	[FLAG_PORT] = { "dns.port", GOFLAG_TEXT, "Default port (default \"53\")" },
+	[FLAG_P] = { "p", GOFLAG_TEXT, "Default port (default \"53\")" },
+	[FLAG_PIDFILE] = { "pidfile", GOFLAG_TEXT, "Path to write pid file" },
+	[FLAG_PLUGINS] = { "plugins", GOFLAG_YES, "List installed plugins" },
+	[FLAG_QUIET] = { "quiet", GOFLAG_YES, "Quiet mode (no initialization output)" },
+	[FLAG_VERSION] = { "version", GOFLAG_YES, "Show version" },
 };
-
-struct given {
-	const char *text[FLAGS];
-	bool yes[FLAGS];
-};
-
-static int usage(int status)
-{
-	FILE *to = stderr;
-	fputs("Usage of coredns:\n", to);
-	for (unsigned i = 0; i < FLAGS; i++)
-		fprintf(to, "  -%s%s\n    \t%s\n", flags[i].name, flags[i].kind == FLAG_TEXT ? " string" : "",
-		        flags[i].what);
-	return status;
-}
-
-/* "-name", "--name", either with "=value". returns the flag's number, FLAGS: there is none of that name */
-static unsigned flag_find(const char *word, const char **ret_value)
-{
-	word += word[1] == '-' ? 2 : 1;
-	size_t n = strcspn(word, "=");
-	*ret_value = word[n] == '=' ? word + n + 1 : NULL;
-	for (unsigned i = 0; i < FLAGS; i++) {
-		if (strlen(flags[i].name) == n && strncmp(flags[i].name, word, n) == 0)
-			return i;
-	}
-	return FLAGS;
-}
-
-static bool yes_parse(const char *text, bool *ret)
-{
-	static const char *const words[][2] = { { "true", "false" }, { "1", "0" }, { "t", "f" }, { "T", "F" },
-		                                { "TRUE", "FALSE" }, { "True", "False" } };
-	for (unsigned i = 0; i < COUNT(words); i++) {
-		for (unsigned k = 0; k < 2; k++) {
-			if (strcmp(words[i][k], text) == 0) {
-				*ret = k == 0;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* One word of the command line and what belongs to it. returns the status to end with, -1: go on */
-static int flag_take(struct given *g, int argc, char **argv, int *at)
-{
-	const char *value, *word = argv[(*at)++];
-	if (strcmp(word, "-h") == 0 || strcmp(word, "-help") == 0 || strcmp(word, "--help") == 0)
-		return usage(0);
-	unsigned f = flag_find(word, &value);
-	if (f == FLAGS) {
-		fprintf(stderr, "flag provided but not defined: -%.*s\n", (int)strcspn(word + 1, "="),
-		        word + (word[1] == '-' ? 2 : 1));
-		return usage(STATUS_USAGE);
-	}
-	if (flags[f].kind == FLAG_YES) {
-		g->yes[f] = true;
-		if (value == NULL || yes_parse(value, &g->yes[f]))
-			return -1;
-		fprintf(stderr, "invalid boolean value \"%s\" for -%s: parse error\n", value, flags[f].name);
-		return usage(STATUS_USAGE);
-	}
-	if (value == NULL && *at == argc) {
-		fprintf(stderr, "flag needs an argument: -%s\n", flags[f].name);
-		return usage(STATUS_USAGE);
-	}
-	g->text[f] = value != NULL ? value : argv[(*at)++];
-	return -1;
-}
-
-static int flags_take(struct given *g, int argc, char **argv)
-{
-	int at = 1, status = -1;
-	bool over = false;
-	while (status < 0 && !over && at < argc && argv[at][0] == '-' && argv[at][1] != 0) {
-		over = strcmp(argv[at], "--") == 0;
-		if (over)
-			at++;
-		else
-			status = flag_take(g, argc, argv, &at);
-	}
-	if (status >= 0 || at == argc)
-		return status;
-	fputs("extra command line arguments: [", stderr);
-	for (int i = at; i < argc; i++)
-		fprintf(stderr, "%s%s", i > at ? " " : "", argv[i]);
-	fputs("]\n", stderr);
-	return STATUS_FATAL;
-}
 
 static unsigned directive_add(const char **list, unsigned n, const struct settings *s)
 {
@@ -199,23 +101,25 @@ static bool stdin_read(struct span *ret)
 
 int command_coredns(int argc, char **argv)
 {
-	struct given g = { 0 };
+	if (node_cache_asked(argc, argv))    /* one image for both pod specifications */
+		return command_node_cache(argc, argv);
+	struct goflag_value g[FLAGS] = { 0 };
 	struct run_flags f = { .ident = "coredns", .borrowed = true, .coredns = true, .no_pidfile = true };
-	int status = flags_take(&g, argc, argv);
+	int status = goflags_take(flags, FLAGS, g, argc, argv);
 	if (status >= 0)
 		return status;
-	if (g.yes[FLAG_VERSION]) {
+	if (g[FLAG_VERSION].yes) {
 		version_print();
 		return fflush(stdout) == 0 ? 0 : STATUS_FATAL;
 	}
-	if (g.yes[FLAG_PLUGINS])
+	if (g[FLAG_PLUGINS].yes)
 		return list_plugins();
-	const char *port = g.text[FLAG_P] != NULL ? g.text[FLAG_P] : g.text[FLAG_PORT];
+	const char *port = g[FLAG_P].text != NULL ? g[FLAG_P].text : g[FLAG_PORT].text;
 	if (port != NULL && !port_parse(port, &f.corefile.dns_port))
 		return STATUS_FATAL;
-	f.conf = g.text[FLAG_CONF];
-	f.quiet = g.yes[FLAG_QUIET];
-	f.pidfile = g.text[FLAG_PIDFILE];
+	f.conf = g[FLAG_CONF].text;
+	f.quiet = g[FLAG_QUIET].yes;
+	f.pidfile = g[FLAG_PIDFILE].text;
 	if (f.conf != NULL && strcmp(f.conf, "stdin") == 0 && !stdin_read(&f.corefile.text))
 		return STATUS_FATAL;
 	return run_server(&f);

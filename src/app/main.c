@@ -45,6 +45,8 @@ static const struct command borrowed[] = {
 	{ "unbound", command_unbound, "[-dpvhV] [-c FILE]", "serve", "unbound -d -c FILE" },
 	{ "unbound-checkconf", command_unbound_checkconf, "[-fhqo] [FILE]", "check", "unbound-checkconf FILE" },
 	{ "coredns", command_coredns, "[-conf FILE]", "serve a Corefile", "coredns -conf /etc/coredns/Corefile" },
+	{ "node-cache", command_node_cache, "-localip IP,...", "keep a node's resolver",
+	  "node-cache -localip 169.254.20.10 -conf /etc/Corefile" },
 	{ "delv", command_delv, "[@server] [flags] [domain] [type]", "prove", "delv @127.0.0.1 example.com A" },
 };
 

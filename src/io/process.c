@@ -108,8 +108,11 @@ static enum err change_user(const struct process_user *u, struct buf *why)
 enum err process_drop(const struct process_user *u, struct buf *why)
 {
 	bool changed = may_change_user();
+	int parent = 0;              /* the signal when our parent dies: another user's process would not get it */
+	(void)prctl(PR_GET_PDEATHSIG, &parent, 0, 0, 0);
 	if (changed)
 		TRY(change_user(u, why));
+	(void)prctl(PR_SET_PDEATHSIG, parent, 0, 0, 0);
 	if (!keep_one_capability()) {
 		/* A container may not have it to keep; then nothing at all is kept. */
 		capng_clear(CAPNG_SELECT_BOTH);

@@ -21,7 +21,7 @@ from ns import program, wait_for
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "deploy/container/build.sh"
 DATA = Path(__file__).resolve().parent / "data/corefile"
-NONROOT, NET_BIND_SERVICE = 65532, 10
+NONROOT, NET_BIND_SERVICE, NET_ADMIN = 65532, 10, 12
 COMPRESSED_MAX = 15 << 20
 COREFILE = """.:53 {
     errors
@@ -278,3 +278,14 @@ def test_buildah_makes_the_same_of_the_containerfile(image, tmp_path):
         assert made["config"][word] == config["config"][word]
     ports = [{p.removesuffix("/tcp") for p in c["config"]["ExposedPorts"]} for c in (made, config)]
     assert ports[0] == ports[1]
+
+
+def test_the_nodes_cache_runs_as_its_daemonset_says(world, pods):
+    """Root's name with NET_ADMIN and NET_BIND_SERVICE alone, a read-only root, the entrypoint /node-cache."""
+    pod = pods(COREFILE.replace(".:53 {\n", ".:53 {\n    bind 169.254.20.10\n"), uid=0,
+               capabilities=[NET_BIND_SERVICE, NET_ADMIN],
+               argv=["/node-cache", "-localip", "169.254.20.10", "-conf", "/etc/coredns/Corefile"])
+    pod.start()
+    wait_for(lambda: "the resolver answers" in pod.text(), 20, "its first answer")
+    assert "192.0.2.99" in str(ask(world, "here.example.org", server="169.254.20.10").answer)
+    assert "ERROR" not in pod.text()
