@@ -5,7 +5,7 @@
 #   skopeo copy oci:OUT/oci:TAG docker://registry.example/signet:TAG
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
-program=$here/build/signet helper= sysroot= arch=amd64 tag=latest only= strip=strip
+program=$here/build/signet sysroot= arch=amd64 tag=latest only= strip=strip
 while [ $# -gt 1 ]; do
 	case $1 in
 	--program) program=$2; shift ;;
@@ -20,14 +20,12 @@ done
 out=${1:?$(sed -n '3s/^# */usage: /p' "$0")}
 program=$(readlink -f "$program")
 [ -x "$program" ] || { echo "build.sh: no program at $program; make builds it" >&2; exit 2; }
-helper=$(dirname "$program")/../fetch/signet-fetch
-[ -x "$helper" ] || helper=$(dirname "$program")/signet-fetch
-[ -x "$helper" ] || helper=
+helper=$(dirname "$program")/signet-fetch
+[ -x "$helper" ] || { echo "build.sh: signet-fetch is not beside $program" >&2; exit 2; }
 [ -z "$sysroot" ] || strip=      # cross.sh did it
 
 mkdir -p "$out"
-words=(--program "$program" "--strip=$strip" --out "$out/root.tar")
-[ -z "$helper" ] || words+=(--helper "$helper")
+words=(--program "$program" --helper "$helper" "--strip=$strip" --out "$out/root.tar")
 [ -z "$sysroot" ] || words+=(--sysroot "$sysroot")
 /usr/bin/python3 "$here/deploy/container/rootfs.py" "${words[@]}"
 [ -z "$only" ] || exit 0

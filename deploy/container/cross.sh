@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the program for another architecture, in a Debian root of its own: nothing of it is installed on this machine.
-#   deploy/container/cross.sh [--arch arm64] OUT        as root; OUT/signet is the program, OUT/sysroot the root
+#   deploy/container/cross.sh [--arch arm64] OUT        as root; OUT has the programs, and the root as sysroot
 # The root is kept in ${CROSS_CACHE:-/var/cache/signet-cross}. build.sh --sysroot makes an image of it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -27,13 +27,16 @@ if [ ! -f "$root/.ready" ]; then
 		[ ! -f "$file" ] || cp "$file" "$root/etc/apt/apt.conf.d/"
 	done
 	chroot "$root" dpkg --add-architecture "$arch"
+	touch "$root/.ready"
+fi
+# The libraries of tools/deps.sh's set "build", for the other architecture; the tools for this one.
+libraries=$("$here/tools/deps.sh" --list build | sed -n "/cmocka\|libc6/d; s/-dev\$/&:$arch/p")
+if [ "$libraries" != "$(cat "$root/.libraries" 2>/dev/null)" ]; then
 	chroot "$root" apt-get update -q
-	# The libraries of tools/deps.sh's set "build", for the other architecture; the tools for this one.
-	libraries=$("$here/tools/deps.sh" --list build | sed -n "/cmocka\|libc6/d; s/-dev\$/&:$arch/p")
 	# shellcheck disable=SC2086 # lists of words
 	DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -q --no-install-recommends \
 		meson ninja-build pkg-config python3 ca-certificates gcc-$triplet libc6-dev-$arch-cross $libraries
-	touch "$root/.ready"
+	echo "$libraries" > "$root/.libraries"
 fi
 
 cat > "$root/cross.ini" <<INI
@@ -60,12 +63,9 @@ unshare -m sh -euc '
 		meson setup /build /src --cross-file /cross.ini --buildtype=debugoptimized
 		ninja -C /build -j2
 		$3-strip --strip-unneeded -o /build/signet /build/src/app/signet
-		test ! -f /build/src/fetch/signet-fetch ||
-			$3-strip --strip-unneeded -o /build/signet-fetch /build/src/fetch/signet-fetch"
+		$3-strip --strip-unneeded -o /build/signet-fetch /build/src/app/signet-fetch"
 ' sh "$here" "$root" "$triplet"
 mkdir -p "$out"
-for program in signet signet-fetch; do
-	[ ! -f "$root/build/$program" ] || cp "$root/build/$program" "$out/$program"
-done
+cp "$root/build/signet" "$root/build/signet-fetch" "$out/"
 ln -sfn "$root" "$out/sysroot"
 echo "cross: $arch: $out/signet"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The image's root file system as a tar archive, the same bytes for the same input:
 
-  rootfs.py --program SIGNET [--helper SIGNET-FETCH] [--sysroot DIR] --out ROOT.tar
+  rootfs.py --program SIGNET --helper SIGNET-FETCH [--sysroot DIR] --out ROOT.tar
 
 The program and what it is linked with, from this machine or from a root of another architecture (readelf tells; nothing
 is run), the authorities' certificates, and a user that is not root. The program has the file capability
@@ -102,12 +102,11 @@ def stripped(path, work, strip):
 def make(args):
     root, out = Root(args.sysroot, args.program), Archive(args.out)
     work = Path(args.out).resolve().parent
-    programs = [args.program, *filter(None, [args.helper])]
+    programs = [args.program, args.helper]
     # In a PAX header an attribute's bytes are what they are; tarfile takes them as text.
     capability = {"SCHILY.xattr.security.capability": CAPABILITY.decode("utf-8", "surrogateescape")}
     out.file("usr/sbin/signet", stripped(args.program, work, args.strip), 0o755, pax=capability)
-    if args.helper:
-        out.file("usr/libexec/signet/signet-fetch", stripped(args.helper, work, args.strip), 0o755)
+    out.file("usr/libexec/signet/signet-fetch", stripped(args.helper, work, args.strip), 0o755)
     for name in NAMES:
         out.link(name, "usr/sbin/signet")
     out.file(root.loader.lstrip("/"), root.find(Path(root.loader).name).read_bytes(), 0o755)
@@ -125,7 +124,7 @@ def make(args):
 if __name__ == "__main__":
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--program", required=True)
-    words.add_argument("--helper")
+    words.add_argument("--helper", required=True)
     words.add_argument("--sysroot")
     words.add_argument("--strip", default="strip", help="empty: the programs are stripped already")
     words.add_argument("--out", required=True)

@@ -31,7 +31,7 @@ static const struct command commands[] = {
 	  "signet verify --server 9.9.9.9#dns.quad9.net example.com AAAA" },
 	{ "ctl", command_ctl, "[--socket PATH] [--json] COMMAND", "speak to the running program",
 	  "signet ctl flush --below example.com", ctl_help },
-	{ "manifests", command_manifests, "[--mode MODE] [--image IMAGE] ...",
+	{ "manifests", command_manifests, "[--mode MODE] ... | --plan",
 	  "a cluster's objects, as YAML for kubectl", "signet manifests --mode daemonset | kubectl apply -f -",
 	  manifests_help },
 	{ "help", command_help, "[COMMAND|options]", "this text; every option of a configuration",

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/manifests_text.h"
+#include "app/plan.h"
 #include "app/template.h"
 #include "base/addr.h"
 #include "base/assert.h"
@@ -39,6 +40,8 @@ struct asked {
 	unsigned mode;
 	const char *namespace, *image, *domain, *cluster_ip, *local_ip, *corefile;
 	struct kinds only, without;
+	bool plan;
+	const char *kubeconfig, *context;    /* of the plan */
 };
 
 static int usage(FILE *to)
@@ -46,6 +49,7 @@ static int usage(FILE *to)
 	fputs("usage: signet manifests [--mode deployment|daemonset|node-local] [--namespace NS] [--image IMAGE]\n"
 	      "                        [--domain NAME] [--cluster-ip IP] [--local-ip IP] [--corefile FILE]\n"
 	      "                        [--only KIND]... [--without KIND]...\n"
+	      "       signet manifests --plan [--kubeconfig FILE] [--context NAME]\n"
 	      "  Prints the cluster's objects as one YAML stream. Nothing is applied.\n"
 	      "  --mode       deployment: kubeadm's shape, scaled (default); daemonset: one a node;\n"
 	      "               node-local: a cache on each node at a link-local address, beside the cluster's servers\n"
@@ -57,6 +61,8 @@ static int usage(FILE *to)
 	      "  --local-ip   of node-local, default " LOCAL_IP "\n"
 	      "  --corefile   for the ConfigMap, as it stands; default: kubeadm's\n"
 	      "  --only, --without  objects of that kind, or all others\n"
+	      "  --plan       reads the cluster and prints the namespaces that the NetworkPolicy would cut off,\n"
+	      "               as the commands that label them. Exit status 0: none; 1: some; 3: it could not be read\n"
 	      "  example: signet manifests --image registry.example/signet:" SIGNET_VERSION
 	      " --cluster-ip 10.96.0.10 | kubectl apply -f -\n", to);
 	return to == stdout ? 0 : 2;
@@ -157,7 +163,8 @@ static int argument_take(struct asked *a, const char *flag, const char *value)
 	const struct {
 		const char *name, **to;
 	} words[] = { { "namespace", &a->namespace }, { "image", &a->image }, { "domain", &a->domain },
-		      { "cluster-ip", &a->cluster_ip }, { "local-ip", &a->local_ip }, { "corefile", &a->corefile } };
+		      { "cluster-ip", &a->cluster_ip }, { "local-ip", &a->local_ip }, { "corefile", &a->corefile },
+		      { "kubeconfig", &a->kubeconfig }, { "context", &a->context } };
 	if (strcmp(flag, "mode") == 0)
 		return mode_take(a, value);
 	if (strcmp(flag, "only") == 0)
@@ -180,6 +187,10 @@ static int arguments_take(struct asked *a, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			return usage(stdout);
+		if (strcmp(argv[i], "--plan") == 0) {
+			a->plan = true;
+			continue;
+		}
 		if (strncmp(argv[i], "--", 2) != 0 || i + 1 == argc)
 			return usage(stderr);
 		int status = argument_take(a, argv[i] + 2, argv[i + 1]);
@@ -278,7 +289,7 @@ static int print(const struct asked *a)
 		status = 2;
 	} else if (policy_is_in(a)) {
 		fputs("signet manifests: NetworkPolicy coredns-allow cuts off every namespace without the label\n"
-		      "  dns-access=allowed; --without NetworkPolicy leaves it out\n", stderr);
+		      "  dns-access=allowed: --plan lists them, --without NetworkPolicy leaves it out\n", stderr);
 	}
 	arena_free(&arena);
 	return fflush(stdout) == 0 ? status : 3;
@@ -291,7 +302,7 @@ int command_manifests(int argc, char **argv)
 	int status = arguments_take(&a, argc, argv);
 	if (status >= 0)
 		return status;
-	return print(&a);
+	return a.plan ? plan_print(a.kubeconfig, a.context) : print(&a);
 }
 
 void manifests_help(FILE *to)

@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from apiserver.server import ApiServer
+from apiserver.watchable import Watchable, namespace
 from ask import ask
 from ns import program, wait_for
 
@@ -288,4 +290,20 @@ def test_the_nodes_cache_runs_as_its_daemonset_says(world, pods):
     pod.start()
     wait_for(lambda: "the resolver answers" in pod.text(), 20, "its first answer")
     assert "192.0.2.99" in str(ask(world, "here.example.org", server="169.254.20.10").answer)
-    assert "ERROR" not in pod.text()
+    assert "[ERROR]" not in pod.text()
+
+
+def test_the_helper_runs_in_it(world, pods, tmp_path):
+    """signet-fetch with its libraries and the authorities that the kubelet mounts: the plan, from within a pod."""
+    with world.net():
+        api = ApiServer(tmp_path / "api")
+    with api:
+        Watchable(api).put(namespace("shop"))
+        pod = pods(env={"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)},
+                   argv=["/usr/sbin/signet", "manifests", "--plan"])
+        account = "/var/run/secrets/kubernetes.io/serviceaccount"
+        (pod.root / account[1:]).mkdir(parents=True)
+        pod.spec["binds"][account] = str(api.service_account(world.dir / "account"))
+        os.chmod(world.dir / "account/token", 0o644)
+        assert pod.start().process.wait(timeout=20) == 1, pod.text()
+    assert "kubectl label namespace shop dns-access=allowed" in pod.text()

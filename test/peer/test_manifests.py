@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from apiserver.discovery import KINDS, TYPES, Discovery
-from apiserver.server import ApiServer
+from apiserver.server import ApiServer, Reply
+from apiserver.watchable import Watchable, namespace
 from ns import program
 
 yaml = pytest.importorskip("yaml", reason="not installed: python3-yaml")
@@ -228,3 +229,100 @@ def test_each_template_is_used():
     rows = (TEMPLATES.parents[1] / "src/app/manifests.def").read_text()
     named = set(re.findall(r'"([\w-]+\.yaml)"', rows))
     assert named | {"pod.yaml"} == {p.name for p in TEMPLATES.glob("*.yaml")}
+
+
+# --- the plan ------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def cluster(api):
+    watched = Watchable(api)
+    for name, labels in {"default": {}, "kube-system": {"dns-access": "allowed"}, "web": {"dns-access": "allowed"},
+                         "shop": {"dns-access": "denied", "team": "a"}, "batch-9": {"team": "dns-access"}}.items():
+        watched.put(namespace(name, **labels))
+    return watched
+
+
+def plan(api, *words, user="token", env=None):
+    """Exit status, the commands, and what is said."""
+    words = ["--kubeconfig", api.kubeconfig(user=user), *words] if env is None else words
+    home = {"HOME": "/nonexistent", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([program(), "manifests", "--plan", *words], capture_output=True, text=True, timeout=60,
+                          check=False, env={**home, **(env or {})})
+    commands = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+    return done.returncode, commands, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("user", ["token", "cert"])
+def test_plan_names_exactly_those_that_would_lose_dns(api, cluster, user):
+    status, commands, text = plan(api, user=user)
+    assert status == 1, text
+    assert sorted(commands) == ["kubectl label namespace batch-9 dns-access=allowed",
+                                "kubectl label namespace default dns-access=allowed",
+                                "kubectl label namespace shop --overwrite dns-access=allowed"]
+    assert "3 of 5 namespaces" in text
+    assert {r.method for r in api.asked} == {"GET"}      # nothing is applied
+
+
+def test_plan_of_a_cluster_that_is_ready(api, cluster):
+    for name in ("default", "shop", "batch-9"):
+        cluster.put(namespace(name, **{"dns-access": "allowed"}))
+    status, commands, text = plan(api)
+    assert (status, commands) == (0, []) and "0 of 5" in text
+
+
+def test_plan_reads_every_page(api, cluster):
+    for i in range(230):
+        cluster.put(namespace(f"team-{i}", **({"dns-access": "allowed"} if i % 10 else {})))
+    status, commands, text = plan(api)
+    assert status == 1 and len(commands) == 23 + 3, text
+    assert sum(r.path == "/api/v1/namespaces" for r in api.asked) == 3
+
+
+def test_plan_agrees_with_the_policy(api, cluster):
+    """The label of the commands is the one that the printed policy asks for."""
+    policy = one(objects(), "NetworkPolicy", "coredns-allow")
+    (key, value), = policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"].items()
+    assert all(c.endswith(f" {key}={value}") for c in plan(api)[1])
+
+
+def test_plan_finds_the_kubeconfig_as_kubectl_does(api, cluster, tmp_path):
+    config = api.kubeconfig()
+    assert plan(api, env={"KUBECONFIG": str(config)})[0] == 1
+    (tmp_path / "home/.kube").mkdir(parents=True)
+    (tmp_path / "home/.kube/config").write_text(config.read_text())
+    assert plan(api, env={"HOME": str(tmp_path / "home")})[0] == 1
+    assert plan(api, "--context", "test")[0] == 1
+    status, commands, text = plan(api, env={})
+    assert (status, commands) == (2, []) and "no kubeconfig" in text
+
+
+@pytest.mark.parametrize("what", ["nobody", "stranger", "away", "garbage", "endless", "hostile", "context", "broken"])
+def test_plan_that_cannot_be_made(api, cluster, tmp_path, what):
+    words, user, expect = [], "token", 3
+    if what == "nobody":
+        user, says = "nobody", "401"
+    elif what == "stranger":             # the kubeconfig trusts another authority
+        with ApiServer(tmp_path / "other") as other:
+            text = api.kubeconfig().read_text().replace(str(api.folder / "ca.pem"), str(other.folder / "ca.pem"))
+        (tmp_path / "stranger").write_text(text)
+        words, says = ["--kubeconfig", tmp_path / "stranger"], "certificate"
+    elif what == "away":
+        api.close()
+        says = "onnect"
+    elif what == "garbage":
+        api.before.append(lambda request: Reply(200, b'{"items": "none"}'))
+        says = "no list"
+    elif what == "endless":
+        api.before.append(lambda request: Reply(200, b'{"metadata": {"continue": "x"}, "items": []}'))
+        says = "no end"
+    elif what == "hostile":
+        api.before.append(lambda request: Reply(200, b'{"items": [{"metadata": {"name": "a; reboot #"}}]}'))
+        says = "without a name"
+    elif what == "context":
+        words, says, expect = ["--context", "other"], "other", 2
+    else:
+        (tmp_path / "broken").write_text("clusters: [\n")
+        words, says, expect = ["--kubeconfig", tmp_path / "broken"], "broken:", 2
+    status, commands, text = plan(api, *words, user=user)
+    assert (status, commands) == (expect, []), text
+    assert says in text and "reboot" not in text
