@@ -36,14 +36,14 @@ static uint32_t row_of(const struct road *r, uint64_t h)
 	return (uint32_t)(h ^ h >> 32) & r->mask;
 }
 
-/* Classes other than IN are served by what answers CHAOS itself, and by what hands questions on. */
+/* Classes other than IN are served by what answers CHAOS itself or any class, and by what hands questions on. */
 static bool serves_all_classes(const struct site *s)
 {
 	if (*s->label == 0)
 		return true;   /* an unbound.conf's own chain knows what to do with them */
 	for (unsigned i = 0; i < s->chain.n; i++) {
 		const char *name = s->plugins[i]->settings.name;
-		if (strcmp(name, "chaos") == 0 || strncmp(name, "forward", 7) == 0)
+		if (strcmp(name, "chaos") == 0 || strcmp(name, "template") == 0 || strncmp(name, "forward", 7) == 0)
 			return true;
 	}
 	return false;

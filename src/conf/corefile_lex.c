@@ -131,9 +131,13 @@ static struct span reference(struct span s, size_t *ret_n)
 static bool environment(const struct lexer *l, struct span from, struct buf *to)
 {
 	bool any = false;
+	uint8_t before = 0;
 	while (from.n > 0) {
 		size_t n = 1;
-		struct span name = reference(from, &n);
+		/* "{{$x}}" is a variable of a template. */
+		struct span name = before == '{' && from.n > 1 && from.p[1] == '$' ? (struct span){ 0 }
+		                                                                   : reference(from, &n);
+		before = from.p[0];
 		char text[VARIABLE_MAX];
 		if (name.n == 0) {
 			n = 1;

@@ -32,6 +32,7 @@ void site_link(struct site *s, const struct instance *in, struct diag *diag)
 		return;
 	}
 	s->plugins[s->chain.n] = p;
+	s->chain.some_personal |= p->steps.personal != NULL;
 	s->chain.links[s->chain.n++] = (struct link){ .steps = &p->steps, .name = p->settings.name, .self = in->self };
 }
 

@@ -44,6 +44,16 @@ const struct chain *chain_for(const struct chain *c, const struct question *q)
 	return c;
 }
 
+bool chain_personal(const struct chain *c, const struct question *q)
+{
+	for (unsigned i = 0; c->some_personal && i < c->n; i++) {
+		const struct link *l = &c->links[i];
+		if (l->steps->personal != NULL && l->steps->personal(l, q))
+			return true;
+	}
+	return false;
+}
+
 /* One index further up; true when that was the last. */
 static bool ascend(struct query *q)
 {

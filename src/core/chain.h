@@ -47,6 +47,8 @@ struct steps {
 	void (*fetched)(void *live, struct engine *e, const struct fetched *what);
 	/* Whole zones of this link, for plugin transfer. NULL: it has none. */
 	const struct transfer_source *zones;
+	/* Does its answer to the question depend on who asks, or how? Then no cache keeps it. NULL: never. */
+	bool (*personal)(const struct link *l, const struct question *q);
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };
 
@@ -115,6 +117,7 @@ struct chain {
 	bool leads_by_do, leads_by_stream;   /* a chain of `routes` has conf.by_do, by_stream */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
+	bool some_personal;   /* a link has .personal */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;
 	const struct chain_route *routes;   /* most labels first; where none fits it is this chain's own */
@@ -124,6 +127,8 @@ struct chain {
 	const struct chain *next;   /* of the same configuration */
 };
 
+/* Does the answer to the question depend on who asks (steps.personal)? */
+bool chain_personal(const struct chain *c, const struct question *q);
 /* The chain that a question of this one's enters at its top. */
 const struct chain *chain_for(const struct chain *c, const struct question *q);
 

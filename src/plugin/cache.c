@@ -162,8 +162,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	const struct client *c = f->client;
 	msec now = f->engine->now.ms;
 	struct found found;
-	bool whole = is_transfer(c->question.type);
-	if (c->question.class != CLASS_IN || whole || !caching_holds(&s->keeping, c->question.name))
+	if (c->question.class != CLASS_IN || is_transfer(c->question.type) || chain_personal(f->chain, &c->question) ||
+	    !caching_holds(&s->keeping, c->question.name))
 		return PASS;
 	key_make(&found, cache_of(l), f->chain, &c->question, client_form(f->chain, c));
 	find(&found, cache_of(l));
@@ -242,14 +242,19 @@ static enum state find_for(const struct link *l, const struct query *q, struct f
 	return judge(l->self, ret, q->engine->now.ms);
 }
 
+/* What upstreams are told of this client alone, others are not to have the answer to; nor what is made for it. */
+static bool is_for(const struct caching *s, const struct query *q)
+{
+	return q->question.class == CLASS_IN && q->ask.options.n == 0 && !is_transfer(q->question.type) &&
+	       caching_holds(&s->keeping, q->question.name) && !chain_personal(q->chain, &q->question);
+}
+
 static enum verdict request(const struct link *l, struct query *q)
 {
 	const struct caching *s = l->self;
 	struct found f;
 	msec now = q->engine->now.ms;
-	/* What upstreams are told of this client alone, others are not to have the answer to. */
-	bool own = q->ask.options.n > 0 || is_transfer(q->question.type);
-	if (q->question.class != CLASS_IN || own || !caching_holds(&s->keeping, q->question.name))
+	if (!is_for(s, q))
 		return PASS;
 	enum state state = find_for(l, q, &f);
 	if (state == FRESH || (state == STALE && at_once(s, &f, now))) {
@@ -370,8 +375,7 @@ static enum verdict response(const struct link *l, struct query *q)
 	const struct caching *s = l->self;
 	const struct packed *p = q->answer;
 	struct found old;
-	if (q->question.class != CLASS_IN || p == NULL || q->ask.options.n > 0 ||
-	    !caching_holds(&s->keeping, q->question.name))
+	if (p == NULL || !is_for(s, q))
 		return PASS;
 	if (s->keeping.is && q->err == OK && !is_failure(p))
 		return keep(l, q);

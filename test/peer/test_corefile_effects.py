@@ -10,6 +10,7 @@ from test_coredns_plugins import FOLDER, Asked, corefile, refused, start
 
 HOSTS = "192.0.2.70 h1.test"
 DNS64 = "dns64 {"
+T = "template IN A {"
 K8S = "kubernetes cluster.local in-addr.arpa {"
 
 # (plugin, line): lines without it, lines with it, the question
@@ -49,6 +50,22 @@ EFFECTS = {
     ("hosts", "reload"): None,                     # test_hosts_file_is_watched
     ("ratelimit", "exempt"): None,                 # test_ratelimit_of_each_client
     ("rewrite", "*"): None,                        # test_coredns_rewrite.py
+    ("template", "match"): ([T, 'answer "{{ .Name }} 60 A 192.0.2.1"', "fallthrough", "}", "whoami"],
+                            [T, "match ^y[.]", 'answer "{{ .Name }} 60 A 192.0.2.1"', "fallthrough", "}", "whoami"],
+                            "x.test A"),
+    ("template", "var"): ([T, 'answer "{{ .Name }} 60 A 192.0.2.9"', "}"],
+                          [T, "var n len(name())", 'answer "{{ .Name }} 60 A 192.0.2.{{ .Var.n }}"', "}"], "x.test A"),
+    ("template", "expr"): ([T, 'answer "{{ .Name }} 60 A 192.0.2.1"', "}"],
+                           [T, "expr bufsize() > 9000", 'answer "{{ .Name }} 60 A 192.0.2.1"', "}"], "x.test A"),
+    ("template", "answer"): ([T, "rcode NOERROR", "}"], [T, 'answer "{{ .Name }} 60 A 192.0.2.1"', "}"], "x.test A"),
+    ("template", "authority"): ([T, "rcode NXDOMAIN", "}"],
+                                [T, "rcode NXDOMAIN", 'authority "test. 60 NS ns.{{ .Zone }}"', "}"], "x.test A"),
+    ("template", "additional"): ([T, "rcode NOERROR", "}"], [T, 'additional "{{ .Name }} TXT x"', "}"], "x.test A"),
+    ("template", "rcode"): ([T, "rcode NOERROR", "}"], [T, "rcode NXDOMAIN", "}"], "x.test A"),
+    ("template", "ederror"): ([T, "rcode NXDOMAIN", "}"], [T, "rcode NXDOMAIN", 'ederror 21 "no"', "}"],
+                              "x.test A edns"),
+    ("template", "fallthrough"): ([T, "match ^y", "}", "whoami"], [T, "match ^y", "fallthrough", "}", "whoami"],
+                                  "x.test A"),
 }
 
 # (plugin, line): a block that is refused, and why
@@ -57,6 +74,7 @@ ERRORS = {
     ("loadbalance", "reload"): ("loadbalance weighted w {\nreload 5\n}", r"invalid reload duration '5'"),
     ("acl", "*"): ("acl {\npermit net 10.0.0.0/8\n}",
                    r"unexpected token \"permit\"; expect 'allow', 'block', 'filter' or 'drop'"),
+    ("template", "upstream"): None,                # changes nothing: a warning (template_test.c)
     ("errors", "stacktrace"): None,                # changes nothing: it is taken so that a file with it starts
     ("ratelimit", "mode"): ("ratelimit 5 {\nmode soft\n}", r"'soft' is no mode"),
     ("ratelimit", "ipv6-prefix"): ("ratelimit 5 {\nipv6-prefix 65\n}", r"'65' is no length of a network"),
@@ -82,8 +100,8 @@ ERRORS = {
 }
 
 SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes",
-           "rewrite", "dns64", "transfer")
-NAMES = {"zoneacl": "acl", "replylog": "log"}
+           "rewrite", "dns64", "transfer", "templating")
+NAMES = {"zoneacl": "acl", "replylog": "log", "templating": "template"}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +114,7 @@ def test_no_line_is_left_out():
     known = set(EFFECTS) | set(ERRORS)
     for source in SOURCES:
         text = (ns.HERE.parent.parent / "src" / "plugin" / f"{source}.c").read_text()
-        table = text[text.index("static const struct opt opts[]"):]
+        table = text[re.search(r"^(static )?const struct opt \w+\[.*\] = ", text, re.M).start():]
         words = re.findall(r'(?:ROW|WORD)\("([^"]+)"|\.corefile = \{ "([^"]+)", \d', table)
         rows = {a or b for a, b in words} - {NAMES.get(source, source)}
         assert rows, source
