@@ -8,6 +8,7 @@
 
 #include "app/fetch/confine.h"
 #include "app/fetch/transfer.h"
+#include "app/fetch/trim.h"
 #include "io/clock.h"
 #include "proto/queue.h"
 
@@ -15,11 +16,13 @@
 #define SLEEP_MS_MAX 60000
 #define READ_BYTES 65536u
 #define CONNECTIONS_KEPT 8L               /* idle ones */
+#define TRIM_MS 3000                      /* after the latest request was begun */
 
 struct helper {
 	struct outlet out;
 	struct queue in;
 	CURLM *multi;
+	msec trim_at;
 	unsigned n;
 	struct transfer *list[TRANSFERS_MAX];
 };
@@ -41,6 +44,7 @@ static void begin(struct helper *h, const struct frame_in *f, msec now)
 		outlet_send(&h->out, FRAME_END, f->fetch, span_text(full));
 		return;
 	}
+	h->trim_at = now + TRIM_MS;
 	struct transfer *t = transfer_begin(&h->out, h->multi, f, now);
 	if (t != NULL)
 		h->list[h->n++] = t;
@@ -110,10 +114,18 @@ static void reap(struct helper *h)
 	}
 }
 
-/* End those without a byte for too long; when the next will be, in ms from now. */
+static void trim_once(struct helper *h, msec now)
+{
+	if (now < h->trim_at)
+		return;
+	trim();
+	h->trim_at = NEVER;
+}
+
+/* End those without a byte for too long; when the next thing is due, in ms from now. */
 static int end_idle(struct helper *h, msec now)
 {
-	msec sleep = SLEEP_MS_MAX;
+	msec sleep = MIN(SLEEP_MS_MAX, h->trim_at - now);
 	for (unsigned i = 0; i < h->n; i++) {
 		struct transfer *t = h->list[i];
 		msec at = transfer_idle_at(t);
@@ -141,6 +153,7 @@ static void run(struct helper *h)
 			return;
 		reap(h);
 		clock_now(&now);
+		trim_once(h, now.ms);
 		sleep = end_idle(h, now.ms);
 	}
 }
