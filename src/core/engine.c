@@ -144,6 +144,8 @@ static void finish(struct query *q)
 		e->clients--;
 		effects_add(e->fx, FX_REPLY)->query = q;
 	}
+	if (q->ask.fetch != 0)
+		fetches_looked(e, q);
 	unpay(q);
 	release(q);
 }
@@ -433,6 +435,17 @@ void engine_alone(struct engine *e, const struct chain *chain, unsigned place, c
 	hand_over(child, owner, ask.share);
 }
 
+/* A query of its own, that nobody can join. */
+static void set_off(struct query *q, const struct question *question)
+{
+	q->question = *question;
+	q->question.name = name_dup(&q->arena, question->name);
+	ASSERT(q->question.name.wire != NULL);
+	q->ask.asked = q->question;
+	q->budget = &q->own;
+	query_wake(q);
+}
+
 void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
                 unsigned server)
 {
@@ -444,13 +457,21 @@ void engine_aim(struct engine *e, const struct chain *chain, unsigned place, con
 	q->ask.depth = 1;
 	q->ask.aim = (uint8_t)(server + 1);
 	q->form |= FORM_CD;
-	q->question = *question;
-	q->question.name = name_dup(&q->arena, question->name);
-	ASSERT(q->question.name.wire != NULL);
-	q->ask.asked = q->question;
 	q->own = (struct budget){ ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
-	q->budget = &q->own;
-	query_wake(q);
+	set_off(q, question);
+}
+
+enum err engine_lookup(struct engine *e, const struct chain *chain, const struct question *question, uint64_t fetch)
+{
+	struct query *q = query_new(e, chain);
+	if (q == NULL)
+		return ERR_LIMIT;
+	q->ask.door = DOOR_TOP;
+	q->ask.depth = 1;
+	q->ask.fetch = fetch;
+	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
+	set_off(q, question);
+	return OK;
 }
 
 /* ---- turns ---- */
@@ -576,6 +597,7 @@ static void tend(struct engine *e)
 	e->tending.at = NEVER;
 	for (; c != NULL && has_room(e); c = c->next)
 		tend_chain(e, c);
+	e->tending.chain = NULL;
 	if (c != NULL)
 		engine_tend_soon(e, e->now.ms);
 }

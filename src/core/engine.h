@@ -21,7 +21,7 @@ struct verifier;
 /* What is done between queries: the .tend of plugins. */
 struct tending {
 	const struct chain *first;     /* the others follow by .next; NULL: none */
-	const struct chain *chain;     /* whose plugins are called at the moment */
+	const struct chain *chain;     /* whose plugins are called at the moment; NULL: none are */
 	msec at;
 };
 
@@ -129,6 +129,11 @@ void query_wake(struct query *q);
 /* The same for one that has much left to compute: in a later turn, behind all others, and whoever has come meanwhile
  * for what is at hand has it first (attacks D1, D2). q must return WAIT. */
 void query_pause(struct query *q);
+
+/* A question of the whole server that nobody waits for but a fetch: fetches_looked hears of its end.
+ * returns ERR_LIMIT when too many are under way */
+enum err engine_lookup(struct engine *e, const struct chain *chain, const struct question *question, uint64_t fetch)
+	MUST_CHECK;
 
 /* A question still in its packet, on its way through the .fast steps. */
 struct fast {

@@ -2,8 +2,11 @@
 
 #include "base/heap.h"
 #include "core/engine.h"
+#include "core/lookup.h"
 
-enum fetch_state { FETCH_FRESH, FETCH_ASKED, FETCH_ENDED };
+#define EFFECTS_RESERVE 16u   /* one that fails is told to who began it, and may be worth a line */
+
+enum fetch_state { FETCH_LOOKING, FETCH_FAILED, FETCH_FRESH, FETCH_ASKED, FETCH_ENDED };
 
 /* What is asked, until the world was told. */
 struct fetch_request {
@@ -17,7 +20,8 @@ struct fetch_row {
 	enum fetch_state state;
 	const struct steps *steps;
 	void *live;
-	struct fetch_request *request;     /* while fresh */
+	struct fetch_request *request;     /* until the world is told */
+	struct lookup *lookup;             /* of the host's addresses; NULL: none was needed */
 	struct fetch_row *next;            /* to do */
 };
 
@@ -126,6 +130,37 @@ static void put_todo(struct fetches *f, struct fetch_row *row)
 	f->todo_last = &row->next;
 }
 
+/* The host's addresses are asked for first. */
+static void look_up(struct engine *e, struct fetch_row *row, const struct chain *chain, struct span host)
+{
+	row->lookup = heap_new(sizeof(*row->lookup));
+	row->state = FETCH_LOOKING;
+	if (lookup_begin(row->lookup, e, chain, host, row->id) == OK)
+		return;
+	struct buf b = buf_on(row->lookup->why, sizeof(row->lookup->why));
+	buf_printf(&b, "%.*s: it cannot be looked up", (int)MIN(host.n, 255), (const char *)host.p);
+	buf_cstr(&b);
+	row->state = FETCH_FAILED;
+	put_todo(&e->fetches, row);
+}
+
+void fetches_looked(struct engine *e, const struct query *q)
+{
+	struct fetches *f = &e->fetches;
+	struct fetch_row *row = slots_get(&f->rows, q->ask.fetch);
+	if (row == NULL || row->state != FETCH_LOOKING)
+		return;
+	lookup_take(row->lookup, q);
+	if (row->lookup->waiting > 0)
+		return;
+	struct fetch_request *r = row->request;
+	size_t n = row->lookup->naddrs;
+	r->what.addrs = arena_dup(&r->arena, row->lookup->addrs, sizeof(*r->what.addrs) * n);
+	r->what.naddrs = (unsigned)n;
+	row->state = n > 0 && r->what.addrs != NULL ? FETCH_FRESH : FETCH_FAILED;
+	put_todo(f, row);
+}
+
 enum err fetch_begin(struct engine *e, const struct steps *steps, void *live, const struct fetch *what, uint64_t *ret)
 {
 	struct fetches *f = &e->fetches;
@@ -139,9 +174,22 @@ enum err fetch_begin(struct engine *e, const struct steps *steps, void *live, co
 	*row = (struct fetch_row){ .steps = steps, .live = live, .request = request };
 	row->id = slots_add(&f->rows, row);
 	ASSERT(row->id != 0);
-	put_todo(f, row);
+	row->state = FETCH_FRESH;
+	struct span host;
+	if (what->naddrs == 0 && what->chain != NULL && lookup_needed(what->url, &host))
+		look_up(e, row, what->chain, host);
+	else
+		put_todo(f, row);
 	*ret = row->id;
 	return OK;
+}
+
+static void row_free(struct fetch_row *row)
+{
+	if (row->request != NULL)
+		request_free(row->request);
+	heap_free(row->lookup);
+	heap_free(row);
 }
 
 void fetch_end(struct engine *e, uint64_t fetch)
@@ -151,16 +199,29 @@ void fetch_end(struct engine *e, uint64_t fetch)
 	if (row == NULL)
 		return;
 	slots_drop(&f->rows, fetch);
+	if (row->state == FETCH_LOOKING) {
+		row_free(row);   /* what its questions bring names an id that is not found */
+		return;
+	}
 	if (row->state == FETCH_ASKED)
 		put_todo(f, row);
 	row->state = FETCH_ENDED;
 }
 
-static void row_free(struct fetch_row *row)
+/* To who began it. */
+static void tell(struct engine *e, struct fetch_row *row, const struct fetched *what)
 {
-	if (row->request != NULL)
-		request_free(row->request);
-	heap_free(row);
+	const struct steps *steps = row->steps;
+	void *live = row->live;
+	if (what->kind == FETCHED_END)
+		slots_drop(&e->fetches.rows, row->id);
+	steps->fetched(live, e, what);
+}
+
+static void fail(struct engine *e, struct fetch_row *row)
+{
+	tell(e, row, &(struct fetched){ .kind = FETCHED_END, .fetch = row->id, .text = row->lookup->why });
+	row_free(row);
 }
 
 /* A fresh one that ended before the world heard of it still has its request, and nothing is said. */
@@ -169,6 +230,10 @@ static void say(struct engine *e, struct fetch_row *row)
 	struct fetches *f = &e->fetches;
 	if (row->state == FETCH_ENDED && row->request != NULL) {
 		row_free(row);
+		return;
+	}
+	if (row->state == FETCH_FAILED) {
+		fail(e, row);
 		return;
 	}
 	struct effect *fx = effects_add(e->fx, row->state == FETCH_ENDED ? FX_FETCH_END : FX_FETCH);
@@ -188,7 +253,7 @@ void fetches_turn(struct engine *e)
 {
 	struct fetches *f = &e->fetches;
 	forget_said(f);
-	while (f->todo != NULL && effects_room(e->fx) > 0) {
+	while (f->todo != NULL && effects_room(e->fx) >= EFFECTS_RESERVE) {
 		struct fetch_row *row = f->todo;
 		f->todo = row->next;
 		if (f->todo == NULL)
@@ -203,13 +268,9 @@ void fetches_event(struct engine *e, const struct fetched *what)
 	struct fetch_row *row = slots_get(&f->rows, what->fetch);
 	if (row == NULL || row->state != FETCH_ASKED)
 		return;
-	const struct steps *steps = row->steps;
-	void *live = row->live;
-	if (what->kind == FETCHED_END) {
-		slots_drop(&f->rows, what->fetch);
+	tell(e, row, what);
+	if (what->kind == FETCHED_END)
 		row_free(row);
-	}
-	steps->fetched(live, e, what);
 }
 
 bool fetches_busy(const struct fetches *f)

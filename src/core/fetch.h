@@ -9,7 +9,9 @@
 #include "base/span.h"
 #include "base/time.h"
 
+struct chain;
 struct engine;
+struct query;
 struct steps;
 
 #define FETCH_URL_MAX 4096u
@@ -37,9 +39,10 @@ struct fetch {
 	const char *accept, *content_type;    /* NULL none */
 	struct span body;
 	const struct fetch_login *login;  /* NULL: none */
-	const struct addr *addrs;         /* where the URL's host is; none are needed when it is an address. Names are
-	                                   * never looked up behind here */
+	const struct addr *addrs;         /* where the URL's host is; none are needed when it is an address */
 	unsigned naddrs;
+	const struct chain *chain;        /* of the server that looks the host up when there are none, engine.tending's
+	                                   * while .tend is called; NULL: nobody does, and a name is refused */
 	uint32_t connect_ms, idle_ms;     /* until it is open; without a byte. 0: 10 s, and no bound */
 };
 
@@ -78,6 +81,8 @@ enum err fetch_begin(struct engine *e, const struct steps *steps, void *live, co
 /* No more of it is wanted; an id whose request has ended is nothing. */
 void fetch_end(struct engine *e, uint64_t fetch);
 
+/* For the engine: a question for the host's addresses has ended. */
+void fetches_looked(struct engine *e, const struct query *q);
 /* For the engine: tell the world what there is room for, hear what it says; is there anything left to tell? */
 void fetches_turn(struct engine *e);
 void fetches_event(struct engine *e, const struct fetched *what);

@@ -159,7 +159,7 @@ static void ask(struct kube_feed *f, struct feed_kind *k, struct engine *e, cons
 	if (!asks)
 		return;
 	struct fetch what = { .url = text, .accept = kube_request_accept(w->want.kind, how), .login = &f->conf.login,
-		              .addrs = f->conf.addrs, .naddrs = f->conf.naddrs };
+		              .addrs = f->conf.addrs, .naddrs = f->conf.naddrs, .chain = e->tending.chain };
 	uint64_t id = 0;
 	if (fetch_begin(e, steps, live, &what, &id) != OK)
 		id = 0;

@@ -66,6 +66,7 @@ struct ask {
 	struct span options;       /* of EDNS, for upstreams: code, length and data of each; n 0 none */
 	uint16_t maker;            /* the link that made the answer, by index; chain->n: none did */
 	struct addr by;            /* the server whose answer it is; family ADDR_NONE: not known */
+	uint64_t fetch;            /* that waits for its end (core/lookup.h), 0 none */
 	uint8_t aim;               /* 1 + the number of the one server to be asked; 0: any */
 	bool ended;                /* through; alive only for those who still read it or run on its budget */
 	bool remote;               /* another worker runs it for us */

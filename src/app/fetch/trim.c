@@ -26,7 +26,7 @@ static bool mapping_read(const char *line, struct mapping *ret)
 	return true;
 }
 
-/* Only where the kernel says that no page was ever written: what the loader relocated and then locked looks the same. */
+/* Only where the kernel says that no page was ever written: what the loader relocated and locked looks the same. */
 void trim(void)
 {
 	char line[LINE_MAX_BYTES];
