@@ -280,15 +280,27 @@ static void directive_text(const struct directive *d, unsigned braces, struct bu
 	buf_u8(to, '\n');
 }
 
+/* What the files of anchors say: answers judged by other anchors are no answers any more. */
+static void anchors_text(const struct registry *r, const struct chain *c, struct buf *to)
+{
+	const struct validating *v = validate_settings(c);
+	for (unsigned i = 0; v != NULL && i < v->nsources; i++) {
+		if (v->sources[i].bytes.p != NULL)
+			buf_printf(to, " %016llx", (unsigned long long)hash_bytes(&r->env.key, v->sources[i].bytes));
+	}
+}
+
 /* An unbound.conf is one server, whose answers stay good over a reload; a block of a Corefile is what it says. */
 static void tenure_text(const struct registry *r, const struct model *m, unsigned site, struct buf *to)
 {
-	size_t cap = 2 * m->canonical.n + DIRECTIVES_TEXT;   /* each token, once more with its quotes and its comma */
+	/* each token, once more with its quotes and its comma */
+	size_t cap = 2 * m->canonical.n + DIRECTIVES_TEXT + ANCHOR_SOURCES_MAX * 17;
 	struct buf b = buf_on(heap_new(cap), cap);
 	for (unsigned i = 0; i < m->ninstances; i++) {
 		if (m->instances[i].site == site && m->instances[i].from != NULL)
 			directive_text(m->instances[i].from, BRACES_MAX, &b);
 	}
+	anchors_text(r, &m->sites[site].chain, &b);
 	buf_printf(to, "%s\n%016llx%zu", m->sites[site].label,
 	           (unsigned long long)hash_bytes(&r->env.key, buf_span(&b)), b.n);
 	heap_free(b.p);
