@@ -340,5 +340,6 @@ void *worker_run(void *arg)
 	serving_stop(w->serving, w->generation);
 	while (atomic_load(&w->stop) != WORKER_ENDS)
 		turn(w);
+	engine_tend(&w->engine, NULL);
 	return NULL;
 }

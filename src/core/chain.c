@@ -105,6 +105,15 @@ static enum verdict note_maker(struct query *q, enum verdict v, uint16_t before)
 	return v;
 }
 
+void chain_expire(struct query *q)
+{
+	for (unsigned i = MIN(q->place, q->chain->n); i-- > q->top;) {
+		const struct link *l = &q->chain->links[i];
+		if (l->steps->expired != NULL)
+			l->steps->expired(l, q);
+	}
+}
+
 bool chain_run(struct query *q)
 {
 	for (;;) {

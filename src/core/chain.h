@@ -43,6 +43,11 @@ struct steps {
 	/* Between queries, in every worker: do what is due and no other has begun. returns when to be called next at
 	 * the latest, NEVER: nothing will be. */
 	msec (*tend)(const struct link *l, struct engine *e);
+	/* q, a client's, ends by its deadline with q->err, though this step let it go on and has not seen it again.
+	 * NULL: never mind. */
+	void (*expired)(const struct link *l, struct query *q);
+	/* The configuration goes out of service, or the program ends: say what was kept to be said. NULL: nothing. */
+	void (*leave)(const struct link *l, struct engine *e);
 	/* Between queries, in the worker that began it: what came of a fetch that `live` began (core/fetch.h). */
 	void (*fetched)(void *live, struct engine *e, const struct fetched *what);
 	/* Whole zones of this link, for plugin transfer. NULL: it has none. */
@@ -138,6 +143,8 @@ struct span chain_client_string(const struct chain_conf *c, const struct addr *a
 const char *chain_forbids(const struct chain_conf *c, const struct addr *a);
 const char *chain_excludes(const struct chain_conf *c, const struct addr *a);
 
+/* The query ends where it stands: those it has passed are told (.expired). */
+void chain_expire(struct query *q);
 /* Walk until the query waits (false) or is through (true: q->dropped, or q->answer is set). */
 bool chain_run(struct query *q);
 /* Resume a query whose step said WAIT. */

@@ -155,6 +155,8 @@ static void expire(struct query *q)
 {
 	q->question = q->ask.asked;   /* whoever waits for it knows it by that name */
 	query_fail_err(q, ERR_TIMEOUT);
+	if (q->client != NULL)
+		chain_expire(q);
 	finish(q);
 }
 
@@ -568,8 +570,19 @@ static struct waiter *next_told(struct engine *e)
 	return w;
 }
 
+static void leave_chain(struct engine *e, const struct chain *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct link *l = &c->links[i];
+		if (l->steps->leave != NULL)
+			l->steps->leave(l, e);
+	}
+}
+
 void engine_tend(struct engine *e, const struct chain *first)
 {
+	for (const struct chain *c = e->tending.first; c != NULL; c = c->next)
+		leave_chain(e, c);
 	e->tending = (struct tending){ .first = first, .at = first == NULL ? NEVER : e->now.ms };
 }
 

@@ -38,7 +38,7 @@ struct world {
 	uint8_t replies[QUESTIONS_MAX];
 	uint16_t rcodes[QUESTIONS_MAX];
 	unsigned packets_left[QUESTIONS_MAX];
-	unsigned sent;                /* by leaves */
+	unsigned expired, sent;                /* by leaves */
 	msec leaf_ms, shared_ms;
 	size_t blocks;
 };
@@ -177,6 +177,14 @@ static enum verdict odd_request(const struct link *l, struct query *q)
 	return WAIT;
 }
 
+static void odd_expired(const struct link *l, struct query *q)
+{
+	assert_ptr_equal(l->steps, q->chain->links[0].steps);
+	assert_non_null(q->client);
+	assert_int_equal(q->err, ERR_TIMEOUT);
+	w.expired++;
+}
+
 static enum verdict odd_wake(const struct link *l, struct query *q, const struct query *child)
 {
 	(void)l;
@@ -206,7 +214,7 @@ static enum verdict leaf_wake(const struct link *l, struct query *q, const struc
 }
 
 static const struct steps steps[] = {
-	{ .request = odd_request, .wake = odd_wake },
+	{ .request = odd_request, .wake = odd_wake, .expired = odd_expired },
 	{ .request = rewrite_request, .wake = rewrite_wake },
 	{ .response = three_response, .wake = three_wake },
 	{ .request = four_request, .wake = four_wake },
@@ -457,6 +465,7 @@ static void test_first_asker_dies(void **state)
 	world_run(w.now.ms + 4);
 	ask_many(0, 1, 999, "three.");
 	world_run(NEVER);
+	assert_int_equal(w.expired, 1);   /* and the fetch that it left behind tells nobody */
 	assert_int_equal(w.rcodes[0], RCODE_SERVFAIL);
 	assert_int_equal(count_rcode(1, 999, RCODE_NOERROR), 999);
 	world_end(1000);

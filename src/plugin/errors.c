@@ -89,19 +89,19 @@ static bool is_counted(const struct link *l, struct engine *e, struct span why, 
 	return !(first && k->show_first);
 }
 
-static enum verdict response(const struct link *l, struct query *q)
+static void tell(const struct link *l, struct query *q)
 {
 	char text[TEXT_MAX], why_text[TEXT_MAX / 2];
 	struct buf b = buf_on(text, sizeof(text)), why = buf_on(why_text, sizeof(why_text));
 	enum level level;
 	if (q->client == NULL || q->err == OK || q->engine->log == NULL)
-		return PASS;
+		return;
 	unsigned rcode = q->answer == NULL ? RCODE_SERVFAIL : q->answer->rcode;
 	if (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN)
-		return PASS;
+		return;
 	why_put(q, &why);
 	if (is_counted(l, q->engine, buf_span(&why), &level))
-		return PASS;
+		return;
 	buf_printf(&b, "%u ", rcode);
 	name_text(q->question.name, &b);
 	buf_u8(&b, ' ');
@@ -109,35 +109,51 @@ static enum verdict response(const struct link *l, struct query *q)
 	buf_text(&b, ": ");
 	buf_span_put(&b, buf_span(&why));
 	say(q->engine, level, buf_cstr(&b));
+}
+
+static enum verdict response(const struct link *l, struct query *q)
+{
+	tell(l, q);
 	return PASS;
 }
 
-/* What was counted, once its window is over. One that was shown at once and stayed alone has been told. */
-static msec tend(const struct link *l, struct engine *e)
+/* What was counted in a window. One that was shown at once and stayed alone has been told. */
+static void window_close(const struct kind *k, struct tally *t, struct engine *e)
+{
+	char text[TEXT_MAX];
+	struct buf b = buf_on(text, sizeof(text));
+	uint64_t n = atomic_exchange(&t->n, 0);
+	if (n == 0 || (n == 1 && k->show_first))
+		return;
+	buf_printf(&b, "%llu errors like '%s' occurred in last %s", (unsigned long long)n, k->text, k->window_text);
+	say(e, k->level, buf_cstr(&b));
+}
+
+/* Windows that are over by then. returns when the first of the others is */
+static msec windows_close(const struct link *l, struct engine *e, msec then)
 {
 	const struct errors *s = l->self;
 	struct live *live = l->live;
 	msec next = NEVER;
 	for (unsigned i = 0; i < MIN(s->n, live->n); i++) {
-		char text[TEXT_MAX];
-		struct buf b = buf_on(text, sizeof(text));
 		msec until = atomic_load(&live->tallies[i].until);
-		if (until == 0)
-			continue;
-		if (until > e->now.ms) {
+		if (until > then)
 			next = MIN(next, until);
-			continue;
-		}
-		if (!atomic_compare_exchange_strong(&live->tallies[i].until, &until, 0))
-			continue;
-		uint64_t n = atomic_exchange(&live->tallies[i].n, 0);
-		if (n == 0 || (n == 1 && s->kinds[i].show_first))
-			continue;
-		buf_printf(&b, "%llu errors like '%s' occurred in last %s", (unsigned long long)n, s->kinds[i].text,
-		           s->kinds[i].window_text);
-		say(e, s->kinds[i].level, buf_cstr(&b));
+		else if (until != 0 && atomic_compare_exchange_strong(&live->tallies[i].until, &until, 0))
+			window_close(&s->kinds[i], &live->tallies[i], e);
 	}
 	return next;
+}
+
+static msec tend(const struct link *l, struct engine *e)
+{
+	return windows_close(l, e, e->now.ms);
+}
+
+/* Nobody would be there to tell them. */
+static void leave(const struct link *l, struct engine *e)
+{
+	windows_close(l, e, NEVER);
 }
 
 static enum verdict fast(const struct link *l, struct fast *f)
@@ -225,6 +241,6 @@ const struct plugin plugin_errors = {
 	.settings = { .name = "errors", .doc = "a line for each failure",
 	              .corefile = { "errors", DIRECTIVE_ONCE, head }, .size = sizeof(struct errors), .opts = opts,
 	              .nopts = COUNT(opts) },
-	.steps = { .response = response, .fast = fast, .tend = tend },
+	.steps = { .response = response, .fast = fast, .tend = tend, .expired = tell, .leave = leave },
 	.live_text = live_text, .live_make = live_make, .live_free = heap_free,
 };

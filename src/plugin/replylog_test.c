@@ -194,6 +194,22 @@ static void failures_are_consolidated(void **state)
 	                    "30s\n");
 }
 
+/* What is counted is told when the configuration goes, too; a question that ended by its deadline has a line. */
+static void nothing_is_left_untold(void **state)
+{
+	void *self = block_say(&b, &plugin_errors, NULL, "errors\nconsolidate 30s timeout");
+	struct link *l = block_join(&b, &plugin_errors, self, NULL);
+	b.chain.links[b.chain.n] = (struct link){ .steps = &failing, .name = "below" };
+	b.plugins[b.chain.n++] = &plugin_errors;
+	block_slow(&b, "example.org", RR_A);
+	assert_string_equal(lines(true), "");
+	plugin_errors.steps.leave(l, b.engine);
+	assert_string_equal(lines(true), "[ERROR] plugin/errors: 1 errors like 'timeout' occurred in last 30s\n");
+	plugin_errors.steps.leave(l, b.engine);
+	assert_string_equal(lines(true), "");
+	assert_non_null(plugin_errors.steps.expired);
+}
+
 static void first_failure_is_shown(void **state)
 {
 	void *self = block_say(&b, &plugin_errors, NULL, "errors\nconsolidate 1m timeout error show_first");
@@ -225,7 +241,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(common_lines), TEST(formats), TEST(names_and_scopes), TEST(classes), TEST(long_formats),
-		TEST(failures_are_told), TEST(failures_are_consolidated), TEST(first_failure_is_shown),
+		TEST(failures_are_told), TEST(failures_are_consolidated), TEST(nothing_is_left_untold), TEST(first_failure_is_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,6 +289,17 @@ def test_errors_are_consolidated(world):
         world.rules()
 
 
+def test_what_was_counted_is_told_at_the_end(world):
+    world.rules({"name": "silent.test", "silent": True})
+    server = start(world, corefile("errors {", 'consolidate 1h ".*"', "}", UP))
+    try:
+        Asked(world, "silent.test A", timeout=8)
+    finally:
+        server.stop()
+        world.rules()
+    assert len(server.lines(r"^\[ERROR\] plugin/errors: 1 errors like '\.\*' occurred in last 1h$")) == 1
+
+
 def test_kubernetes_says_that_it_is_not_in_step(world):
     server = start(world, corefile("kubernetes cluster.local {", "startup_timeout 200ms", "}"))
     try:
