@@ -62,7 +62,8 @@ static const char *const lines[] = {
 	"errors", "errors stdout", "errors {\n stacktrace\n }",
 	"errors {\n consolidate 5m \".* i/o timeout$\" warning\n consolidate 30s \"^Failed to .+\"\n }",
 	"errors {\n consolidate 30s \".*\" info show_first\n }",
-	"forward . 192.0.2.1", "forward . 192.0.2.1:5353 [2001:db8::1]:53 2001:db8::2", "forward example.org 127.0.0.1:9005",
+	"forward . 192.0.2.1", "forward . 192.0.2.1:5353 [2001:db8::1]:53 2001:db8::2",
+	"forward example.org 127.0.0.1:9005",
 	"forward . 10.0.0.10:53 10.0.0.11:1053 [2003::1]:53 {\n policy round_robin\n }",
 	"forward . 192.0.2.1 {\n except example.org sub.example.net\n force_tcp\n }",
 	"forward . 192.0.2.1 {\n prefer_udp\n expire 20s\n max_age 1m\n max_idle_conns 4\n }",
@@ -77,10 +78,11 @@ static const char *const lines[] = {
 	"health", "health localhost:8091", "health :8080 {\n lameduck 5s\n }", "health {\n lameduck 1.5m\n }",
 	"hosts {\n 192.0.2.1 a.example.org b.example.org\n fallthrough\n }",
 	"hosts {\n 192.0.2.1 a.example.org\n ttl 60\n no_reverse\n reload 30s\n fallthrough example.org\n }",
-	"kubernetes cluster.local in-addr.arpa ip6.arpa {\n pods insecure\n fallthrough in-addr.arpa ip6.arpa\n ttl 30\n }",
+	"kubernetes cluster.local in-addr.arpa ip6.arpa {\n pods insecure\n ttl 30\n fallthrough ip6.arpa\n }",
 	"kubernetes cluster.local",
 	"local", "local {\n localhost_prefix off\n }",
-	"log", "log . \"{remote} {type} {name}\"", "log example.org", "log . {combined}", "log . {\n class denial error\n }",
+	"log", "log . \"{remote} {type} {name}\"", "log example.org", "log . {combined}",
+	"log . {\n class denial error\n }",
 	"log a.example.org b.example.org \"{common} {/forward/upstream}\" {\n class all\n }",
 	"log example.org {\n class success\n }\n log example.net",
 	"loadbalance", "loadbalance round_robin", "loadbalance round_robin {\n prefer 192.0.2.0/24 2001:db8::/32\n }",
@@ -92,7 +94,8 @@ static const char *const lines[] = {
 	"root /tmp", "whoami", "timeouts {\n read 1m\n write 30s\n idle 60s\n }", "timeouts {\n read 10s\n }",
 	"rewrite stop type ANY HINFO", "rewrite name foo.example.com foo.default.svc.cluster.local",
 	"rewrite name suffix .schmoogle.com. .google.com. answer auto",
-	"rewrite name regex (.*)-(us-west-1)\\.example\\.org {1}.service.{2}.consul answer name (.*)\\.consul {1}.example.org",
+	"rewrite name regex (.*)-(us-west-1)\\.example\\.org {1}.service.{2}.consul answer name "
+	"(.*)\\.consul {1}.example.org",
 	"rewrite ttl example.com. 5-10\n forward . 192.0.2.1", "rewrite edns0 local set 0xffee 0x61626364",
 };
 

@@ -241,7 +241,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(common_lines), TEST(formats), TEST(names_and_scopes), TEST(classes), TEST(long_formats),
-		TEST(failures_are_told), TEST(failures_are_consolidated), TEST(nothing_is_left_untold), TEST(first_failure_is_shown),
+		TEST(failures_are_told), TEST(failures_are_consolidated), TEST(nothing_is_left_untold),
+		TEST(first_failure_is_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
