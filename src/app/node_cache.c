@@ -138,13 +138,15 @@ static void child_start(struct keeper *k, int64_t now)
 	}
 	k->answered = false;
 	k->misses = 0;
-	k->child = pid > 0 ? pid : 0;
 	k->child_fd = pid > 0 ? pidfd_open(pid, 0) : -1;
-	if (k->child_fd < 0) {
-		say("ERROR", "the resolver cannot be started");
-		if (pid > 0)
-			(void)kill(pid, SIGKILL);
-		k->restart = now + BACKOFF_MS_MAX;
+	k->child = k->child_fd >= 0 ? pid : 0;
+	if (k->child != 0)
+		return;
+	say("ERROR", "the resolver cannot be started");
+	k->restart = now + BACKOFF_MS_MAX;
+	if (pid > 0) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
 	}
 }
 
@@ -153,6 +155,7 @@ static void child_ended(struct keeper *k)
 {
 	int status = 0;
 	char text[96];
+	probe_forget(&k->probe);     /* what it still answered renews nothing */
 	withdraw(k, "the resolver has ended: addresses and rules are withdrawn");
 	(void)waitpid(k->child, &status, 0);
 	snprintf(text, sizeof(text), "the resolver's end: %s %d; it is started again in %lld s",
@@ -255,6 +258,16 @@ static void keep(struct keeper *k)
 	}
 }
 
+/* What NodeLocal has and the Corefile says here. */
+static void tell_inert(const struct keeper *k)
+{
+	static const unsigned inert[] = { FLAG_METRICS, FLAG_HEALTH };
+	for (unsigned i = 0; i < COUNT(inert); i++) {
+		if (k->g[inert[i]].text != NULL)
+			printf("[WARNING] node-cache: -%s has %s\n", flags[inert[i]].name, flags[inert[i]].what);
+	}
+}
+
 static int refuse(const char *flag, const char *value)
 {
 	fprintf(stderr, "node-cache: invalid value \"%s\" for flag -%s\n", value, flag);
@@ -321,6 +334,7 @@ int command_node_cache(int argc, char **argv)
 		fprintf(stderr, "node-cache: %s\n", buf_cstr(&why));
 		return 1;
 	}
+	tell_inert(&k);
 	keep(&k);
 	end(&k);
 	lease_close(&k.lease);

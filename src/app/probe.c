@@ -25,6 +25,12 @@ void probe_close(struct probe *p)
 	p->fd = -1;
 }
 
+void probe_forget(struct probe *p)
+{
+	probe_close(p);
+	p->id = 0;
+}
+
 void probe_send(struct probe *p)
 {
 	static const struct ask_conf any;
@@ -47,8 +53,7 @@ bool probe_answered(struct probe *p)
 		return false;
 	if (m[0] != (uint8_t)(p->id >> 8) || m[1] != (uint8_t)p->id || !(m[2] & QR))
 		return false;
-	p->id = 0;
-	probe_close(p);
+	probe_forget(p);
 	return true;
 }
 

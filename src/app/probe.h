@@ -15,6 +15,8 @@ struct probe {
 
 void probe_init(struct probe *p, const struct addr *to);
 void probe_close(struct probe *p);
+/* Nothing waits for an answer any more. */
+void probe_forget(struct probe *p);
 /* Ask; what was asked before is forgotten. */
 void probe_send(struct probe *p);
 /* Read what came: true once, when it is the answer. */

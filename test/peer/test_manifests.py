@@ -326,3 +326,49 @@ def test_plan_that_cannot_be_made(api, cluster, tmp_path, what):
     status, commands, text = plan(api, *words, user=user)
     assert (status, commands) == (expect, []), text
     assert says in text and "reboot" not in text
+
+
+# --- the alerts ----------------------------------------------------------------------------------------------
+
+AT = '{namespace="kube-system",server="dns://:53"%s}'
+ALERTS = {   # series while something is wrong, and while nothing is; a step is 30 s
+    "DNSBogusAnswers": (
+        {"coredns_dnssec_failures_total" + AT % ',reason="expired"': "0+30x60"},
+        {"coredns_dnssec_failures_total" + AT % ',reason="expired"': "0+1x60"}),
+    "DNSValidationCacheLowHitRate": (
+        {"coredns_dnssec_cache_hits_total" + AT % "": "0+30x60",
+         "coredns_dnssec_cache_requests_total" + AT % "": "0+99x60"},
+        {"coredns_dnssec_cache_hits_total" + AT % "": "0+90x60",
+         "coredns_dnssec_cache_requests_total" + AT % "": "0+99x60"}),
+    "DNSUpstreamsBroken": (
+        {"coredns_forward_healthcheck_broken_total" + AT % "": "0+1x60"},
+        {"coredns_forward_healthcheck_broken_total" + AT % "": "7+0x60"}),
+    "DNSServerErrors": (
+        {"coredns_dns_responses_total" + AT % ',rcode="SERVFAIL"': "0+9x60",
+         "coredns_dns_responses_total" + AT % ',rcode="NOERROR"': "0+90x60"},
+        {"coredns_dns_responses_total" + AT % ',rcode="SERVFAIL"': "0+1x60",
+         "coredns_dns_responses_total" + AT % ',rcode="NOERROR"': "0+90x60"}),
+    "DNSConfigurationRefused": (
+        {"coredns_reload_failed_total" + AT % "": "0x35 1x25"}, {"coredns_reload_failed_total" + AT % "": "3x60"}),
+    "DNSServersMissing": ({"up" + AT % "": "0x60"}, {'coredns_build_info{job="kube-dns"}': "1x60"}),
+}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_alerts_fire_and_stay_silent(tmp_path, alert):
+    if not shutil.which("promtool"):
+        pytest.skip("not installed: promtool")
+    rule = one(objects(), "PrometheusRule", "signet-dns-alerts")
+    assert {r["alert"] for g in rule["spec"]["groups"] for r in g["rules"]} == set(ALERTS)
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]))
+    tests = []
+    for series, firing in zip(ALERTS[alert], (1, 0)):
+        tests.append({"interval": "30s", "input_series": [{"series": s, "values": v} for s, v in series.items()],
+                      "promql_expr_test": [{"expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}})',
+                                            "eval_time": "25m",
+                                            "exp_samples": [{"labels": "{}", "value": 1}] if firing else []}]})
+    (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": "30s",
+                                                       "tests": tests}))
+    done = subprocess.run(["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

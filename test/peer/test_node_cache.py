@@ -153,8 +153,9 @@ def test_left_to_a_successor(room):
     first.process.terminate()
     assert first.process.wait(timeout=WITHIN) == 0
     assert first.rules()[0] == 12
-    second = Node(room, "-skipteardown")
-    second.wait(second.there)
+    second = Node(room, "-skipteardown")       # what it finds is not its own yet
+    wait_for(lambda: second.text().count("the resolver answers") == 2, WITHIN, "the successor's first answer")
+    assert second.there()
     second.process.terminate()
     assert second.process.wait(timeout=WITHIN) == 0
     second.wait(second.gone)
@@ -197,6 +198,13 @@ def test_one_name_for_both(room):
     """An image whose entrypoint is /coredns, in NodeLocal's own DaemonSet."""
     node = Node(room, name="coredns")
     node.wait(node.there)
+
+
+def test_what_has_no_effect_is_told(room):
+    node = Node(room, "-metrics-listen-address", "0.0.0.0:9353", "-health-port=8080")
+    node.wait(node.there)
+    for flag in ("metrics-listen-address", "health-port"):
+        assert f"[WARNING] node-cache: -{flag} has no effect" in node.text()
 
 
 @pytest.mark.parametrize("words,says", [
