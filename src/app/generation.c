@@ -141,10 +141,10 @@ static enum err road_count(struct registry *r, struct generation *g, const struc
 		if (!site->counted)
 			continue;
 		name_text(road->routes[i].zone, &b);
-		road->tallies[i] = tallies_take(&r->tallies, workers, buf_cstr(&server), buf_cstr(&b));
-		road->dropped = tallies_take(&r->tallies, workers, buf_cstr(&server), "dropped");
+		road->tallies[i] = tallies_take(&r->tallies, workers, buf_cstr(&server), buf_cstr(&b), site->view);
+		road->dropped = tallies_take(&r->tallies, workers, buf_cstr(&server), "dropped", "");
 		if (what->transport == TRANSPORT_HTTPS)
-			road->https = tallies_take(&r->tallies, workers, buf_cstr(&server), NULL);
+			road->https = tallies_take(&r->tallies, workers, buf_cstr(&server), NULL, NULL);
 	}
 	return OK;
 }
@@ -361,25 +361,73 @@ static void forms_join(struct chain *c)
 	}
 }
 
+/* Whom a chain asks about a zone that several sites have, told apart by who asks (view): itself, else one of the same
+ * view, else the one that is for everybody; NULL: nobody. *at is the first route of the zone, and moves behind its
+ * last. */
+static const struct chain *chain_of_zone(const struct model *m, const struct listen *l, unsigned site, unsigned *at)
+{
+	const struct chain *own = NULL, *like = NULL, *all = NULL;
+	const struct name zone = l->routes[*at].zone;
+	for (; *at < l->nroutes && name_eq(l->routes[*at].zone, zone); ++*at) {
+		const struct site *s = &m->sites[l->routes[*at].site];
+		if (l->routes[*at].site == site)
+			own = &s->chain;
+		else if (s->nconditions == 0)
+			all = &s->chain;
+		else if (strcmp(s->view, m->sites[site].view) == 0)
+			like = &s->chain;
+	}
+	return own != NULL ? own : like != NULL ? like : all;
+}
+
+struct ways_out {
+	const struct chain_route *routes;
+	unsigned n;
+};
+
+static enum err ways_make(struct generation *g, const struct listen *l, unsigned site, struct ways_out *ret)
+{
+	struct chain_route *routes = ARENA_ARRAY(&g->arena, struct chain_route, l->nroutes + 1);
+	unsigned n = 0;
+	if (routes == NULL)
+		return ERR_LIMIT;
+	for (unsigned k = 0; k < l->nroutes;) {
+		struct name zone = l->routes[k].zone;
+		const struct chain *c = chain_of_zone(g->model, l, site, &k);
+		if (c != NULL)
+			routes[n++] = (struct chain_route){ zone, c };
+	}
+	*ret = (struct ways_out){ routes, n };
+	return OK;
+}
+
+static bool has_views(const struct model *m)
+{
+	unsigned i = 0;
+	while (i < m->nsites && m->sites[i].nconditions == 0)
+		i++;
+	return i < m->nsites;
+}
+
 /* What a chain asks of the whole server goes where clients' questions of the same listener go. Where a site has several
- * the first counts: they differ in addresses, not in what is served. */
+ * the first counts: they differ in addresses, not in what is served. Without views all of a listener share their
+ * ways. */
 static enum err routes_join(struct generation *g)
 {
 	struct model *m = g->model;
+	bool views = has_views(m);
 	for (unsigned i = 0; i < m->listen.nlistens; i++) {
 		const struct listen *l = &m->listen.listens[i];
-		struct chain_route *routes = ARENA_ARRAY(&g->arena, struct chain_route, l->nroutes + 1);
-		if (routes == NULL)
-			return ERR_LIMIT;
-		for (unsigned k = 0; k < l->nroutes; k++)
-			routes[k] = (struct chain_route){ l->routes[k].zone, &m->sites[l->routes[k].site].chain };
+		struct ways_out ways = { 0 };
 		for (unsigned k = 0; k < l->nroutes && m->nsites > 1; k++) {
 			struct chain *c = &m->sites[l->routes[k].site].chain;
-			if (c->routes == NULL) {
-				c->routes = routes;
-				c->nroutes = l->nroutes;
-				forms_join(c);
-			}
+			if (c->routes != NULL)
+				continue;
+			if (views || ways.routes == NULL)
+				TRY(ways_make(g, l, l->routes[k].site, &ways));
+			c->routes = ways.routes;
+			c->nroutes = ways.n;
+			forms_join(c);
 		}
 	}
 	return OK;

@@ -52,12 +52,13 @@ static bool serves_all_classes(const struct site *s)
 enum err road_make(const struct listen *l, const struct site *sites, struct arena *a, struct road *ret)
 {
 	struct road r = { .routes = l->routes, .n = l->nroutes, .in_alone = true,
-		          .transport = l->transport };
+		          .transport = l->transport, .sites = sites };
 	uint32_t cap = 4;
 	ASSERT(l->nroutes > 0);
 	for (unsigned i = 0; i < r.n; i++) {
 		r.labels_max = MAX(r.labels_max, r.routes[i].zone.labels);
 		r.in_alone &= !serves_all_classes(&sites[r.routes[i].site]);
+		r.views |= sites[r.routes[i].site].nconditions > 0;
 	}
 	if (r.n > 1 || r.labels_max > 0) {
 		while (cap < 2 * r.n)
@@ -68,6 +69,8 @@ enum err road_make(const struct listen *l, const struct site *sites, struct aren
 			return ERR_LIMIT;
 	}
 	for (unsigned i = 0; r.rows != NULL && i < r.n; i++) {
+		if (i > 0 && name_eq(r.routes[i].zone, r.routes[i - 1].zone))
+			continue;   /* found behind the first of them */
 		uint32_t at = row_of(&r, zone_hash(r.routes[i].zone));
 		while (r.rows[at] != 0)
 			at = (at + 1) & r.mask;
@@ -77,31 +80,75 @@ enum err road_make(const struct listen *l, const struct site *sites, struct aren
 	return OK;
 }
 
+/* A question as conditions see it; its name's text is made when the first of them wants it. */
+struct asked {
+	const struct client *client;
+	struct formula_data data;        /* question NULL: not made yet */
+	uint8_t text[NAME_TEXT_MAX];
+};
+
+static const struct formula_data *data_of(struct asked *a)
+{
+	if (a->data.question != NULL)
+		return &a->data;
+	struct buf b = buf_on(a->text, sizeof(a->text));
+	name_text(a->client->question.name, &b);
+	for (size_t i = 0; i < b.n; i++)
+		a->text[i] = fold(a->text[i]);
+	a->data = (struct formula_data){ .question = &a->client->question, .client = a->client,
+		                         .name = buf_span(&b) };
+	return &a->data;
+}
+
+static bool is_for(const struct site *s, struct asked *a)
+{
+	unsigned i = 0;
+	while (i < s->nconditions && expr_holds(s->conditions[i], data_of(a)))
+		i++;
+	return i == s->nconditions;
+}
+
+/* Of the routes of one zone, which stand together, the first that the question is for. */
+static const struct route *pick(const struct road *r, const struct route *first, struct asked *a)
+{
+	const struct route *end = r->routes + r->n;
+	if (!r->views)
+		return first;
+	for (const struct route *one = first; one < end && name_eq(one->zone, first->zone); one++)
+		if (is_for(&r->sites[one->site], a))
+			return one;
+	return NULL;
+}
+
 /* The route whose zone is just that name. */
-static const struct route *route_at(const struct road *r, uint64_t h, struct name zone)
+static const struct route *route_at(const struct road *r, uint64_t h, struct name zone, struct asked *a)
 {
 	for (uint32_t at = row_of(r, h); r->rows[at] != 0; at = (at + 1) & r->mask) {
 		const struct route *one = &r->routes[r->rows[at] - 1];
 		if (name_eq(one->zone, zone))
-			return one;
+			return pick(r, one, a);
 	}
 	return NULL;
 }
 
-const struct route *road_route(const struct road *r, const struct question *q)
+const struct route *road_route(const struct road *r, const struct client *c)
 {
+	const struct question *q = &c->question;
+	struct asked asked;
 	uint8_t at[LABELS_MAX];
+	asked.client = c;
+	asked.data.question = NULL;
 	if (r->in_alone && q->class != CLASS_IN)
 		return NULL;
 	if (r->rows == NULL)
-		return &r->routes[0];
+		return pick(r, &r->routes[0], &asked);
 	unsigned labels = label_starts(q->name, at);
 	uint64_t h = HASH_SEED;
-	const struct route *best = route_at(r, h, name_root), *above = NULL;
+	const struct route *best = route_at(r, h, name_root, &asked), *above = NULL;
 	for (unsigned i = labels, depth = 1; i-- > 0 && depth <= r->labels_max; depth++) {
 		h = label_hash(h, q->name.wire + at[i]);
 		struct name zone = { q->name.wire + at[i], (uint8_t)(q->name.len - at[i]), (uint8_t)depth };
-		const struct route *one = route_at(r, h, zone);
+		const struct route *one = route_at(r, h, zone, &asked);
 		if (one == NULL)
 			continue;
 		above = best;

@@ -15,6 +15,8 @@ struct road {
 	unsigned labels_max;             /* of the longest zone */
 	uint32_t *rows;                  /* 1 + a route's number by the hash of its zone; NULL: all go to routes[0] */
 	uint32_t mask;
+	const struct site *sites;        /* of the model */
+	bool views;                      /* some of them have conditions */
 	bool in_alone;                   /* none of its sites serves a class other than IN */
 	enum listen_transport transport;
 	const struct credentials *tls;   /* NULL: in the clear */
@@ -27,8 +29,9 @@ struct road {
 enum err road_make(const struct listen *l, const struct site *sites, struct arena *a, struct road *ret) MUST_CHECK;
 /* NULL: nobody here is responsible. Questions for DS at a zone's apex are its parent's where that is served here too,
  * save the root: they go to the zone above then, as with CoreDNS.
- * cost  labels_max look-ups   source  RFC4035 3.1.4.1 */
-const struct route *road_route(const struct road *r, const struct question *q);
+ * Of several sites with the same zone it is the first whose conditions the question meets (view); where none does, the
+ * next shorter zone has it. cost  labels_max look-ups, and the conditions   source  RFC4035 3.1.4.1 */
+const struct route *road_route(const struct road *r, const struct client *c);
 /* Whose form errors have that are answered before a question can be read: the shortest zone's. */
 static inline const struct route *road_last(const struct road *r)
 {

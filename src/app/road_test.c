@@ -18,6 +18,7 @@ struct world {
 	struct route routes[ZONES_MAX];
 	struct listen listen;
 	struct road road;
+	struct addr from;          /* who asks */
 };
 
 static struct name name_of(struct arena *a, const char *text)
@@ -45,8 +46,9 @@ static void world_make(struct world *w, const char *const *zones, unsigned n, co
 /* The zone a question goes to, "" for none. */
 static const char *goes(struct world *w, const char *name, uint16_t type, uint16_t class)
 {
-	struct question q = { .name = name_of(&w->arena, name), .type = type, .class = class };
-	const struct route *r = road_route(&w->road, &q);
+	struct client c = { .from = w->from };
+	c.question = (struct question){ .name = name_of(&w->arena, name), .type = type, .class = class };
+	const struct route *r = road_route(&w->road, &c);
 	return r == NULL ? "" : w->sites[r->site].label;
 }
 
@@ -121,12 +123,64 @@ static void many_zones(void **state)
 	arena_free(&w.arena);
 }
 
+/* The n-th site is for what meets the condition. */
+static void condition(struct world *w, unsigned n, const char *text)
+{
+	struct expr_source s = { .text = span_text(text) };
+	struct formula_wrong wrong;
+	const struct node **list = ARENA_ARRAY(&w->arena, const struct node *, 1);
+	assert_non_null(list);
+	list[0] = expr_read(&w->arena, &s, &wrong);
+	assert_non_null(list[0]);
+	w->sites[n].conditions = list;
+	w->sites[n].nconditions = 1;
+	w->sites[n].label = text;
+	assert_int_equal(road_make(&w->listen, w->sites, &w->arena, &w->road), OK);
+}
+
+static void r08_views_are_tried_in_their_order(void **state)
+{
+	static const char *const zones[] = { "example.org.", "example.org.", "example.org.", "org.", "." };
+	static const char loop[] = "incidr(client_ip(), '127.0.0.0/8')", mail[] = "type() == 'MX'";
+	struct world w;
+	(void)state;
+	world_make(&w, zones, 5, &whoami);
+	condition(&w, 0, loop);
+	condition(&w, 1, mail);
+	w.from = (struct addr){ .family = ADDR_4, .ip = { 127, 0, 0, 1 } };
+	assert_string_equal(goes(&w, "a.example.org.", RR_MX, CLASS_IN), loop);
+	w.from.ip[0] = 10;
+	assert_string_equal(goes(&w, "a.example.org.", RR_MX, CLASS_IN), mail);
+	assert_string_equal(goes(&w, "a.example.org.", RR_A, CLASS_IN), "example.org.");
+	condition(&w, 2, "name() == 'b.example.org.'");
+	assert_string_equal(goes(&w, "B.example.org.", RR_A, CLASS_IN), "name() == 'b.example.org.'");
+	assert_string_equal(goes(&w, "a.example.org.", RR_A, CLASS_IN), "org.");
+	condition(&w, 3, "do()");
+	assert_string_equal(goes(&w, "a.example.org.", RR_A, CLASS_IN), ".");
+	condition(&w, 4, "false");
+	assert_string_equal(goes(&w, "a.example.org.", RR_A, CLASS_IN), "");
+	arena_free(&w.arena);
+}
+
+static void a_root_with_a_view_alone(void **state)
+{
+	static const char *const zones[] = { "." };
+	struct world w;
+	(void)state;
+	world_make(&w, zones, 1, &whoami);
+	condition(&w, 0, "type() in ['A', 'AAAA']");
+	assert_string_not_equal(goes(&w, "x.", RR_A, CLASS_IN), "");
+	assert_string_equal(goes(&w, "x.", RR_MX, CLASS_IN), "");
+	arena_free(&w.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(longest_zone_wins), cmocka_unit_test(nobody_is_responsible),
 		cmocka_unit_test(rfc4035_s3_1_4_1_ds_is_the_parents), cmocka_unit_test(other_classes_need_somebody),
-		cmocka_unit_test(many_zones),
+		cmocka_unit_test(many_zones), cmocka_unit_test(r08_views_are_tried_in_their_order),
+		cmocka_unit_test(a_root_with_a_view_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,7 +345,8 @@ static int start(struct server *s, struct model *m)
 {
 	char text[1024], socket_text[512];
 	struct buf why = buf_on(text, sizeof(text)), no_socket = buf_on(socket_text, sizeof(socket_text));
-	uint32_t threads = m->process.threads == 0 ? process_cores() : m->process.threads;
+	uint32_t cores = process_cores();
+	uint32_t threads = m->process.threads == 0 ? MAX(cores, m->process.threads_least) : m->process.threads;
 	if (choose_user(s, m, &why) != OK)
 		return give_up(s, STATUS_CONFIG, "", &why);
 	const char *bundle = m->process.ca_bundle;

@@ -204,7 +204,7 @@ static const struct site *site_for(const struct serving *s, const struct road *r
 {
 	if (road == NULL)
 		return NULL;
-	const struct route *r = sort == CLIENT_QUESTION ? road_route(road, &c->question) : road_last(road);
+	const struct route *r = sort == CLIENT_QUESTION ? road_route(road, c) : road_last(road);
 	const struct tally_row *row = r == NULL ? road->dropped : road->tallies[r - road->routes];
 	if (row != NULL && sort != CLIENT_DROP)
 		c->tally = &row->of[s->w->nr];

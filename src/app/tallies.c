@@ -7,13 +7,14 @@
 #define LABEL_TEXT_MAX (2u * NAME_TEXT_MAX)
 #define ZONES_TEXT_MAX 8192u
 
-struct tally_row *tallies_take(struct tallies *t, unsigned workers, const char *server, const char *zone)
+struct tally_row *tallies_take(struct tallies *t, unsigned workers, const char *server, const char *zone,
+                               const char *view)
 {
 	char text[LABEL_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
 	buf_printf(&b, "server=\"%s\"", server);
 	if (zone != NULL)
-		buf_printf(&b, ",zone=\"%s\",view=\"\"", zone);
+		buf_printf(&b, ",zone=\"%s\",view=\"%s\"", zone, view);
 	struct tally_row *first = atomic_load(&t->first);
 	for (struct tally_row *r = first; r != NULL; r = r->next) {
 		if (strcmp(r->labels, buf_cstr(&b)) == 0)
@@ -84,7 +85,10 @@ enum err site_labels(const struct site *site, const char *server, struct arena *
 	if (site->nzones > 0)
 		name_text(site->zones[0], &one);
 	ret->server = server == NULL ? "" : arena_printf(a, "server=\"%s\"", server);
-	ret->zone_view = arena_printf(a, "zone=\"%s\",view=\"\"", buf_cstr(&one));
-	ret->zones_view = arena_printf(a, "zones=\"%s\",view=\"\"", buf_cstr(&all));
-	return ret->server == NULL || ret->zone_view == NULL || ret->zones_view == NULL ? ERR_LIMIT : OK;
+	ret->view = arena_printf(a, "view=\"%s\"", site->view);
+	if (ret->server == NULL || ret->view == NULL)
+		return ERR_LIMIT;
+	ret->zone_view = arena_printf(a, "zone=\"%s\",%s", buf_cstr(&one), ret->view);
+	ret->zones_view = arena_printf(a, "zones=\"%s\",%s", buf_cstr(&all), ret->view);
+	return ret->zone_view == NULL || ret->zones_view == NULL ? ERR_LIMIT : OK;
 }

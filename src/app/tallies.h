@@ -21,7 +21,8 @@ struct tallies {
 };
 
 /* NULL: there are too many. zone: "dropped" or a name's text; NULL: of the server as a whole */
-struct tally_row *tallies_take(struct tallies *t, unsigned workers, const char *server, const char *zone);
+struct tally_row *tallies_take(struct tallies *t, unsigned workers, const char *server, const char *zone,
+                               const char *view);
 void tallies_fini(struct tallies *t);
 void tallies_samples(const struct tallies *t, struct samples *to);
 

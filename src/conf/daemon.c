@@ -1,4 +1,5 @@
 /* daemon: the directives of a Corefile that concern the program itself, whichever block they stand in. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -276,6 +277,36 @@ static void timing_take(struct daemon_conf *c, struct firsts *f, const struct ti
 	c->queries_max = t->queries_max;
 }
 
+#define SOCKETS_MAX 1024u      /* as CoreDNS has it */
+#define WORKERS_SERVED 64u     /* the program has no more */
+
+/* [N]; without it as many as there are cores, which is so without the line too. */
+static void multisocket_head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct multiplying *s = self;
+	unsigned long n = 0;
+	char *end = NULL;
+	(void)a;
+	s->at = d;
+	if (d->nargs > 1) {
+		count_wrong(d, "a number of sockets or nothing", diag);
+		return;
+	}
+	if (d->nargs == 0)
+		return;
+	const char *text = d->args[0].text;
+	n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != 0 || n == 0 || n > SOCKETS_MAX) {
+		diag_error(diag, d->file, d->args[0].line, d->args[0].column,
+		           "invalid num sockets: '%.200s'; expected 1 to %u", text, SOCKETS_MAX);
+		return;
+	}
+	if (n > WORKERS_SERVED)
+		diag_warning(diag, d->file, d->args[0].line, d->args[0].column,
+		             "multisocket: there are %u at most", WORKERS_SERVED);
+	s->sockets = (uint32_t)n;
+}
+
 void daemon_take(struct model *m, const struct instance *list, unsigned n, struct diag *diag)
 {
 	struct daemon_conf *c = &m->daemon;
@@ -294,6 +325,9 @@ void daemon_take(struct model *m, const struct instance *list, unsigned n, struc
 			timing_take(c, &f, self, diag);
 		else if (list[i].settings == &debug_settings)
 			c->debug |= ((const struct debugging *)self)->at != NULL;
+		else if (list[i].settings == &multisocket_settings)
+			m->process.threads_least = MAX(m->process.threads_least,
+			                               ((const struct multiplying *)self)->sockets);
 		else if (list[i].settings == &prometheus_settings && ((const struct counting *)self)->at != NULL) {
 			if (metrics != NULL)
 				address_add(c, metrics, self);
@@ -343,6 +377,12 @@ const struct settings reload_settings = {
 	.name = "reload", .doc = "reads the configuration again when it has changed",
 	.corefile = { "reload", DIRECTIVE_ONCE, reload_head },
 	.size = sizeof(struct reloading),
+};
+
+const struct settings multisocket_settings = {
+	.name = "multisocket", .doc = "so many sockets at least on each address, one a worker",
+	.corefile = { "multisocket", DIRECTIVE_ONCE, multisocket_head },
+	.size = sizeof(struct multiplying),
 };
 
 const struct settings debug_settings = {

@@ -196,7 +196,7 @@ static enum err site_open(struct model *m, struct site *s)
 	*route = (struct route){ .zone = *zone };
 	s->zones = zone;
 	s->nzones = 1;
-	s->label = "";
+	s->label = s->view = "";
 	for (unsigned i = 0; i < m->listen.nlistens; i++) {
 		m->listen.listens[i].routes = route;
 		m->listen.listens[i].nroutes = 1;

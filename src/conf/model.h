@@ -6,6 +6,7 @@
 #include "core/anchorage.h"
 #include "core/chain.h"
 #include "core/reply.h"
+#include "plugin/expr.h"
 #include "plugin/plugin.h"
 
 #define LISTENS_MAX 256u
@@ -52,6 +53,9 @@ struct site {
 	unsigned nzones;
 	const char *label;         /* tells it from other sites, over reloads too: "dns://.:53"; unbound.conf: "" */
 	uint32_t line;             /* of its first key; 0 unbound.conf */
+	const char *view;          /* the name of what its questions have in common; "" none */
+	const struct node *const *conditions;   /* that they all meet (plugin/expr) */
+	unsigned nconditions;
 	bool counted;              /* its questions are counted for monitoring (prometheus) */
 };
 
@@ -88,6 +92,7 @@ struct tcp_limit {
 
 struct process_conf {
 	uint32_t threads;                     /* 0: as many as there are cores to run on */
+	uint32_t threads_least;               /* then so many at least: each has sockets of its own (multisocket) */
 	const char *username, *directory, *chroot, *pidfile;
 	const char *logfile;                  /* "" stderr */
 	bool use_syslog, daemonize, time_ascii, time_iso;

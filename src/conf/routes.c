@@ -281,8 +281,9 @@ static bool twin(const struct draft_listen *l)
 static void twice_check(struct making *k, const struct draft_listen *l)
 {
 	for (unsigned i = 1; i < l->n && !twin(l); i++) {
-		const struct draft *d = &l->routes[i];
-		if (name_eq(d->route.zone, l->routes[i - 1].route.zone))
+		const struct draft *d = &l->routes[i], *before = &l->routes[i - 1];
+		bool leaves = k->m->sites[before->route.site].nconditions > 0;   /* some of the zone's questions */
+		if (!leaves && name_eq(d->route.zone, before->route.zone))
 			key_wrong(k, d->route.site, d->key,
 			          arena_printf(&k->m->arena, "cannot serve %s - it is already defined; expected each "
 			                       "zone once on an address", place_kept(k, l, d->route.zone)));
@@ -349,6 +350,16 @@ static void label_make(struct making *k, unsigned site)
 	}
 	if (s->label == NULL)
 		s->label = "";
+	if (s->nconditions == 0)
+		return;
+	/* Blocks with the same zones are told apart by their views, and those that have the same by their order. */
+	const char *named = arena_printf(&k->m->arena, "%s view %s", s->label, s->view);
+	unsigned same = 0;
+	for (unsigned i = 0; i < site && named != NULL; i++)
+		same += strncmp(k->m->sites[i].label, named, strlen(named)) == 0;
+	if (named != NULL && same > 0)
+		named = arena_printf(&k->m->arena, "%s %u", named, same + 1);
+	s->label = named == NULL ? "" : named;
 }
 
 enum err routes_make(struct routing *ro, struct model *m)

@@ -2,6 +2,13 @@
 
 #include "conf/tables.h"
 
+static void view_take(struct site *s, const struct viewing *v)
+{
+	s->view = v->name == NULL ? "" : v->name;
+	s->conditions = v->conditions;
+	s->nconditions = v->n;
+}
+
 void site_tables(struct model *m, struct site *s, const struct instance *list, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -14,6 +21,8 @@ void site_tables(struct model *m, struct site *s, const struct instance *list, u
 			s->reply = ((struct replying *)in->self)->conf;
 		else if (in->settings == &upstreams_settings)
 			s->chain.conf = *(struct chain_conf *)in->self;
+		else if (in->settings == &view_settings)
+			view_take(s, in->self);
 	}
 	struct chain_conf *c = &s->chain.conf;
 	c->no_udp = !m->listen.do_udp;

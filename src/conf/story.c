@@ -18,13 +18,19 @@ static void where_put(const struct listen *l, struct buf *to)
 	buf_printf(to, " (%s)", clear ? "HTTP" : transports[l->transport]);
 }
 
-/* The site that the name goes to; nsites: none. */
-static unsigned site_of(const struct model *m, const struct listen *l, struct name name)
+/* May the name go to the site? Those with conditions (view) leave some of its questions to the ones behind them.
+ * nsites: to nobody. */
+static bool leads_to(const struct model *m, const struct listen *l, struct name name, unsigned site)
 {
-	for (unsigned i = 0; i < l->nroutes; i++)
-		if (name_below(name, l->routes[i].zone))
-			return l->routes[i].site;
-	return m->nsites;
+	for (unsigned i = 0; i < l->nroutes; i++) {
+		if (!name_below(name, l->routes[i].zone))
+			continue;
+		if (l->routes[i].site == site)
+			return true;
+		if (m->sites[l->routes[i].site].nconditions == 0)
+			return false;
+	}
+	return site == m->nsites;
 }
 
 static const struct instance *instance_of(const struct model *m, const struct link *l)
@@ -97,7 +103,7 @@ bool model_story(const struct model *m, const char *name, struct buf *to)
 		bool any = false;
 		for (unsigned k = 0; k < m->listen.nlistens; k++) {
 			const struct listen *l = &m->listen.listens[k];
-			if (site_of(m, l, n) != i)
+			if (!leads_to(m, l, n, i))
 				continue;
 			buf_text(to, any ? ", " : "");
 			where_put(l, to);

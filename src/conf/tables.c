@@ -3,7 +3,7 @@
 const struct settings *const tables[] = {
 	&listen_settings, &process_settings, &reply_settings, &upstreams_settings, &root_settings, &bind_settings,
 	&tls_settings, &timeouts_settings, &debug_settings, &reload_settings, &health_settings, &ready_settings,
-	&prometheus_settings,
+	&prometheus_settings, &view_settings, &multisocket_settings,
 };
 const unsigned ntables = COUNT(tables);
 

@@ -65,6 +65,11 @@ struct timing {
 	uint32_t queries_max;
 };
 
+struct multiplying {
+	const struct directive *at;
+	uint32_t sockets;
+};
+
 struct rooting {
 	const char *path;
 };
@@ -79,9 +84,18 @@ struct securing {
 	enum client_auth auth;
 };
 
+#define VIEW_CONDITIONS_MAX 64u
+
+struct viewing {
+	const struct directive *at;
+	const char *name;                  /* of the first */
+	const struct node *conditions[VIEW_CONDITIONS_MAX];
+	unsigned n;
+};
+
 extern const struct settings health_settings, ready_settings, prometheus_settings, reload_settings, debug_settings,
 	timeouts_settings;
-extern const struct settings root_settings, bind_settings, tls_settings;
+extern const struct settings root_settings, bind_settings, tls_settings, view_settings, multisocket_settings;
 
 /* What the blocks' instances of the tables say together is the program's. */
 void daemon_take(struct model *m, const struct instance *list, unsigned n, struct diag *diag);

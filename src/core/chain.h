@@ -123,6 +123,7 @@ struct chain {
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool some_personal;   /* a link has .personal */
+	msec life;            /* of a client's question, if shorter than QUERY_LIFE_MS; 0 no such bound */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;
 	const struct chain_route *routes;   /* most labels first; where none fits it is this chain's own */

@@ -190,6 +190,8 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	q->question = q->ask.asked = copy->question;
 	q->form = (uint8_t)client_form(chain, c);
 	q->log_reply = chain->conf.log_replies;
+	if (chain->life > 0)
+		q->deadline = MIN(q->deadline, e->now.ms + chain->life);
 	q->place = (uint16_t)place;
 	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
 	q->budget = &q->own;

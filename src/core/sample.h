@@ -23,6 +23,7 @@ struct sample_labels {
 	const char *server;        /* server="dns://:53" */
 	const char *zone_view;     /* zone=".",view="" */
 	const char *zones_view;    /* zones=".",view="": all zones of the block, by comma */
+	const char *view;          /* view="" */
 };
 
 struct sample {

@@ -241,7 +241,7 @@ static void samples(const struct link *l, const struct sample_labels *where, str
 		uint64_t n = 0;
 		for (uint32_t w = 0; w < live->workers; w++)
 			n += atomic_load_explicit(&live->tallies[w].n[i], memory_order_relaxed);
-		sample_add(to, &families[i], n, where->server, i == ACTION_ALLOW ? "view=\"\"" : where->zone_view);
+		sample_add(to, &families[i], n, where->server, i == ACTION_ALLOW ? where->view : where->zone_view);
 	}
 }
 

@@ -32,7 +32,7 @@ static void actions(void **state)
 	assert_string_equal(ask(2, "x.filtered.test", RR_A), "REFUSED\nEDE 15");
 	assert_string_equal(ask(2, "blocked.test", RR_TXT), "REFUSED\nEDE 15");
 	assert_string_equal(ask(2, "other.test", RR_A), "allowed");
-	struct sample_labels labels = { "server=\"dns://:53\"", "zone=\".\",view=\"\"", "" };
+	struct sample_labels labels = { "server=\"dns://:53\"", "zone=\".\",view=\"\"", "", "view=\"\"" };
 	struct samples s;
 	struct buf page = buf_on(arena_alloc(&b.arena, 4096), 4096);
 	samples_init(&s, &b.arena);

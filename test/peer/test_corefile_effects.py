@@ -49,6 +49,10 @@ EFFECTS = {
     ("loadbalance", "prefer"): None,               # test_loadbalance_shuffles_what_is_cached
     ("hosts", "reload"): None,                     # test_hosts_file_is_watched
     ("ratelimit", "exempt"): None,                 # test_ratelimit_of_each_client
+    ("erratic", "drop"): None,                     # test_erratic (test_coredns_view.py)
+    ("erratic", "truncate"): (["erratic {", "drop 0", "}"], ["erratic {", "truncate 1", "}"], "x.test A"),
+    ("erratic", "delay"): None,                    # test_erratic_late_short_and_large
+    ("erratic", "large"): None,                    # the same
     ("rewrite", "*"): None,                        # test_coredns_rewrite.py
     ("template", "match"): ([T, 'answer "{{ .Name }} 60 A 192.0.2.1"', "fallthrough", "}", "whoami"],
                             [T, "match ^y[.]", 'answer "{{ .Name }} 60 A 192.0.2.1"', "fallthrough", "}", "whoami"],
@@ -100,7 +104,7 @@ ERRORS = {
 }
 
 SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes",
-           "rewrite", "dns64", "transfer", "templating")
+           "rewrite", "dns64", "transfer", "templating", "erratic")
 NAMES = {"zoneacl": "acl", "replylog": "log", "templating": "template"}
 
 
