@@ -118,6 +118,7 @@ def make(args):
     out.file("etc/passwd", PASSWD.encode())
     out.file("etc/group", GROUP.encode())
     out.folder("etc/coredns")
+    out.entry("tmp", tarfile.DIRTYPE, 0o1777)
     out.tar.close()
 
 

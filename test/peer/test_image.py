@@ -96,9 +96,9 @@ def test_nothing_is_in_it_that_is_not_needed(image):
     with tarfile.open(image / "root.tar") as tar:
         members = {m.name: m for m in tar}
     for name, member in members.items():
-        assert member.uid == member.gid == 0 and (not member.mode & 0o6022 or member.issym()), name
+        assert member.uid == member.gid == 0 and (not member.mode & 0o6022 or member.issym() or name == "tmp"), name
         folder = name.split("/")[0]
-        assert folder in ("usr", "etc", "lib", "lib64", "coredns", "node-cache"), name
+        assert folder in ("usr", "etc", "lib", "lib64", "tmp", "coredns", "node-cache"), name
     for shell in ("sh", "bash", "busybox", "ls"):
         assert not any(n.endswith(f"bin/{shell}") for n in members)
     assert members["coredns"].linkname == "usr/sbin/signet"
@@ -141,6 +141,12 @@ class Pod:
                 link.symlink_to(f"..data/{name}")
         (self.config / "..new").symlink_to(data.name)
         (self.config / "..new").rename(self.config / "..data")
+
+    def account(self, api):
+        """The files by which a pod may ask the API."""
+        account = "/var/run/secrets/kubernetes.io/serviceaccount"
+        (self.root / account[1:]).mkdir(parents=True)
+        self.spec["binds"][account] = str(api.service_account(self.world.dir / "account"))
 
     def start(self):
         script = Path(__file__).resolve().parent / "container.py"
@@ -240,18 +246,6 @@ def test_lameduck_answers_until_the_end(world, pods):
     assert pod.process.wait(timeout=20) == 0
 
 
-@pytest.mark.parametrize("name,files", [("kubeadm", {}), ("k3s", {"NodeHosts": "192.0.2.7 node-1\n"})])
-def test_the_clusters_own_corefile_loads(world, pods, name, files):
-    """Unchanged, with nothing but what the specification mounts. Without a cluster it is not ready, and it is alive."""
-    pod = pods()
-    pod.write((DATA / f"{name}.Corefile").read_text(), **files)
-    pod.spec["env"] = {"KUBERNETES_SERVICE_HOST": "192.0.2.2", "KUBERNETES_SERVICE_PORT": "6443"}
-    pod.start().wait()
-    assert pod.get(8181, "/ready") in (200, 503)
-    if name == "k3s":
-        assert "192.0.2.7" in str(ask(world, "node-1").answer)
-
-
 def test_umoci_unpacks_it_with_its_capability(image, tmp_path):
     layout(image)
     done = subprocess.run(["umoci", "raw", "unpack", "--image", f"{image}/oci:test", tmp_path / "root"],
@@ -301,9 +295,64 @@ def test_the_helper_runs_in_it(world, pods, tmp_path):
         Watchable(api).put(namespace("shop"))
         pod = pods(env={"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)},
                    argv=["/usr/sbin/signet", "manifests", "--plan"])
-        account = "/var/run/secrets/kubernetes.io/serviceaccount"
-        (pod.root / account[1:]).mkdir(parents=True)
-        pod.spec["binds"][account] = str(api.service_account(world.dir / "account"))
-        os.chmod(world.dir / "account/token", 0o644)
+        pod.account(api)
         assert pod.start().process.wait(timeout=20) == 1, pod.text()
     assert "kubectl label namespace shop dns-access=allowed" in pod.text()
+
+
+# --- pod specifications --------------------------------------------------------------------------------------
+
+NUMBERS = {"NET_BIND_SERVICE": NET_BIND_SERVICE, "NET_ADMIN": NET_ADMIN}
+CLUSTERS = {"kubeadm": {}, "k3s": {"NodeHosts": "192.0.2.7 node-1\n"}, "ours": {}}
+
+
+def specification(name):
+    """A Deployment's pod: those of other programs as they stand, and the one that `signet manifests` prints."""
+    yaml = pytest.importorskip("yaml", reason="not installed: python3-yaml")
+    if name == "ours":
+        text = subprocess.run([program(), "manifests", "--only", "Deployment"], capture_output=True, text=True,
+                              check=True).stdout
+    else:
+        text = (DATA.parent / f"cluster/{name}-deployment.yaml").read_text()
+    return yaml.safe_load(text)["spec"]["template"]["spec"]
+
+
+def as_a_runtime_does(pod):
+    """What a runtime makes of the only container, with our image in its place."""
+    box, = pod["containers"]
+    context = {**pod.get("securityContext", {}), **box["securityContext"]}
+    assert context["readOnlyRootFilesystem"] is True and context["allowPrivilegeEscalation"] is False
+    assert [c.upper() for c in context["capabilities"]["drop"]] == ["ALL"]
+    return {"argv": [*box.get("command", ["/coredns"]), *box["args"]], "uid": context.get("runAsUser", NONROOT),
+            "capabilities": [NUMBERS[c] for c in context["capabilities"]["add"]]}
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_the_clusters_own_pod_and_corefile(world, pods, tmp_path, name):
+    """Both unchanged but for the image: it starts, its probes are answered, and so are questions."""
+    spec = specification(name)
+    with world.net():
+        api = ApiServer(tmp_path / "api")
+    with api:
+        Watchable(api).put(namespace("default"))
+        pod = pods(**as_a_runtime_does(spec),
+                   env={"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)})
+        corefile = (DATA / f"{'kubeadm' if name == 'ours' else name}.Corefile").read_text()
+        pod.write(corefile, **CLUSTERS[name])
+        pod.account(api)
+        if name == "k3s":                     # a second ConfigMap, mounted within the first
+            custom = world.dir / "custom"
+            custom.mkdir()
+            (custom / "extra.override").write_text("log\n")
+            (pod.config / "custom").mkdir()
+            pod.spec["binds"]["/etc/coredns/custom"] = str(custom)
+        assert {v["mountPath"] for v in spec["containers"][0]["volumeMounts"]} <= set(pod.spec["binds"])
+        pod.start()
+        probes = [spec["containers"][0][p]["httpGet"] for p in ("livenessProbe", "readinessProbe")]
+        pod.wait(probes[0]["port"], probes[0]["path"])
+        assert pod.get(probes[1]["port"], probes[1]["path"]) in (200, 503)
+        if name == "k3s":
+            assert "192.0.2.7" in str(ask(world, "node-1").answer)
+            wait_for(lambda: "node-1." in pod.text(), 10, "the line that the override asks for")
+        os.kill(pod.pid(), signal.SIGTERM)
+        assert pod.process.wait(timeout=30) == 0, pod.text()
