@@ -12,12 +12,14 @@
 #include "base/heap.h"
 #include "core/anchorage.h"
 #include "io/clock.h"
+#include "io/iface.h"
 #include "io/signals.h"
 
 #define STATUS_CONFIG 2
 #define STATUS_WORLD 3
 #define STATUS_FORCED 2                    /* CoreDNS: a second interrupt */
 #define NOBODY 65534
+#define OWN_ADDRS_MAX 16u
 #define TICK_MS 200
 #define MAIN_EVENTS 16u
 #define DRAIN_MS (QUERY_LIFE_MS + 500)     /* every question has ended by then */
@@ -110,7 +112,9 @@ static void make_workers(struct server *s, uint32_t n)
 	process_random(random);
 	s->anchorage = anchorage_new(random);
 	explicit_bzero(random, sizeof(random));
-	s->registry.env = (struct live_env){ .key = key, .workers = n };
+	struct addr *own = ARENA_ARRAY(&s->arena, struct addr, OWN_ADDRS_MAX);
+	unsigned nown = own == NULL ? 0 : iface_own(own, OWN_ADDRS_MAX);
+	s->registry.env = (struct live_env){ .key = key, .workers = n, .addrs = own, .naddrs = nown };
 	s->workers = heap_new(sizeof(*s->workers) * n);
 	s->inboxes = heap_new(sizeof(*s->inboxes) * n * n);
 	for (uint32_t i = 0; i < n * n; i++)

@@ -45,7 +45,7 @@ struct cluster {
 	struct hash_key key;
 	unsigned kinds_wanted;
 	bool pod_names;
-	bool dirty, relevant;     /* since the last commit: rows were written; names changed */
+	bool relevant;            /* names have changed since the last commit */
 	struct kind kinds[KUBE_KINDS];
 	uint32_t next_slice;
 	struct space *spaces;
@@ -55,6 +55,7 @@ struct cluster {
 	struct span only[CLUSTER_ONLY_MAX];
 	unsigned nonly;
 	struct told told;
+	struct cluster_timings timings;
 };
 
 struct cluster *cluster_new(const struct cluster_conf *conf)
@@ -155,7 +156,6 @@ static enum err put(struct cluster *c, const struct cluster_key *k, struct span 
 		store_commit(&c->store);   /* what readers have let go of meanwhile */
 		e = store_put(&c->store, cluster_key_span(k), value);
 	}
-	c->dirty = true;
 	return e;
 }
 
@@ -166,7 +166,6 @@ static enum err take_out(struct cluster *c, const struct cluster_key *k)
 		store_commit(&c->store);
 		e = store_remove(&c->store, cluster_key_span(k));
 	}
-	c->dirty = true;
 	return e == ERR_NOTFOUND ? OK : e;
 }
 
@@ -637,6 +636,21 @@ static enum err slice_write(struct cluster *c, uint64_t hash, struct span value)
 	return OK;
 }
 
+/* Is it of a headless service that chooses its pods? */
+static bool is_timed(const struct cluster *c, const struct kube_object *o, uint32_t ns)
+{
+	uint8_t store[LABEL_MAX];
+	struct span name, value;
+	struct cluster_service s;
+	if (!fold_into(o->service, store, &name))
+		return false;
+	struct cluster_key k = cluster_row_service(ROW_SERVICE, ns, name);
+	if (!get(c, &k, &value))
+		return false;
+	cluster_service_read(value, &s);
+	return (s.flags & SERVICE_HEADLESS) && (s.flags & SERVICE_SELECTED);
+}
+
 static enum err slice_put(struct cluster *c, const struct kube_object *o, uint32_t ns, uint64_t hash)
 {
 	struct buf b = buf_on(c->scratch, SCRATCH_BYTES);
@@ -646,7 +660,13 @@ static enum err slice_put(struct cluster *c, const struct kube_object *o, uint32
 		return ERR_FORMAT;
 	if (!cluster_slice_pack(o, ns, c->pod_names, &b))
 		return ERR_LIMIT;
-	return slice_write(c, hash, buf_span(&b));
+	bool before = c->relevant;
+	c->relevant = false;
+	enum err e = slice_write(c, hash, buf_span(&b));
+	if (c->relevant && o->triggered.n > 0 && is_timed(c, o, ns))
+		cluster_timing_note(&c->timings, o->triggered);
+	c->relevant |= before;
+	return e;
 }
 
 /* ---- pods ---- */
@@ -923,10 +943,16 @@ void cluster_commit(struct cluster *c, struct wall wall)
 	if (c->relevant)
 		atomic_store(&c->told.changed, wall.sec);
 	store_commit(&c->store);
-	c->dirty = c->relevant = false;
+	cluster_timing_done(&c->timings, wall);
+	c->relevant = false;
 	struct store_stat s = store_stat(&c->store);
 	atomic_store(&c->told.bytes, s.bytes);
 	atomic_store(&c->told.copied, s.copied);
+}
+
+struct cluster_timing cluster_timing(const struct cluster *c)
+{
+	return cluster_timing_read(&c->timings);
 }
 
 struct cluster_stat cluster_stat(const struct cluster *c)

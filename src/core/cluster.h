@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/store.h"
 #include "base/time.h"
+#include "core/cluster_timing.h"
 #include "core/kube_object.h"
 
 /* Taken from the kernel only as it is used: about 30 bytes a pod, 15 an endpoint, 200 a service. */
@@ -65,6 +66,7 @@ void cluster_commit(struct cluster *c, struct wall wall);
 /* ---- any thread ---- */
 
 struct cluster_stat cluster_stat(const struct cluster *c);
+struct cluster_timing cluster_timing(const struct cluster *c);
 /* All lists that are awaited have come. */
 bool cluster_synced(const struct cluster *c);
 /* When names last changed: the serial number of the zones. */

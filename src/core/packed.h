@@ -14,7 +14,7 @@
 enum security { SECURITY_UNCHECKED, SECURITY_BOGUS, SECURITY_INDETERMINATE, SECURITY_INSECURE, SECURITY_SECURE };
 enum origin { ORIGIN_UPSTREAM, ORIGIN_LOCAL, ORIGIN_ZONE, ORIGIN_CLUSTER };
 
-#define PACKED_TTLS_MAX 1024u   /* records in an answer we keep; more is ERR_LIMIT */
+#define PACKED_TTLS_MAX 4080u   /* records in an answer we keep, as many as 65,535 bytes hold; more is ERR_LIMIT */
 #define PACKED_EDE_MAX 3u
 
 /* In `flags`, beside AA, RA and TC: made here and not received, so its EDE is the reason and always told. */

@@ -2,200 +2,143 @@
  * name that is not known may still be there, so it is SERVFAIL and not NXDOMAIN, which caches would keep. Nothing here
  * is judged against the root: the names are the cluster's own (origin cluster).
  * source  Kubernetes DNS-based service discovery 1.1.0 */
-#include <stdatomic.h>
+#include "plugin/kubernetes.h"
+
 #include <stdlib.h>
 
 #include "base/duration.h"
 #include "base/heap.h"
+#include "core/cluster_name.h"
 #include "plugin/arguments.h"
-#include "plugin/saying.h"
-#include "plugin/zones.h"
 
 #define TTL_DEFAULT 5u
 #define TTL_MAX 3600u
-#define SOA_TTL_MAX 300u
-#define VERSION_TTL 28800u
 #define STARTUP_MS (5 * SECOND)
+#define WAITING_EVERY_MS (SECOND / 2)
+#define LOOK_EVERY_MS (10 * SECOND)      /* at namespaces */
 #define NUMBER_MAX 1000000000u
 #define SELECTOR_MAX 4096u
 
-enum pods { PODS_DISABLED, PODS_INSECURE, PODS_VERIFIED };
-
-struct api {
-	const char *endpoint, *cert, *key, *ca, *kubeconfig, *context;
-	double qps;
-	uint32_t burst, max_inflight;
-	msec startup;
-};
-
-struct watching {
-	const struct word *namespaces;
-	unsigned nnamespaces;
-	const char *namespace_labels, *labels;
-	enum pods pods;
-	bool endpoint_names, no_endpoints, ignore_empty, zonal;
-	struct zone_list multicluster;
-};
-
-struct kubernetes {
-	struct zone_list zones, fall_zones;
-	bool falls;
-	uint32_t ttl;
-	struct api api;
-	struct watching what;
-};
-
-struct live {
-	_Atomic msec since;        /* the first worker came; 0: none yet */
-	_Atomic bool said;
-};
-
-/* ---- answers ---- */
-
-enum say { SAY_PASS, SAY_ANSWER };
-
-static struct name below(struct saying *s, const char *prefix, size_t n, unsigned labels, struct name zone)
-{
-	uint8_t store[NAME_MAX_BYTES];
-	struct name first = { (const uint8_t *)prefix, (uint8_t)n, (uint8_t)labels }, joined;
-	if (name_join(first, labels, zone, store, &joined) != OK)
-		return zone;
-	uint8_t *kept = saying_keep(s, store, joined.len);
-	return kept == NULL ? zone : (struct name){ kept, joined.len, joined.labels };
-}
-
-static void add_soa(struct saying *s, const struct kubernetes *k, struct name zone, int64_t wall, enum section section)
-{
-	uint8_t rdata[2 * NAME_MAX_BYTES + 20];
-	struct buf b = buf_on(rdata, sizeof(rdata));
-	struct name ns = below(s, "\2ns\3dns", sizeof("\2ns\3dns"), 2, zone);
-	struct name mail = below(s, "\12hostmaster", sizeof("\12hostmaster"), 1, zone);
-	buf_put(&b, ns.wire, ns.len);
-	buf_put(&b, mail.wire, mail.len);
-	buf_u32(&b, (uint32_t)wall);
-	buf_u32(&b, 7200);
-	buf_u32(&b, 1800);
-	buf_u32(&b, 86400);
-	buf_u32(&b, k->ttl);
-	struct rr *soa = saying_add(s, RR_SOA, MIN(k->ttl, SOA_TTL_MAX), span_of(saying_keep(s, rdata, b.n), b.n));
-	soa->owner = zone;
-	soa->section = (uint8_t)section;
-}
-
-/* Is it the zone's child of that label? */
-static bool is_child(struct name name, const char *label, struct name zone)
-{
-	if (name.labels != zone.labels + 1u || name.wire[0] != strlen(label))
-		return false;
-	for (unsigned i = 0; i < name.wire[0]; i++)
-		if ((name.wire[1 + i] | 0x20) != (label[i] | 0x20))
-			return false;
-	return true;
-}
-
-/* What is there whatever the API says. */
-static bool say_fixed(const struct kubernetes *k, struct saying *s, const struct question *q, struct name zone,
-                      int64_t wall)
-{
-	static const char *const version[] = { "1.1.0" };
-	bool apex = q->name.labels == zone.labels, versions = is_child(q->name, "dns-version", zone);
-	if (!apex && !versions && !is_child(q->name, "svc", zone) && !is_child(q->name, "pod", zone))
-		return false;
-	saying_open(s, q, FLAG_AA);
-	s->origin = ORIGIN_CLUSTER;
-	if (apex && q->type == RR_SOA) {
-		add_soa(s, k, zone, wall, SEC_ANSWER);
-	} else if (apex && q->type == RR_NS) {
-		struct name ns = below(s, "\2ns\3dns", sizeof("\2ns\3dns"), 2, zone);
-		saying_add(s, RR_NS, k->ttl, span_of(ns.wire, ns.len));
-	} else if (versions && q->type == RR_TXT) {
-		saying_add_text(s, RR_TXT, VERSION_TTL, version, 1);
-	} else {
-		add_soa(s, k, zone, wall, SEC_AUTHORITY);
-	}
-	return true;
-}
-
-static enum say say(const struct kubernetes *k, struct saying *s, const struct question *q, int64_t wall)
-{
-	const struct name *zone = q->class == CLASS_IN ? zones_find(&k->zones, q->name) : NULL;
-	if (LIKELY(zone == NULL))
-		return SAY_PASS;
-	if (say_fixed(k, s, q, *zone, wall))
-		return SAY_ANSWER;
-	if (k->falls && zones_find(&k->fall_zones, q->name) != NULL)
-		return SAY_PASS;
-	saying_open(s, q, FLAG_AA);
-	s->origin = ORIGIN_CLUSTER;
-	s->m.rcode = RCODE_SERVFAIL;
-	add_soa(s, k, *zone, wall, SEC_AUTHORITY);
-	return SAY_ANSWER;
-}
-
-static enum verdict request(const struct link *l, struct query *q)
-{
-	struct saying s;
-	return say(l->self, &s, &q->question, q->engine->now.wall.sec) == SAY_PASS ? PASS : saying_query(&s, q);
-}
-
-static enum verdict fast(const struct link *l, struct fast *f)
-{
-	struct saying s;
-	enum say what = say(l->self, &s, &f->client->question, f->engine->now.wall.sec);
-	return what == SAY_PASS ? PASS : saying_fast(&s, f);
-}
-
 /* ---- the API ---- */
 
-static msec tend(const struct link *l, struct engine *e)
+static void log_line(struct engine *e, const char *text)
 {
-	const struct kubernetes *k = l->self;
-	struct live *live = l->live;
+	if (e->log != NULL)
+		record_text(e->log, RECORD_TEXT, e->now.wall, NULL, text);
+}
+
+/* What is said while the first lists come, and when the time for that is over. */
+static msec wait_for_sync(const struct kubernetes *k, struct kubernetes_live *live, struct engine *e)
+{
 	msec none = 0, now = MAX(e->now.ms, 1);
 	if (atomic_load(&live->said))
 		return NEVER;
-	if (!atomic_compare_exchange_strong(&live->since, &none, now))
-		now = none;
-	if (e->now.ms < now + k->api.startup)
-		return now + k->api.startup;
-	if (!atomic_exchange(&live->said, true) && e->log != NULL)
-		record_text(e->log, RECORD_TEXT, e->now.wall, NULL,
-		            "warning: plugin/kubernetes: starting server with unsynced Kubernetes API");
-	return NEVER;
+	if (cluster_synced(live->cluster)) {
+		atomic_store(&live->said, true);
+		return NEVER;
+	}
+	if (atomic_compare_exchange_strong(&live->since, &none, now))
+		atomic_store(&live->told, now);
+	msec end = atomic_load(&live->since) + k->api.startup, told = atomic_load(&live->told);
+	if (e->now.ms >= end) {
+		if (!atomic_exchange(&live->said, true))
+			log_line(e, "warning: plugin/kubernetes: starting server with unsynced Kubernetes API");
+		return NEVER;
+	}
+	if (e->now.ms >= told + WAITING_EVERY_MS && atomic_compare_exchange_strong(&live->told, &told, e->now.ms))
+		log_line(e, "info: plugin/kubernetes: waiting for Kubernetes API before starting server");
+	return MIN(end, atomic_load(&live->told) + WAITING_EVERY_MS);
+}
+
+static msec tend(const struct link *l, struct engine *e)
+{
+	struct kubernetes_live *live = l->live;
+	msec next = wait_for_sync(l->self, live, e);
+	if (e->worker != 0)
+		return next;
+	kubernetes_look(live, e);
+	return MIN(next, e->now.ms + LOOK_EVERY_MS);
 }
 
 static const char *not_ready(const struct link *l)
 {
-	(void)l;
-	return "kubernetes";
+	const struct kubernetes_live *live = l->live;
+	return cluster_synced(live->cluster) ? NULL : "kubernetes";
+}
+
+/* ---- what lives ---- */
+
+unsigned kubernetes_kinds(const struct kubernetes *k)
+{
+	unsigned kinds = 1u << KUBE_SERVICE | 1u << KUBE_NAMESPACE;
+	if (!k->what.no_endpoints)
+		kinds |= 1u << KUBE_SLICE;
+	if (k->what.pods == CLUSTER_PODS_VERIFIED)
+		kinds |= 1u << KUBE_POD;
+	if (k->what.multicluster.n > 0)
+		kinds |= 1u << KUBE_IMPORT;
+	return kinds;
+}
+
+static void put_word(struct buf *to, const char *word)
+{
+	buf_printf(to, " %s", word == NULL ? "-" : word);
+}
+
+/* What is watched, and how the API is reached; all else may change without a new list. */
+static void live_text(const void *self, struct buf *to)
+{
+	const struct kubernetes *k = self;
+	buf_printf(to, "kubernetes %u %u", kubernetes_kinds(k), k->what.endpoint_names);
+	put_word(to, k->api.endpoint);
+	put_word(to, k->api.cert);
+	put_word(to, k->api.key);
+	put_word(to, k->api.ca);
+	put_word(to, k->api.kubeconfig);
+	put_word(to, k->api.context);
+	buf_printf(to, " %u %u %u", (unsigned)(k->api.qps * 1000), k->api.burst, k->api.max_inflight);
+	put_word(to, k->what.namespace_labels);
+	put_word(to, k->what.labels);
+	for (unsigned i = 0; i < k->what.nnamespaces; i++)
+		put_word(to, k->what.namespaces[i].text);
 }
 
 static void *live_make(const void *self, const struct live_env *env)
 {
-	(void)self;
-	(void)env;
-	return heap_new(sizeof(struct live));
+	const struct kubernetes *k = self;
+	struct kubernetes_live *live = heap_new(sizeof(*live));
+	struct span only[CLUSTER_ONLY_MAX];
+	struct cluster_conf conf = { .readers = env->workers, .key = env->key, .kinds = kubernetes_kinds(k),
+		                     .pod_names = k->what.endpoint_names, .only = only };
+	for (; conf.nonly < k->what.nnamespaces && conf.nonly < CLUSTER_ONLY_MAX; conf.nonly++)
+		only[conf.nonly] = span_text(k->what.namespaces[conf.nonly].text);
+	live->cluster = cluster_new(&conf);
+	live->nown = MIN(env->naddrs, CLUSTER_OWN_MAX);
+	if (live->nown > 0)
+		memcpy(live->own, env->addrs, sizeof(live->own[0]) * live->nown);
+	return live;
+}
+
+static void live_free(void *self)
+{
+	struct kubernetes_live *live = self;
+	cluster_free(live->cluster);
+	heap_free(live);
 }
 
 /* ---- settings ---- */
 
-static bool is_reverse(struct name zone)
-{
-	static const uint8_t four[] = "\7in-addr\4arpa", six[] = "\3ip6\4arpa";
-	return name_below(zone, (struct name){ four, sizeof(four), 2 }) ||
-	       name_below(zone, (struct name){ six, sizeof(six), 2 });
-}
-
 static void head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
 {
 	struct kubernetes *k = self;
-	bool forward = false;
 	k->zones = zones_read(d, 0, a, diag);
 	k->ttl = TTL_DEFAULT;
+	k->flags = FLAG_RA;
 	k->api.startup = STARTUP_MS;
-	for (unsigned i = 0; i < k->zones.n; i++)
-		forward |= !is_reverse(k->zones.names[i]);
-	if (!forward && k->zones.n > 0)
+	for (unsigned i = 0; i < k->zones.n && k->primary == NULL; i++)
+		if (!cluster_name_is_reverse(k->zones.names[i]))
+			k->primary = &k->zones.names[i];
+	if (k->primary == NULL && k->zones.n > 0)
 		diag_error(diag, d->file, d->word.line, d->word.column,
 		           "non-reverse zone name must be used; expected a zone for the names of services");
 }
@@ -382,15 +325,15 @@ PARSE(labels)
 
 PARSE(pods)
 {
-	static const char *const modes[] = { [PODS_DISABLED] = "disabled", [PODS_INSECURE] = "insecure",
-		                             [PODS_VERIFIED] = "verified" };
+	static const char *const modes[] = { [CLUSTER_PODS_DISABLED] = "disabled", [CLUSTER_PODS_INSECURE] = "insecure",
+		                             [CLUSTER_PODS_VERIFIED] = "verified" };
 	struct kubernetes *k = self;
 	(void)a;
 	if (!arguments_are(d, 1, diag))
 		return;
 	for (unsigned i = 0; i < COUNT(modes); i++) {
 		if (strcmp(modes[i], d->args[0].text) == 0) {
-			k->what.pods = (enum pods)i;
+			k->what.pods = (enum cluster_pods)i;
 			return;
 		}
 	}
@@ -504,7 +447,7 @@ const struct plugin plugin_kubernetes = {
 	.settings = { .name = "kubernetes", .doc = "the names of a cluster",
 	              .corefile = { "kubernetes", DIRECTIVE_ONCE, head }, .size = sizeof(struct kubernetes),
 	              .opts = opts, .nopts = COUNT(opts) },
-	.steps = { .request = request, .fast = fast, .tend = tend },
-	.live_make = live_make, .live_free = heap_free,
-	.not_ready = not_ready,
+	.steps = { .request = kubernetes_request, .wake = kubernetes_wake, .fast = kubernetes_fast, .tend = tend },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free,
+	.not_ready = not_ready, .samples = kubernetes_samples,
 };

@@ -64,8 +64,12 @@ static const char *lines(void)
 static void start_is_told_once(void **state)
 {
 	struct link *l = block_add(&b, &plugin_kubernetes, "kubernetes cluster.local\nstartup_timeout 2s");
-	assert_int_equal(plugin_kubernetes.steps.tend(l, b.engine), 102000);
+	b.engine->worker = 1;
+	assert_int_equal(plugin_kubernetes.steps.tend(l, b.engine), 100500);
 	assert_string_equal(lines(), "");
+	b.engine->now.ms = 101900;
+	assert_int_equal(plugin_kubernetes.steps.tend(l, b.engine), 102000);
+	assert_string_equal(lines(), "[INFO] plugin/kubernetes: waiting for Kubernetes API before starting server\n");
 	b.engine->now.ms = 102000;
 	assert_int_equal(plugin_kubernetes.steps.tend(l, b.engine), NEVER);
 	assert_string_equal(lines(), "[WARNING] plugin/kubernetes: starting server with unsynced Kubernetes API\n");

@@ -11,6 +11,8 @@
 struct live_env {
 	struct hash_key key;
 	uint32_t workers;
+	const struct addr *addrs;      /* of this machine, those of loopback aside */
+	unsigned naddrs;
 };
 
 struct report;
