@@ -243,6 +243,19 @@ static void note_reply(struct serving *s, const struct reply_conf *conf, const s
 	replylog_note(log, &w->log, w->engine.now.wall, c, &r);
 }
 
+/* A zone has changed elsewhere: whoever wants to know answers. */
+static bool notified(struct serving *s, struct fast *f)
+{
+	enum verdict v = engine_notified(f);
+	if (v == PASS)
+		return refuse(s->w, f, RCODE_NOTAUTH);
+	if (v == ANSWERED) {
+		count_answer(&s->w->metrics, f->rcode);
+		tally_fast(s, f->client, &(struct tally_reply){ f->rcode, "", f->out->n });
+	}
+	return v == ANSWERED;
+}
+
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
 bool serving_question(struct serving *s, const struct road *road, struct client *c, struct span bytes,
                       struct buf *out)
@@ -254,7 +267,8 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 	enum client_sort sort = client_read(c, bytes, s->udp_size_max, &rcode);
 	metrics_add(&w->metrics, by_proto[c->proto], 1);
 	cookie_step(s, c, &sort, &rcode);
-	const struct site *site = site_for(s, road, c, sort == CLIENT_TRANSFER ? CLIENT_QUESTION : sort);
+	bool asks = sort == CLIENT_TRANSFER || sort == CLIENT_NOTIFY;
+	const struct site *site = site_for(s, road, c, asks ? CLIENT_QUESTION : sort);
 	if (sort == CLIENT_TRANSFER)
 		sort = site != NULL && site->chain.transfers ? CLIENT_QUESTION : CLIENT_ERROR;
 	if (c->tally != NULL || (site != NULL && site->reply.wishes.log != NULL))
@@ -265,6 +279,8 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 		return sort != CLIENT_DROP && refuse_zone(s, c, out);
 	fit(c, site);
 	struct fast f = { .engine = &w->engine, .chain = &site->chain, .client = c, .reply = &site->reply, .out = out };
+	if (sort == CLIENT_NOTIFY && site->chain.notified)
+		return notified(s, &f);
 	if (sort != CLIENT_QUESTION) {
 		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
 		return sort != CLIENT_DROP && refuse(w, &f, rcode);

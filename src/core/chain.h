@@ -11,6 +11,7 @@ struct engine;
 struct query;
 struct fast;
 struct fetched;
+struct heard;
 struct link;
 struct transfer_source;
 
@@ -50,6 +51,10 @@ struct steps {
 	void (*leave)(const struct link *l, struct engine *e);
 	/* Between queries, in the worker that began it: what came of a fetch that `live` began (core/fetch.h). */
 	void (*fetched)(void *live, struct engine *e, const struct fetched *what);
+	/* What other servers say to what `live` began (core/courier.h). NULL: it begins nothing. */
+	void (*heard)(void *live, struct engine *e, const struct heard *what);
+	/* A NOTIFY (RFC1996) in its packet: PASS not mine, ANSWERED (reply stands in f->out) or DROP. NULL: PASS. */
+	enum verdict (*notified)(const struct link *l, struct fast *f);
 	/* Whole zones of this link, for plugin transfer. NULL: it has none. */
 	const struct transfer_source *zones;
 	/* Does its answer to the question depend on who asks, or how? Then no cache keeps it. NULL: never. */
@@ -121,6 +126,7 @@ struct chain {
 	bool by_stream;       /* upstreams are asked over TCP for those who asked over TCP */
 	bool leads_by_do, leads_by_stream;   /* a chain of `routes` has conf.by_do, by_stream */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
+	bool notified;        /* a plugin wants NOTIFY */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool some_personal;   /* a link has .personal */
 	msec life;            /* of a client's question, if shorter than QUERY_LIFE_MS; 0 no such bound */

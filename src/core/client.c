@@ -35,6 +35,17 @@ static bool take_serial(struct client *c, struct span bytes, struct msg *m, size
 	return true;
 }
 
+/* Its question is the zone; what else it says is a hint that anybody could give, and not looked at. */
+static bool is_notify(struct client *c, struct span bytes)
+{
+	struct msg m;
+	size_t at;
+	if (FLAGS_OPCODE(c->flags) != OPCODE_NOTIFY || msg_peek(bytes, &m, &at) != OK || m.counts[0] != 1)
+		return false;
+	c->question = m.question;
+	return m.question.type == RR_SOA && m.question.class == CLASS_IN;
+}
+
 enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_size_max, unsigned *ret_rcode)
 {
 	struct msg m;
@@ -52,7 +63,7 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 		return CLIENT_DROP;   /* answering answers makes loops */
 	if (FLAGS_OPCODE(c->flags) != OPCODE_QUERY) {
 		*ret_rcode = RCODE_NOTIMP;
-		return CLIENT_ERROR;
+		return is_notify(c, bytes) ? CLIENT_NOTIFY : CLIENT_ERROR;
 	}
 	if (msg_peek(bytes, &m, &at) != OK || m.counts[0] != 1 || m.flags & FLAG_TC)
 		return CLIENT_ERROR;

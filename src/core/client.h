@@ -41,6 +41,7 @@ struct client {
 enum client_sort {
 	CLIENT_QUESTION,   /* go on */
 	CLIENT_TRANSFER,   /* go on where zones are transferred, else REFUSED (*ret_rcode) */
+	CLIENT_NOTIFY,     /* it says that a zone has changed (RFC1996); where nobody wants it NOTIMP (*ret_rcode) */
 	CLIENT_ERROR,      /* answer with *ret_rcode */
 	CLIENT_DROP,       /* say nothing */
 };

@@ -1,5 +1,6 @@
 #include "core/engine.h"
 
+#include "core/courier.h"
 #include "core/exchange.h"
 #include "core/pool.h"
 
@@ -585,7 +586,8 @@ void engine_tend(struct engine *e, const struct chain *first)
 {
 	for (const struct chain *c = e->tending.first; c != NULL; c = c->next)
 		leave_chain(e, c);
-	e->tending = (struct tending){ .first = first, .at = first == NULL ? NEVER : e->now.ms };
+	e->tending = (struct tending){ .first = first, .at = first == NULL ? NEVER : e->now.ms,
+		                       .couriers = e->tending.couriers };
 }
 
 void engine_tend_soon(struct engine *e, msec at)
@@ -664,9 +666,20 @@ void engine_taken(struct engine *e, slot_id query, bool gone)
 	query_wake(q);
 }
 
+/* The courier whose socket or stream an event is about; NULL: it is another's, or gone. */
+static struct courier *courier_of(const struct engine *e, const struct event *ev)
+{
+	bool datagram = ev->kind == EV_DATAGRAM || ev->kind == EV_UNREACHABLE;
+	enum wire_use *use = slots_get(datagram ? &e->sockets : &e->streams, datagram ? ev->socket : ev->stream);
+	return use != NULL && *use == WIRE_COURIER ? (struct courier *)(void *)use : NULL;
+}
+
 void engine_event(struct engine *e, const struct event *ev)
 {
-	if (ev->kind == EV_DATAGRAM || ev->kind == EV_UNREACHABLE)
+	struct courier *c = ev->kind == EV_FETCHED ? NULL : courier_of(e, ev);
+	if (c != NULL)
+		courier_event(e, c, ev);
+	else if (ev->kind == EV_DATAGRAM || ev->kind == EV_UNREACHABLE)
 		exchange_datagram(e, ev);
 	else if (ev->kind == EV_FETCHED)
 		fetches_event(e, ev->fetched);
@@ -693,6 +706,7 @@ void engine_fini(struct engine *e)
 		if (q != NULL)
 			query_free(q);
 	}
+	couriers_free(e);
 	slots_fini(&e->queries);
 	slots_fini(&e->sockets);
 	slots_fini(&e->streams);
@@ -725,6 +739,17 @@ enum verdict engine_guard(struct fast *f)
 		const struct link *l = &f->chain->links[f->place];
 		if (l->steps->guard)
 			v = l->steps->fast(l, f);
+	}
+	return v;
+}
+
+enum verdict engine_notified(struct fast *f)
+{
+	enum verdict v = engine_guard(f);
+	for (f->place = 0; v == PASS && f->place < f->chain->n; f->place++) {
+		const struct link *l = &f->chain->links[f->place];
+		if (l->steps->notified != NULL)
+			v = l->steps->notified(l, f);
 	}
 	return v;
 }

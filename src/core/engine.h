@@ -23,6 +23,7 @@ struct tending {
 	const struct chain *first;     /* the others follow by .next; NULL: none */
 	const struct chain *chain;     /* whose plugins are called at the moment; NULL: none are */
 	msec at;
+	struct courier *couriers;      /* all of them (core/courier) */
 };
 
 /* Queries to be run. */
@@ -53,6 +54,9 @@ struct engine {
 	struct tending tending;
 	struct fetches fetches;
 };
+
+/* Whose a socket or a stream in engine's tables is: the first member of what stands there. */
+enum wire_use { WIRE_QUESTION, WIRE_COURIER };
 
 #define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
 
@@ -98,6 +102,8 @@ bool engine_turn(struct engine *e);
 /* When to call again if nothing happens before. */
 msec engine_deadline(const struct engine *e);
 
+/* A NOTIFY, by the .notified of the chain's links. PASS nobody wants it, ANSWERED or DROP. */
+enum verdict engine_notified(struct fast *f);
 /* For plugins: ask a sub-question; q must return WAIT, or have an .early step. Equal ones under way that stand deeper
  * are joined: waits always go deeper, so no cycle can form (doc/decisions/0001-chain.md).
  * DOOR_BELOW    starts behind q's place, ends by passing q's own .response

@@ -4,6 +4,7 @@
 
 /* One question on the wire. */
 struct attempt {
+	enum wire_use use;         /* WIRE_QUESTION; first: engine->sockets is shared */
 	struct exchange *x;
 	unsigned place;            /* of the server in the party */
 	unsigned server;           /* its number in the pool */

@@ -38,6 +38,7 @@ struct sent {
 };
 
 struct stream {
+	enum wire_use use;              /* WIRE_QUESTION; first */
 	struct pool *pool;
 	struct engine *engine;
 	unsigned server;

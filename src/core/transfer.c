@@ -22,7 +22,7 @@ static enum err hold(struct transfer_out *o, struct query *q, const struct rr *r
 }
 
 /* The record whose turn it is. TRANSFER_END comes behind the last SOA. */
-static enum transfer_step step(struct transfer_out *o, struct rr *ret)
+static enum transfer_step step(struct transfer_out *o, struct query *q, struct rr *ret)
 {
 	if (o->held) {
 		o->held = false;
@@ -37,7 +37,7 @@ static enum transfer_step step(struct transfer_out *o, struct rr *ret)
 		o->ended = o->alone;
 		return TRANSFER_RECORD;
 	}
-	enum transfer_step s = o->source->next(o->from, &o->t, ret);
+	enum transfer_step s = o->source->next(o->from, q, &o->t, ret);
 	if (s != TRANSFER_END)
 		return s;
 	*ret = o->t.soa;
@@ -52,7 +52,7 @@ static enum err fill(struct transfer_out *o, struct query *q, struct msg_writer 
 	*ret_end = false;
 	while (b->n < TRANSFER_PIECE) {
 		struct rr rr;
-		enum transfer_step s = step(o, &rr);
+		enum transfer_step s = step(o, q, &rr);
 		if (s != TRANSFER_RECORD) {
 			*ret_end = s == TRANSFER_END;
 			return s == TRANSFER_END ? OK : ERR_NOTFOUND;

@@ -37,9 +37,9 @@ struct transfer_source {
 	enum err (*begin)(const struct link *l, struct query *q, struct transfer *t);
 	/* The records behind the SOA, glue and signatures among them; never the SOA. Called over many turns: what is
 	 * read may change in between. */
-	enum transfer_step (*next)(const struct link *l, struct transfer *t, struct rr *ret);
+	enum transfer_step (*next)(const struct link *l, struct query *q, struct transfer *t, struct rr *ret);
 	/* The i-th zone that it has: for NOTIFY. False: these were all. */
-	bool (*serial)(const struct link *l, unsigned i, struct transfer_serial *ret);
+	bool (*serial)(const struct link *l, struct engine *e, unsigned i, struct transfer_serial *ret);
 };
 
 /* A transfer on its way to a client. */

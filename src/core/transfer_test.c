@@ -32,9 +32,10 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static enum transfer_step next(const struct link *l, struct transfer *t, struct rr *ret)
+static enum transfer_step next(const struct link *l, struct query *of, struct transfer *t, struct rr *ret)
 {
 	(void)l;
+	(void)of;
 	return zone_walk_next(t->state, ret) ? TRANSFER_RECORD : TRANSFER_END;
 }
 

@@ -4,17 +4,16 @@
 #include "plugin/file.h"
 
 #include "base/heap.h"
-#include "core/zone_answer.h"
 #include "core/transfer.h"
 #include "core/zone_load.h"
 #include "core/zone_walk.h"
 #include "plugin/zones.h"
+#include "plugin/zoneserve.h"
 #include "plugin/zonewatch.h"
 
 #define PATH_BYTES_MAX 4096u
 #define ZONE_BYTES_MAX ((size_t)4 << 30)      /* of one directive's zones in memory */
 #define WORDS_BYTES_MAX ((size_t)4 << 20)     /* of what is wrong with them, and of paths */
-#define ANSWER_BYTES_MAX ((size_t)1 << 20)    /* of one answer while it is made */
 
 /* A file that the zones are made of: DBFILE itself, then what is included, as it is found. */
 struct part {
@@ -33,7 +32,6 @@ struct served {
 
 struct file {
 	struct zone_list zones;      /* origins */
-	struct zone_list fall;       /* names for which the next plugin may know more; n 0: none */
 	const char *corefile;        /* where DBFILE is named */
 	uint32_t line, column;
 	msec reload;
@@ -42,8 +40,7 @@ struct file {
 	struct part parts[ZONE_FILES_MAX];
 	uint64_t version;            /* of what was read; 0: it is not there yet */
 	struct served **made;        /* what was read, until something that lives takes it over */
-	unsigned flags;              /* FLAG_RA where others are asked behind it */
-	bool to_sign;                /* plugin signer stands before it */
+	struct zoneserve serving;
 };
 
 /* ---- files ---- */
@@ -276,123 +273,24 @@ static bool zone_for(const struct link *l, const struct question *q, const struc
 	return true;
 }
 
-static bool is_transfer(uint16_t type)
-{
-	return type == RR_AXFR || type == RR_IXFR;
-}
-
-static bool falls_through(const struct file *s, const struct zone_reply *r, const struct question *q)
-{
-	return r->absent && zones_find(&s->fall, q->name) != NULL;
-}
-
 static enum verdict fast(const struct link *l, struct fast *f)
 {
 	const struct file *s = l->self;
-	const struct question *q = &f->client->question;
 	const struct zone *z;
-	struct zone_reply r;
-	const struct packed *p;
-	struct arena a;
-	enum verdict v = SLOW;
-	if (LIKELY(!zone_for(l, q, &z)))
+	if (LIKELY(!zone_for(l, &f->client->question, &z)))
 		return PASS;
-	if (z == NULL || is_transfer(q->type))
-		return SLOW;
-	arena_init(&a, ANSWER_BYTES_MAX);
-	struct zone_ask ask = { z, q, client_wants_dnssec(f->client), f->engine->crypto, s->flags, s->to_sign };
-	if (zone_answer(&a, &ask, &r) == OK && r.target.len == 0) {
-		struct reply_form form = { 0, NO_TTL_CAP, (uint32_t)rng_u64(&f->engine->rng) };
-		if (falls_through(s, &r, q)) {
-			v = PASS;
-		} else if (packed_make(&a, q, &r.msg, &zone_packing, &p) == OK &&
-		           reply_write(f->reply, f->client, p, form, f->out) == OK) {
-			f->rcode = p->rcode;
-			v = ANSWERED;
-		}
-	}
-	arena_free(&a);
-	return v;
-}
-
-/* What the zone said, while the rest is asked for. */
-struct chase {
-	struct msg msg;
-	struct question target;
-};
-
-static enum verdict target_ask(struct query *q, const struct zone_reply *r)
-{
-	struct chase *c = query_state(q, sizeof(*c));
-	if (c == NULL)
-		return query_fail_err(q, ERR_LIMIT);
-	c->msg = r->msg;
-	c->target = (struct question){ r->target, q->question.type, q->question.class };
-	enum err err = query_ask(q, DOOR_TOP, &c->target);
-	return err == OK ? WAIT : query_fail_err(q, err);
+	return z == NULL ? SLOW : zoneserve_fast(&s->serving, z, f);
 }
 
 static enum verdict request(const struct link *l, struct query *q)
 {
 	const struct file *s = l->self;
 	const struct zone *z;
-	struct zone_reply r;
 	if (!zone_for(l, &q->question, &z))
 		return PASS;
 	if (z == NULL)
 		return query_fail(q, RCODE_SERVFAIL, EDE_NOT_READY, "the zone's file is missing");
-	if (is_transfer(q->question.type))
-		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
-	struct zone_ask ask = { z, &q->question, true, q->engine->crypto, s->flags, s->to_sign };
-	enum err err = zone_answer(&q->arena, &ask, &r);
-	if (err == OK && falls_through(s, &r, &q->question))
-		return PASS;
-	if (err == OK && r.target.len > 0)
-		return target_ask(q, &r);
-	if (err == OK)
-		err = packed_make(&q->arena, &q->question, &r.msg, &zone_packing, &q->answer);
-	return err == OK ? ANSWERED : query_fail_err(q, err);
-}
-
-static bool is_answer(const struct packed *p)
-{
-	return p != NULL && (p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN || p->rcode == RCODE_YXDOMAIN);
-}
-
-/* The rest behind what the zone said, under the RCODE of the rest (RFC6604 3), or of not getting it. */
-static enum err join(struct query *q, struct msg *own, const struct packed *p, const struct question *target)
-{
-	struct msg more = { 0 };
-	if (p != NULL) {
-		const struct packed *copy = packed_dup(&q->arena, p);
-		if (copy == NULL)
-			return ERR_LIMIT;
-		TRY(packed_parse(&q->arena, copy, target, &more));
-	}
-	struct rr *rrs = ARENA_ARRAY(&q->arena, struct rr, own->nrrs + more.nrrs + 1);
-	if (rrs == NULL)
-		return ERR_LIMIT;
-	memcpy(rrs, own->rrs, sizeof(*rrs) * own->nrrs);
-	if (more.nrrs > 0)
-		memcpy(rrs + own->nrrs, more.rrs, sizeof(*rrs) * more.nrrs);
-	own->rrs = rrs;
-	own->nrrs += more.nrrs;
-	own->rcode = is_answer(p) ? p->rcode : (uint16_t)RCODE_SERVFAIL;
-	own->edns = more.edns;
-	own->flags |= p == NULL ? 0 : p->flags & FLAG_TC;
-	return packed_make(&q->arena, &q->question, own, &zone_packing, &q->answer);
-}
-
-static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
-{
-	struct chase *c = q->state[q->place];
-	(void)l;
-	if (child == NULL)
-		return WAIT;
-	if (child->dropped)
-		return DROP;
-	enum err err = join(q, &c->msg, child->answer, &c->target);
-	return err == OK ? ANSWERED : query_fail_err(q, err);
+	return zoneserve_request(&s->serving, z, q);
 }
 
 /* ---- whole zones ---- */
@@ -418,16 +316,18 @@ static enum err transfer_begin(const struct link *l, struct query *q, struct tra
 }
 
 /* The zone stays as long as a query stands in its configuration. */
-static enum transfer_step transfer_next(const struct link *l, struct transfer *t, struct rr *ret)
+static enum transfer_step transfer_next(const struct link *l, struct query *q, struct transfer *t, struct rr *ret)
 {
 	(void)l;
+	(void)q;
 	return zone_walk_next(t->state, ret) ? TRANSFER_RECORD : TRANSFER_END;
 }
 
-static bool transfer_serial(const struct link *l, unsigned i, struct transfer_serial *ret)
+static bool transfer_serial(const struct link *l, struct engine *e, unsigned i, struct transfer_serial *ret)
 {
 	const struct file *s = l->self;
 	const struct served *v = l->live;
+	(void)e;
 	if (i >= s->zones.n)
 		return false;
 	*ret = (struct transfer_serial){ .zone = s->zones.names[i], .there = v->n > 0 };
@@ -478,7 +378,7 @@ static void head(void *self, const struct directive *d, struct arena *a, struct 
 
 static void parse_fallthrough(void *self, const struct directive *d, struct arena *a, struct diag *diag)
 {
-	((struct file *)self)->fall = zones_or_all(d, 0, a, diag);
+	((struct file *)self)->serving.fall = zones_or_all(d, 0, a, diag);
 }
 
 static bool wanted(const void *self)
@@ -486,17 +386,11 @@ static bool wanted(const void *self)
 	return ((const struct file *)self)->nparts > 0;
 }
 
-/* Whether recursion is to be had, which is not the zone's to say (coredns-parity: RA belongs to the server). */
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
-	struct file *s = self;
 	(void)a;
 	(void)diag;
-	for (unsigned i = 0; i < chain->n; i++)
-		if (strcmp(chain->links[i].name, "forward") == 0 || strcmp(chain->links[i].name, "resolve") == 0)
-			s->flags = FLAG_RA;
-		else if (chain->links[i].steps == &plugin_signer.steps)
-			s->to_sign = true;
+	zoneserve_joined(&((struct file *)self)->serving, chain);
 }
 
 #define T struct file
@@ -515,7 +409,7 @@ const struct plugin plugin_file = {
 	.settings = { .name = "file", .doc = "serves zones of our own from zone files",
 	              .corefile = { "file", DIRECTIVE_EACH, head }, .size = sizeof(T), .opts = opts,
 	              .nopts = COUNT(opts) },
-	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend, .zones = &transfers },
+	.steps = { .request = request, .wake = zoneserve_wake, .fast = fast, .tend = tend, .zones = &transfers },
 	.live_text = live_text, .live_make = live_make, .live_free = live_free, .settings_drop = settings_drop,
 	.joined = joined, .wanted = wanted, .file_want = file_want, .file_take = file_take, .samples = samples,
 };

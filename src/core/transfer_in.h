@@ -1,0 +1,37 @@
+/* transfer_in: a zone out of another server's messages (AXFR, RFC5936; IXFR, RFC1995), whoever that server may be: what
+ * is not of the zone is left out or ends it, and it stops growing at the cap of its arenas. Differences are applied to
+ * the version that is there, of which every record they take away must be.
+ * lifetime  from the question to its last message; the zone is in `keep` */
+#ifndef CORE_TRANSFER_IN_H
+#define CORE_TRANSFER_IN_H
+
+#include "core/transfer.h"
+#include "core/zone_build.h"
+
+struct transfer_in;
+
+struct transfer_in_ask {
+	struct name origin;
+	const struct zone *have;       /* ask for what has changed since; NULL: for all of it */
+	uint16_t id;                   /* of the question */
+	struct arena *keep;
+	size_t scratch_max;            /* bytes that it may need beside */
+};
+
+/* NULL: the arena is full. */
+struct transfer_in *transfer_in_new(const struct transfer_in_ask *ask) MUST_CHECK;
+void transfer_in_free(struct transfer_in *t);
+/* The question, with the SOA of what is there behind it for IXFR. */
+void transfer_in_question(const struct transfer_in *t, struct buf *to);
+
+enum transfer_got {
+	TRANSFER_GOT_PART,             /* more is to come */
+	TRANSFER_GOT_ZONE,             /* *ret_zone, in `keep` */
+	TRANSFER_GOT_SAME,             /* what is there is what they have */
+	TRANSFER_GOT_NOTHING,          /* *ret_why: they do not give it, or it is none */
+	TRANSFER_GOT_STRAY,            /* not an answer to the question: as if it had not come */
+};
+enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, const struct zone **ret_zone,
+                                   const char **ret_why) MUST_CHECK;
+
+#endif
