@@ -14,8 +14,8 @@ packages()
 	demo) echo ca-certificates python3-dnspython bind9-dnsutils openssl iproute2 mount ;;
 	test) echo python3-pytest python3-dnspython openssl iproute2 mount ca-certificates git ;;
 	peers) echo bind9 bind9-dnsutils bind9-utils knot knot-dnsutils nsd ldnsutils unbound unbound-host dnsperf \
-		busybox libc-bin curl tcpdump man-db systemd procps prometheus faketime umoci buildah nftables \
-		python3-cryptography python3-yaml ;;
+		busybox libc-bin curl tcpdump man-db systemd procps prometheus faketime umoci buildah \
+		python3-cryptography python3-yaml musl-tools ;;
 	fuzz) echo clang libclang-rt-14-dev llvm ;;
 	bench) echo unbound pdns-recursor dnsdist openssl iproute2 mount ;;
 	*) echo "tools/deps.sh: no set of packages is called $1" >&2; return 2 ;;

@@ -25,7 +25,7 @@ struct lowering {
 	unsigned room;                        /* for instances */
 	struct instance *list;                /* of all blocks */
 	unsigned n;
-	const char *host;
+	const char *host, *api_host, *api_port;
 };
 
 static const struct {
@@ -332,7 +332,8 @@ static enum err blocks_apply(struct lowering *w, const struct corefile *c)
 		if (w->server == NULL)
 			return ERR_LIMIT;
 		*w->server = (struct server_block){ .zones = s->zones, .nzones = s->nzones, .root = "",
-			                            .host = w->host };
+			                            .host = w->host, .api_host = w->api_host,
+			                            .api_port = w->api_port };
 		server_tell(w->block->first, w->server);
 		TRY(block_apply(w));
 		if (w->r->diag->errors > 0)
@@ -354,6 +355,8 @@ enum err corefile_lower(const struct reading *r, const struct corefile *from, co
 		return OK;
 	}
 	w.host = host_name(w.arena);
+	w.api_host = source_variable(&r->source, "KUBERNETES_SERVICE_HOST");
+	w.api_port = source_variable(&r->source, "KUBERNETES_SERVICE_PORT");
 	struct diag_line **at = r->diag->last;
 	TRY(routes_keys(&routing, r, from, flags->dns_port, m));
 	say(&w, at, STAGE_PLAIN, NULL);

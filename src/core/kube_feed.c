@@ -11,7 +11,8 @@ struct feed_kind {
 	bool on;
 	bool sweeping;                /* a list was whole: what it did not have is being taken out */
 	_Atomic bool synced;
-	_Atomic msec news;
+	msec heard;                   /* of the machine, as it was published */
+	_Atomic int64_t news;
 	_Atomic uint64_t bytes, events, lists, watches, fails, bad;
 };
 
@@ -83,11 +84,13 @@ void kube_feed_free(struct kube_feed *f)
 	heap_free(f);
 }
 
-static void publish(struct feed_kind *k)
+static void publish(struct feed_kind *k, const struct engine *e)
 {
 	const struct kube_counts *c = &k->watch.counts;
 	atomic_store_explicit(&k->synced, k->watch.synced, memory_order_relaxed);
-	atomic_store_explicit(&k->news, k->watch.news, memory_order_relaxed);
+	if (k->watch.news != k->heard)
+		atomic_store_explicit(&k->news, e->now.wall.sec, memory_order_relaxed);
+	k->heard = k->watch.news;
 	atomic_store_explicit(&k->bytes, c->bytes, memory_order_relaxed);
 	atomic_store_explicit(&k->events, c->events, memory_order_relaxed);
 	atomic_store_explicit(&k->lists, c->lists, memory_order_relaxed);
@@ -188,7 +191,7 @@ msec kube_feed_tend(struct kube_feed *f, struct engine *e, const struct steps *s
 		ask(f, k, e, steps, live);
 		msec at = sweep(f, k) ? e->now.ms : kube_watch_deadline(&k->watch);
 		next = MIN(next, at);
-		publish(k);
+		publish(k, e);
 	}
 	if (swept)
 		cluster_commit(f->cluster, e->now.wall);
@@ -203,7 +206,7 @@ void kube_feed_fetched(struct kube_feed *f, struct engine *e, const struct fetch
 			continue;
 		take_news(f, k, e);
 		cluster_commit(f->cluster, e->now.wall);
-		publish(k);
+		publish(k, e);
 		engine_tend_soon(e, k->sweeping ? e->now.ms : kube_watch_deadline(&k->watch));
 		return;
 	}

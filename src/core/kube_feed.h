@@ -28,7 +28,7 @@ struct kube_feed_conf {
 struct kube_feed_stat {
 	bool watched[KUBE_KINDS];     /* is this kind watched at all? */
 	bool synced[KUBE_KINDS];
-	msec news[KUBE_KINDS];        /* when its watch last heard of the API, by the monotonic clock; 0: never */
+	int64_t news[KUBE_KINDS];     /* when its watch last heard of the API: seconds since 1970; 0: never */
 	uint64_t bytes[KUBE_KINDS], events[KUBE_KINDS], lists[KUBE_KINDS], watches[KUBE_KINDS], fails[KUBE_KINDS];
 	uint64_t bad[KUBE_KINDS];     /* objects that could not be read, or only in part */
 };

@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "core/cluster_name.h"
 #include "plugin/arguments.h"
+#include "plugin/kubernetes_api.h"
 
 #define TTL_DEFAULT 5u
 #define TTL_MAX 3600u
@@ -57,7 +58,22 @@ static msec tend(const struct link *l, struct engine *e)
 	if (e->worker != 0)
 		return next;
 	kubernetes_look(live, e);
+	if (live->feed != NULL)
+		next = MIN(next, kube_feed_tend(live->feed, e, l->steps, live));
 	return MIN(next, e->now.ms + LOOK_EVERY_MS);
+}
+
+static void fetched(void *self, struct engine *e, const struct fetched *what)
+{
+	struct kubernetes_live *live = self;
+	kube_feed_fetched(live->feed, e, what);
+}
+
+static void live_leave(void *self, struct engine *e)
+{
+	struct kubernetes_live *live = self;
+	if (e->worker == 0 && live->feed != NULL)
+		kube_feed_leave(live->feed, e);
 }
 
 static const char *not_ready(const struct link *l)
@@ -90,13 +106,7 @@ static void live_text(const void *self, struct buf *to)
 {
 	const struct kubernetes *k = self;
 	buf_printf(to, "kubernetes %u %u", kubernetes_kinds(k), k->what.endpoint_names);
-	put_word(to, k->api.endpoint);
-	put_word(to, k->api.cert);
-	put_word(to, k->api.key);
-	put_word(to, k->api.ca);
-	put_word(to, k->api.kubeconfig);
-	put_word(to, k->api.context);
-	buf_printf(to, " %u %u %u", (unsigned)(k->api.qps * 1000), k->api.burst, k->api.max_inflight);
+	kubernetes_api_text(&k->api, to);
 	put_word(to, k->what.namespace_labels);
 	put_word(to, k->what.labels);
 	for (unsigned i = 0; i < k->what.nnamespaces; i++)
@@ -113,6 +123,7 @@ static void *live_make(const void *self, const struct live_env *env)
 	for (; conf.nonly < k->what.nnamespaces && conf.nonly < CLUSTER_ONLY_MAX; conf.nonly++)
 		only[conf.nonly] = span_text(k->what.namespaces[conf.nonly].text);
 	live->cluster = cluster_new(&conf);
+	live->feed = kubernetes_api_feed(k, live->cluster);
 	live->nown = MIN(env->naddrs, CLUSTER_OWN_MAX);
 	if (live->nown > 0)
 		memcpy(live->own, env->addrs, sizeof(live->own[0]) * live->nown);
@@ -122,6 +133,8 @@ static void *live_make(const void *self, const struct live_env *env)
 static void live_free(void *self)
 {
 	struct kubernetes_live *live = self;
+	if (live->feed != NULL)
+		kube_feed_free(live->feed);
 	cluster_free(live->cluster);
 	heap_free(live);
 }
@@ -135,6 +148,10 @@ static void head(void *self, const struct directive *d, struct arena *a, struct 
 	k->ttl = TTL_DEFAULT;
 	k->flags = FLAG_RA;
 	k->api.startup = STARTUP_MS;
+	if (d->server != NULL) {
+		k->api.host = d->server->api_host;
+		k->api.port = d->server->api_port;
+	}
 	for (unsigned i = 0; i < k->zones.n && k->primary == NULL; i++)
 		if (!cluster_name_is_reverse(k->zones.names[i]))
 			k->primary = &k->zones.names[i];
@@ -443,11 +460,29 @@ static const struct opt opts[] = {
 	ROW("startup_timeout", 1, startup_timeout, "How long the start waits for the API."),
 };
 
+static void ready(void *self, struct arena *a, struct diag *diag)
+{
+	kubernetes_api_ready(&((struct kubernetes *)self)->api, a, diag);
+}
+
+static bool file_want(const void *self, unsigned i, struct file_want *ret)
+{
+	return kubernetes_api_file_want(&((const struct kubernetes *)self)->api, i, ret);
+}
+
+static void file_take(void *self, unsigned i, struct span text, struct arena *a, struct diag *diag)
+{
+	(void)i;
+	kubernetes_api_file_take(&((struct kubernetes *)self)->api, text, a, diag);
+}
+
 const struct plugin plugin_kubernetes = {
 	.settings = { .name = "kubernetes", .doc = "the names of a cluster",
 	              .corefile = { "kubernetes", DIRECTIVE_ONCE, head }, .size = sizeof(struct kubernetes),
-	              .opts = opts, .nopts = COUNT(opts) },
-	.steps = { .request = kubernetes_request, .wake = kubernetes_wake, .fast = kubernetes_fast, .tend = tend },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free,
+	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
+	.steps = { .request = kubernetes_request, .wake = kubernetes_wake, .fast = kubernetes_fast, .tend = tend,
+	           .fetched = fetched },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_leave = live_leave,
+	.file_want = file_want, .file_take = file_take,
 	.not_ready = not_ready, .samples = kubernetes_samples,
 };

@@ -7,12 +7,17 @@
 #include <stdatomic.h>
 
 #include "core/cluster_answer.h"
+#include "core/kube_config.h"
+#include "core/kube_feed.h"
 #include "plugin/plugin.h"
 #include "plugin/zones.h"
 
-/* How the API is reached. */
+/* How the API is reached: what the Corefile and the environment say, then what is made of it (kubernetes_api.h). */
 struct kube_api {
 	const char *endpoint, *cert, *key, *ca, *kubeconfig, *context;
+	const char *host, *port;         /* of the environment; "" or NULL: none */
+	struct kube_config config;       /* base NULL: there is no API */
+	struct addr addr;                /* of its host, where that is known */
 	double qps;                      /* 0: as usual */
 	uint32_t burst, max_inflight;
 	msec startup;
@@ -42,6 +47,7 @@ struct kubernetes {
 
 struct kubernetes_live {
 	struct cluster *cluster;
+	struct kube_feed *feed;          /* NULL: there is no API */
 	struct addr own[CLUSTER_OWN_MAX];
 	unsigned nown;
 	_Atomic msec since;              /* the first worker came; 0: none yet */

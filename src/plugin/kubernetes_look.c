@@ -4,7 +4,7 @@
 #include <libpsl.h>
 
 #include "core/sample.h"
-#include "plugin/kubernetes.h"
+#include "plugin/kubernetes_api.h"
 
 #define LINE_MAX 256u
 #define LOOK_EVERY_MS (SECOND)
@@ -72,6 +72,10 @@ static const struct family changes = {
 	.name = "signet_kubernetes_changes_total", .type = SAMPLE_COUNTER,
 	.help = "Objects that came, went or changed in what names are made of."
 };
+static const struct family copied = {
+	.name = "signet_kubernetes_copied_total", .type = SAMPLE_COUNTER,
+	.help = "Branches of the tree of names that were written again for changes."
+};
 static const struct family lost = {
 	.name = "signet_kubernetes_lost_total", .type = SAMPLE_COUNTER,
 	.help = "Objects, or parts of them, left out: no room, or no names that DNS has."
@@ -103,8 +107,11 @@ void kubernetes_samples(const struct link *l, const struct sample_labels *where,
 	for (unsigned i = 0; i < KUBE_KINDS; i++)
 		if (wanted >> i & 1u)
 			sample_add(to, &objects, s.objects[i], kinds[i], NULL);
+	if (live->feed != NULL)
+		kubernetes_api_samples(live->feed, to);
 	sample_add(to, &bytes, s.bytes, NULL, NULL);
 	sample_add(to, &changes, s.changes, NULL, NULL);
+	sample_add(to, &copied, s.copied, NULL, NULL);
 	sample_add(to, &lost, s.lost, NULL, NULL);
 	sample_add(to, &odd, atomic_load(&live->odd), NULL, NULL);
 	sample_add(to, &synced, cluster_synced(live->cluster), NULL, NULL);

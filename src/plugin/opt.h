@@ -22,6 +22,7 @@ struct server_block {
 	unsigned nzones;
 	const char *root;          /* relative names of files are below it; "" the process's own folder */
 	const char *host;          /* the name of this machine */
+	const char *api_host, *api_port;   /* of a cluster's API, as the environment of a pod has it; "" none */
 };
 
 /* One statement of a configuration file, either dialect. In the config generation's arena. */

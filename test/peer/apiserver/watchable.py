@@ -273,7 +273,7 @@ class Watchable:
             parts = protobuf.list_of(kind, api, items, str(version), more)
         else:
             parts = self.json_list(kind, api, items, str(version), more)
-        return Reply(200, self.cut(parts, self.pause), form)
+        return Reply(200, self.counted(self.cut(parts, self.pause)), form)
 
     @staticmethod
     def json_list(kind, api, items, version, more):
@@ -292,11 +292,14 @@ class Watchable:
             while size >= self.piece:
                 data = b"".join(held)
                 held, size = [data[self.piece:]], len(data) - self.piece
-                self.sent += self.piece
                 yield data[:self.piece]
                 time.sleep(pause)
-        self.sent += size
         yield b"".join(held)
+
+    def counted(self, pieces):
+        for data in pieces:
+            self.sent += len(data)
+            yield data
 
     # --- watches -------------------------------------------------------------------------------------------------
 
@@ -326,7 +329,7 @@ class Watchable:
 
     def watch(self, r, request, form, partial, mine):
         frames = self.frames(r, request, form, partial, mine)
-        return Reply(200, self.pieces(r, frames), form + ";stream=watch")
+        return Reply(200, self.counted(self.pieces(r, frames)), form + ";stream=watch")
 
     def pieces(self, r, frames):
         with self.changed:
@@ -334,7 +337,6 @@ class Watchable:
         try:
             for data in frames:
                 for at in range(0, len(data), self.piece):
-                    self.sent += len(data[at:at + self.piece])
                     yield data[at:at + self.piece]
         finally:
             frames.close()

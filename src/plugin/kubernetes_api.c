@@ -1,0 +1,145 @@
+#include "plugin/kubernetes_api.h"
+
+#include "core/sample.h"
+
+#define KUBECONFIG_EVERY (30 * SECOND)    /* it may be written again with a newer token */
+
+static const char *base_of(const struct kube_api *api)
+{
+	return api->config.base;
+}
+
+/* "localhost" needs nobody to look it up. */
+static void know_localhost(struct kube_api *api)
+{
+	const char *at = base_of(api) == NULL ? NULL : strstr(base_of(api), "://localhost");
+	if (at != NULL && strchr(":/", at[sizeof("://localhost") - 1]) != NULL)
+		api->addr = (struct addr){ .family = ADDR_4, .ip = { 127, 0, 0, 1 } };
+}
+
+void kubernetes_api_ready(struct kube_api *api, struct arena *a, struct diag *diag)
+{
+	struct fetch_login files = { .ca_file = api->ca, .cert_file = api->cert, .key_file = api->key };
+	enum err e = OK;
+	if (api->kubeconfig != NULL)
+		return;
+	if (api->endpoint == NULL)
+		e = kube_config_pod(a, api->host, api->port, &api->config);
+	else
+		e = kube_config_endpoint(a, api->endpoint, &files, &api->config);
+	if (e != OK && api->endpoint != NULL)
+		diag_error(diag, NULL, 0, 0, "kubernetes: endpoint %s is no URL; expected https://ADDRESS:PORT",
+		           api->endpoint);
+	if (e != OK)
+		api->config = (struct kube_config){ 0 };   /* not in a pod: there is no API */
+	know_localhost(api);
+}
+
+bool kubernetes_api_file_want(const struct kube_api *api, unsigned i, struct file_want *ret)
+{
+	if (api->kubeconfig == NULL || i > 0)
+		return false;
+	*ret = (struct file_want){ .path = api->kubeconfig, .every = KUBECONFIG_EVERY, .secret = true };
+	return true;
+}
+
+void kubernetes_api_file_take(struct kube_api *api, struct span text, struct arena *a, struct diag *diag)
+{
+	const char *slash = strrchr(api->kubeconfig, '/');
+	struct kube_config_text from = { .text = text, .context = api->context };
+	struct json_error error = { 0 };
+	if (slash != NULL)
+		from.folder = arena_text(a, span_of(api->kubeconfig, (size_t)(slash + 1 - api->kubeconfig)));
+	if (kube_config_read(a, &from, &api->config, &error) != OK) {
+		diag_error(diag, api->kubeconfig, error.line, error.column, "kubeconfig: %s", error.text);
+		return;
+	}
+	know_localhost(api);
+}
+
+/* ---- what it was made of ---- */
+
+static void put(struct buf *to, const char *name, const char *value)
+{
+	if (value != NULL)
+		buf_printf(to, "%s %s\n", name, value);
+}
+
+/* Not the secret itself: a number that changes with it. */
+static void put_secret(struct buf *to, const char *name, struct span s)
+{
+	uint64_t sum = 14695981039346656037u;
+	for (size_t i = 0; i < s.n; i++)
+		sum = (sum ^ s.p[i]) * 1099511628211u;
+	if (s.n > 0)
+		buf_printf(to, "%s %016llx\n", name, (unsigned long long)sum);
+}
+
+void kubernetes_api_text(const struct kube_api *api, struct buf *to)
+{
+	const struct fetch_login *l = &api->config.login;
+	put(to, "base", base_of(api));
+	put(to, "ca", l->ca_file);
+	put(to, "cert", l->cert_file);
+	put(to, "key", l->key_file);
+	put(to, "token", l->token_file);
+	put(to, "name", l->server_name);
+	put(to, "user", l->user);
+	put_secret(to, "password", span_text(l->password == NULL ? "" : l->password));
+	put_secret(to, "ca-data", l->ca);
+	put_secret(to, "cert-data", l->cert);
+	put_secret(to, "key-data", l->key);
+	put_secret(to, "token-data", l->token);
+	buf_printf(to, "rate %g %u %u %s\n", api->qps, api->burst, api->max_inflight, l->unchecked ? "unchecked" : "");
+}
+
+/* ---- the feed ---- */
+
+struct kube_feed *kubernetes_api_feed(const struct kubernetes *k, struct cluster *cluster)
+{
+	const struct kube_api *api = &k->api;
+	struct kube_feed_conf conf = { .base = base_of(api), .login = api->config.login, .addrs = &api->addr,
+		                       .naddrs = api->addr.family != ADDR_NONE, .qps = api->qps, .burst = api->burst,
+		                       .inflight_max = api->max_inflight, .kinds = kubernetes_kinds(k),
+		                       .labels = k->what.labels, .namespace_labels = k->what.namespace_labels };
+	/* One namespace is asked for alone, of several there are all: what is of others is not kept. */
+	if (k->what.nnamespaces == 1)
+		conf.ns = span_text(k->what.namespaces[0].text);
+	return base_of(api) == NULL ? NULL : kube_feed_new(&conf, cluster);
+}
+
+static const struct family news = {
+	"signet_kubernetes_news_timestamp_seconds", "When a watch last heard of the API.", SAMPLE_GAUGE, NULL, 0
+}, bytes = {
+	"signet_kubernetes_read_bytes_total", "Bytes that came from the API.", SAMPLE_COUNTER, NULL, 0
+}, events = {
+	"signet_kubernetes_events_total", "Objects that came from the API.", SAMPLE_COUNTER, NULL, 0
+}, lists = {
+	"signet_kubernetes_lists_total", "Lists of all objects that were begun.", SAMPLE_COUNTER, NULL, 0
+}, watches = {
+	"signet_kubernetes_watches_total", "Watches that were begun.", SAMPLE_COUNTER, NULL, 0
+}, failures = {
+	"signet_kubernetes_failures_total", "Requests to the API that failed.", SAMPLE_COUNTER, NULL, 0
+}, unreadable = {
+	"signet_kubernetes_unreadable_total", "Objects kept not at all or in part.", SAMPLE_COUNTER, NULL, 0
+};
+
+void kubernetes_api_samples(const struct kube_feed *feed, struct samples *to)
+{
+	struct kube_feed_stat s = kube_feed_stat(feed);
+	for (unsigned i = 0; i < KUBE_KINDS; i++) {
+		char text[96];
+		struct buf label = buf_on(text, sizeof(text));
+		if (!s.watched[i])
+			continue;
+		buf_printf(&label, "resource=\"%s\"", kube_resource((enum kube_kind)i));
+		const char *of = buf_cstr(&label);
+		sample_add(to, &news, (uint64_t)s.news[i], of, NULL);
+		sample_add(to, &bytes, s.bytes[i], of, NULL);
+		sample_add(to, &events, s.events[i], of, NULL);
+		sample_add(to, &lists, s.lists[i], of, NULL);
+		sample_add(to, &watches, s.watches[i], of, NULL);
+		sample_add(to, &failures, s.fails[i], of, NULL);
+		sample_add(to, &unreadable, s.bad[i], of, NULL);
+	}
+}

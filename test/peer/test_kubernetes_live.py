@@ -1,0 +1,456 @@
+"""A cluster's names from a live API: the program under the name coredns with other people's Corefiles, as a pod finds
+it (environment, service account), against an API server over TLS that tells of changes, dies, comes back, forgets."""
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cryptography")
+from apiserver.server import TOKEN, ApiServer  # noqa: E402
+from apiserver.shop import shop  # noqa: E402
+from apiserver.watchable import Watchable, endpoint, endpoint_slice, namespace, service  # noqa: E402
+from apiserver.watchable import pod as make_pod  # noqa: E402
+from conftest import needs  # noqa: E402
+from coredns import FOLDER, Coredns, total  # noqa: E402
+from evilauth import Lab  # noqa: E402
+from ns import World, wait_for  # noqa: E402
+
+pytestmark = [pytest.mark.ours("not CoreDNS"), needs("dig")]
+DATA = Path(__file__).resolve().parent / "data" / "corefile"
+ACCOUNT = "/run/secrets/kubernetes.io/serviceaccount"
+API = ("192.0.2.2", 6443)
+COPIED_MAX = 40      # branches for a change of one endpoint: the slice's row, and an address's
+SOON = 20       # seconds that a loaded machine may take for what is there at once
+BASE = """.:53 {
+    errors
+    ready
+    prometheus 127.0.0.1:9153
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    reload 2s 1s
+}
+"""
+
+
+class Pod:
+    """The program in a pod of a cluster whose API stands outside."""
+
+    def __init__(self, keys, corefile=BASE, objects=None, start=True, **knobs):
+        self.world = World(keys, hosts={})
+        try:
+            self.folder = self.world.dir / "api"
+            self.api, self.cluster = None, Watchable()
+            for name, value in knobs.items():
+                setattr(self.cluster, name, value)
+            self.cluster.load(shop() if objects is None else objects)
+            if start:
+                self.serve()
+            else:
+                self.serve().close()
+            self.account()
+            self.server = Coredns(self.world, corefile, env={"KUBERNETES_SERVICE_HOST": API[0],
+                                                             "KUBERNETES_SERVICE_PORT": str(API[1])})
+        except BaseException:
+            self.close()
+            raise
+
+    def serve(self, token=TOKEN):
+        with self.world.net(self.world.outside):
+            self.api = ApiServer(self.folder, *API)
+        self.api.tokens = {token: "system:serviceaccount:kube-system:coredns"}
+        self.cluster.serve(self.api)
+        return self.api.start()
+
+    def account(self, token=TOKEN):
+        self.world.write(f"{ACCOUNT}/token", token)
+        self.world.write(f"{ACCOUNT}/ca.crt", (self.folder / "ca.pem").read_bytes())
+
+    def close(self):
+        if self.api:
+            self.api.close()
+        self.world.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def dig(self, name, kind="A", *more):
+        """(rcode, sorted answers)"""
+        if not name.endswith("."):
+            name += ".cluster.local."
+        text = self.world.run("dig", "@127.0.0.1", "+tries=2", "+time=3", name, kind, *more).stdout
+        code = re.search(r"status: (\w+)", text)
+        part = re.search(r";; ANSWER SECTION:\n(.*?)\n\n", text, re.S)
+        rows = [line.split(None, 4)[4] for line in part[1].splitlines()] if part else []
+        return code and code[1], sorted(rows)
+
+    def comes(self, name, want, kind="A", seconds=SOON):
+        got = []
+
+        def same():
+            got[:] = self.dig(name, kind)
+            return tuple(got) == want
+        try:
+            wait_for(same, seconds, f"{want} for {name}")
+        except AssertionError as e:
+            raise AssertionError(f"{e}; the last was {got}; {self.server.stderr()[-1500:]}") from None
+
+    def synced(self):
+        self.comes("web.shop.svc", ("NOERROR", ["10.96.10.11"]))
+        return self
+
+    def ready(self, port=8181):
+        with self.world.net():
+            try:
+                answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5)
+            except urllib.error.HTTPError as e:
+                answer = e
+            return answer.status
+
+
+def ok(*rows):
+    return "NOERROR", sorted(rows)
+
+
+NX = "NXDOMAIN", []
+
+
+# --- whose Corefile it is --------------------------------------------------------------------------------------------
+
+def seeds():
+    guide = sorted(p for p in DATA.glob("[0-9]*.Corefile") if "kubernetes" in p.read_text())
+    return [(p.stem, p.read_text()) for p in (DATA / "kubeadm.Corefile", DATA / "k3s.Corefile", *guide)]
+
+
+@pytest.mark.parametrize("name,text", seeds(), ids=[n for n, _ in seeds()])
+def test_a_corefile_serves_the_cluster(keys, name, text):
+    class WithFiles(Pod):
+        def account(self, token=TOKEN):
+            super().account(token)
+            self.world.write("/etc/resolv.conf", "nameserver 192.0.2.2\n")
+            self.world.write(f"{FOLDER}/NodeHosts", "192.0.2.1 node-1\n")
+            self.world.write(f"{FOLDER}/anchors/anchors", "")
+    with WithFiles(keys, text) as pod:
+        pod.synced()
+        assert pod.dig("kubernetes.default.svc") == ok("10.96.0.1")
+        assert pod.dig("db.data.svc") == ok("10.244.1.21", "10.244.2.22")
+        assert pod.dig("_pg._tcp.db.data.svc", "SRV") == ok("0 50 5432 db-0.db.data.svc.cluster.local.",
+                                                            "0 50 5432 db-1.db.data.svc.cluster.local.")
+        assert pod.dig("nosuch.shop.svc") == NX
+        if "in-addr.arpa" in text:
+            assert pod.dig("11.10.96.10.in-addr.arpa.", "PTR") == ok("web.shop.svc.cluster.local.")
+        if re.search(r"^\s*ready\b", text, re.M):
+            wait_for(lambda: pod.ready() == 200, SOON, "ready")
+
+
+# --- what happens to a cluster ---------------------------------------------------------------------------------------
+
+def test_changes_are_seen(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        c = pod.cluster
+        c.put(service("shop", "new", "10.96.10.99", ports=[("http", 80)]))
+        pod.comes("new.shop.svc", ok("10.96.10.99"))
+        c.remove("services", "shop", "new")
+        pod.comes("new.shop.svc", NX)
+        c.put(endpoint_slice("data", "db-1", "db", [endpoint("10.244.1.21", "db-0", ready=False),
+                                                    endpoint("10.244.2.22", "db-1")], [("pg", 5432)]))
+        pod.comes("db.data.svc", ok("10.244.2.22"))
+        c.put(endpoint_slice("data", "db-1", "db", [endpoint("10.244.2.22", "db-1", ready=False)], [("pg", 5432)]))
+        pod.comes("db.data.svc", NX)
+        c.put(service("edge", "ext", "10.96.10.50"))
+        pod.comes("ext.edge.svc", ok("10.96.10.50"))
+        c.put(endpoint_slice("shop", "web-1", "cart", [endpoint("10.244.1.11")], [("http", 8080)]))
+        pod.comes("10-244-1-11.web.shop.svc", NX)
+        pod.comes("10-244-1-11.cart.shop.svc", ok("10.244.1.11"))
+        c.remove("namespaces", "", "shop")
+        pod.comes("web.shop.svc", NX)
+        c.put(namespace("shop"))
+        pod.comes("web.shop.svc", ok("10.96.10.11"))
+        # It was all told by the first watches: nothing was listed twice.
+        for plural in ("services", "endpointslices", "namespaces"):
+            assert c.requests(plural) == ["stream"]
+        assert c.requests("pods") == []
+
+
+@pytest.mark.parametrize("knobs", [
+    {"streams": False, "page_max": 2}, {"protobuf": False}, {"protobuf": False, "streams": False, "page_max": 3},
+    {"piece": 7}], ids=["pages", "json", "json-pages", "crumbs"])
+def test_other_servers_will_do(keys, knobs):
+    with Pod(keys, **knobs) as pod:
+        pod.synced()
+        pod.comes("db.data.svc", ok("10.244.1.21", "10.244.2.22"))
+        pod.cluster.put(service("shop", "new", "10.96.10.99"))
+        pod.comes("new.shop.svc", ok("10.96.10.99"))
+        if "page_max" in knobs:
+            asked = pod.cluster.requests("services")
+            assert asked[0] == "stream" and asked.count("list") >= 2 and asked[-1] == "watch"
+
+
+def test_a_forgotten_version_leaves_no_gap(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        pod.cluster.remove("services", "shop", "cart")
+        pod.comes("cart.shop.svc", NX)
+        wrong = []
+        for _ in range(3):
+            asked = len(pod.cluster.requests("services"))
+            pod.cluster.forget()
+            while len(pod.cluster.requests("services")) == asked:
+                wrong += [x for x in [pod.dig("web.shop.svc")] if x != ok("10.96.10.11")]
+            wrong += [x for x in [pod.dig("web.shop.svc")] if x != ok("10.96.10.11")]
+        assert not wrong
+        assert pod.dig("cart.shop.svc") == NX
+
+
+def test_what_went_while_nobody_watched_is_gone(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        pod.api.close()
+        pod.cluster.remove("services", "shop", "cart")
+        pod.cluster.put(service("shop", "new", "10.96.10.99"))
+        pod.cluster.forget()
+        assert pod.dig("cart.shop.svc") == ok("10.96.10.12")
+        pod.serve()
+        pod.comes("cart.shop.svc", NX, seconds=60)
+        pod.comes("new.shop.svc", ok("10.96.10.99"))
+
+
+def test_the_api_may_be_away(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        wait_for(lambda: pod.ready() == 200, SOON, "ready")
+        name = 'signet_kubernetes_news_timestamp_seconds'
+        before = {k: v for k, v in pod.server.metrics().items() if k.startswith(name)}
+        assert len(before) == 3 and min(before.values()) > 1e9
+        pod.api.close()
+        pod.server.wait_log("the API cannot be reached", SOON)
+        assert pod.dig("web.shop.svc") == ok("10.96.10.11") and pod.dig("nosuch.shop.svc") == NX
+        assert pod.ready() == 200
+        wait_for(lambda: total(pod.server.metrics(), "signet_kubernetes_failures_total") >= 6, 60, "failures")
+        assert {k: v for k, v in pod.server.metrics().items() if k.startswith(name)} == before
+        assert len(pod.server.lines("the API cannot be reached")) <= 4      # said once a resource, and not each time
+        pod.cluster.bookmarks = 0.5
+        pod.serve()
+        pod.cluster.put(service("shop", "new", "10.96.10.99"))
+        pod.comes("new.shop.svc", ok("10.96.10.99"), seconds=60)
+        assert "list" not in pod.cluster.requests("services")
+        assert pod.cluster.requests("services").count("stream") == 1     # it went on from the version it had
+        wait_for(lambda: min(v for k, v in pod.server.metrics().items() if k.startswith(name)) > max(before.values()),
+                 60, "news of all")
+
+
+def test_until_the_first_list_nothing_is_denied(keys):
+    with Pod(keys, start=False) as pod:
+        assert pod.dig("web.shop.svc")[0] == "SERVFAIL"
+        assert pod.ready() == 503
+        pod.server.wait_log("starting server with unsynced Kubernetes API", SOON)
+        pod.serve()
+        pod.comes("web.shop.svc", ok("10.96.10.11"), seconds=60)
+        wait_for(lambda: pod.ready() == 200, SOON, "ready")
+        assert pod.dig("nosuch.shop.svc") == NX
+
+
+def test_tokens_and_authorities_rotate(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        pod.account("token-two")
+        pod.api.tokens = {"token-two": "system:serviceaccount:kube-system:coredns"}
+        pod.cluster.end()
+        wait_for(lambda: len(pod.cluster.requests("services")) >= 2, SOON, "a watch with the new token")
+        # An old one is not known, which is said once; then the file has the new one.
+        pod.api.tokens = {"token-three": "system:serviceaccount:kube-system:coredns"}
+        pod.cluster.end()
+        pod.server.wait_log(r"the API does not know us \(401\)", SOON)
+        pod.account("token-three")
+        pod.cluster.put(service("shop", "three", "10.96.10.33"))
+        pod.comes("three.shop.svc", ok("10.96.10.33"), seconds=60)
+        # Another authority.
+        pod.api.close()
+        for name in ("ca", "server", "client"):
+            (pod.folder / f"{name}.pem").unlink()
+        pod.serve("token-three")
+        pod.cluster.put(service("shop", "four", "10.96.10.44"))
+        pod.server.wait_log("the API cannot be reached", SOON)
+        assert pod.dig("four.shop.svc") == NX
+        pod.account("token-three")
+        pod.comes("four.shop.svc", ok("10.96.10.44"), seconds=60)
+        assert pod.cluster.requests("services").count("stream") == 1
+        for secret in (TOKEN, "token-two", "token-three"):
+            assert secret not in pod.server.stderr()
+
+
+def test_what_the_role_lacks_is_said_once(keys):
+    from apiserver.server import reply_status
+
+    with Pod(keys, start=False) as pod:
+        pod.serve()
+        pod.api.before.append(lambda r: reply_status(403, "Forbidden", "endpointslices is forbidden: no RBAC")
+                              if "endpointslices" in r.path else None)
+        lines = pod.server.wait_log("endpointslices.discovery.k8s.io: the API forbids verb", 60)
+        assert len(lines) == 1 and "403" in lines[0] and "needs verbs list and watch" in lines[0]
+        pod.comes("web.shop.svc", ok("10.96.10.11"))
+        assert pod.ready() == 503
+        pod.api.before.clear()
+        pod.comes("db.data.svc", ok("10.244.1.21", "10.244.2.22"), seconds=60)
+
+
+def test_a_reload_lists_nothing_again(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        pod.comes("db.data.svc", ok("10.244.1.21", "10.244.2.22"))
+        asked = len(pod.cluster.asked)
+        pod.world.write(f"{FOLDER}/Corefile", BASE.replace("ttl 30", "ttl 60"))
+        wait_for(lambda: "60" in pod.world.run("dig", "@127.0.0.1", "+noall", "+answer",
+                                               "web.shop.svc.cluster.local.").stdout.split(), 30, "the new TTL")
+        assert pod.dig("db.data.svc") == ok("10.244.1.21", "10.244.2.22")
+        pod.cluster.put(service("shop", "new", "10.96.10.99"))
+        pod.comes("new.shop.svc", ok("10.96.10.99"))
+        assert len(pod.cluster.asked) == asked
+        # What is watched is another thing now: that is asked for, and the old watches end.
+        pod.world.write(f"{FOLDER}/Corefile", BASE.replace("pods insecure", "pods verified"))
+        pod.comes("10-244-1-11.shop.pod", ok("10.244.1.11"), seconds=30)
+        pod.comes("10-244-9-9.quiet.pod", NX)
+        assert pod.cluster.requests("pods") == ["stream"]
+        wait_for(lambda: pod.cluster.watching["services"] == 1, SOON, "the end of the old watches")
+
+
+def crowd():
+    """5,000 pods, and 400 services of 12 endpoints each."""
+    yield from (namespace(f"n{i}") for i in range(20))
+    for i in range(400):
+        yield service(f"n{i % 20}", f"s{i}", "None" if i % 2 else f"10.97.{i >> 8}.{i & 255}", ports=[("http", 80)])
+        yield crowd_slice(i)
+    for i in range(5000):
+        yield make_pod(f"n{i % 20}", f"p{i}", f"10.200.{i >> 8}.{i & 255}")
+
+
+def crowd_slice(i, lost=None):
+    rows = [endpoint(f"10.201.{(i * 12 + k) >> 8}.{(i * 12 + k) & 255}", ready=k != lost) for k in range(12)]
+    return endpoint_slice(f"n{i % 20}", f"s{i}-x", f"s{i}", rows, [("http", 8080)])
+
+
+def test_an_event_costs_what_it_changes(keys):
+    """A cluster is sent once, then events: bytes read and branches written again for each of them."""
+    names = {short: f"signet_kubernetes_{short}_total"
+             for short in ("read_bytes", "events", "copied", "changes", "lists")}
+
+    def numbers(pod):
+        page = pod.server.metrics()
+        return {short: total(page, name) for short, name in names.items()}
+    objects = [*shop(), *crowd()]
+    with Pod(keys, BASE.replace("pods insecure", "pods verified"), objects) as pod:
+        pod.synced()
+        # A pod that is done is not sent.
+        wait_for(lambda: numbers(pod)["events"] == len(objects) - 1, SOON, "all objects")
+        before, sent = numbers(pod), pod.cluster.sent
+        assert before["lists"] == 4 and sent == before["read_bytes"]
+        for i in range(200):
+            pod.cluster.put(crowd_slice(i, lost=i % 12))
+        wait_for(lambda: numbers(pod)["events"] == before["events"] + 200, SOON, "the events")
+        after = numbers(pod)
+        assert after["read_bytes"] - before["read_bytes"] == pod.cluster.sent - sent < 200 * 1500
+        assert after["changes"] - before["changes"] == 200 and after["lists"] == 4
+        assert after["copied"] - before["copied"] < 200 * COPIED_MAX, after["copied"] - before["copied"]
+
+
+def test_only_what_is_named_is_asked_for(keys):
+    text = BASE.replace("ttl 30", "namespaces shop\n        labels app=web")
+    with Pod(keys, text) as pod:
+        pod.synced()
+        assert pod.dig("db.data.svc") == NX and pod.dig("cart.shop.svc") == NX
+        paths = {r.path + "?" + r.query.get("labelSelector", "") for _, _, r in pod.cluster.asked}
+        assert "/api/v1/namespaces/shop/services?app=web" in paths
+        assert "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?app=web" in paths
+
+
+@pytest.mark.parametrize("user", ["token", "cert"])
+def test_a_kubeconfig_leads_to_the_api(keys, user):
+    with Pod(keys, start=False) as pod:
+        pod.serve()
+        config = pod.api.kubeconfig(user=user)
+        for name in ("ca.pem", "client.pem", "client.key"):
+            pod.world.write(f"{FOLDER}/{name}", (pod.folder / name).read_bytes(), mode=0o644)
+        text = config.read_text().replace(str(pod.folder), FOLDER)
+        pod.world.write(f"{FOLDER}/config", text, mode=0o644)
+        other = BASE.replace("ttl 30", f"kubeconfig {FOLDER}/config test").replace(":53", ":5353").replace(
+            "9153", "9154").replace("    ready\n", "")
+        second = Coredns(pod.world, other, port=5353)
+        wait_for(lambda: pod.dig("web.shop.svc", "A", "-p", "5353") == ok("10.96.10.11"), SOON, "the cluster")
+        assert second.alive()
+        assert pod.api.asked[-1].user == ("system:apiserver-test-client" if user == "cert" else
+                                          "system:serviceaccount:kube-system:coredns")
+
+
+# --- what pods look up -----------------------------------------------------------------------------------------------
+
+SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\nnameserver 127.0.0.1\n"
+
+
+@needs("busybox", "getent")
+def test_resolvers_of_pods_find_names(keys):
+    with Pod(keys) as pod:
+        pod.synced()
+        pod.world.write("/etc/resolv.conf", SEARCH)
+        for name in ("web", "web.shop", "web.shop.svc", "web.shop.svc.cluster.local"):
+            got = pod.world.run("getent", "ahostsv4", name).stdout
+            assert "10.96.10.11" in got, name
+        got = pod.world.run("busybox", "nslookup", "web.shop.svc.cluster.local")
+        assert got.returncode == 0 and "10.96.10.11" in got.stdout
+        got = pod.world.run("busybox", "nslookup", "10.96.10.11")
+        assert "web.shop.svc.cluster.local" in got.stdout
+        assert pod.world.run("busybox", "nslookup", "nosuch.shop.svc.cluster.local").returncode != 0
+        musl = shutil.which("musl-gcc")
+        if musl is None:
+            pytest.skip("musl-gcc is not installed: busybox and glibc found the names, musl was not asked")
+        program = pod.world.dir / "musl-lookup"
+        source = pod.world.dir / "lookup.c"
+        source.write_text("#include <netdb.h>\n#include <stdio.h>\n#include <arpa/inet.h>\nint main(int n, char **v) {"
+                          "struct hostent *h = gethostbyname(v[n - 1]); if (!h) return 1;"
+                          "puts(inet_ntoa(*(struct in_addr *)h->h_addr_list[0])); return 0; }\n")
+        subprocess.run([musl, "-static", "-o", str(program), str(source)], check=True)
+        for name in ("web", "web.shop", "web.shop.svc"):
+            assert pod.world.run(str(program), name).stdout.strip() == "10.96.10.11"
+
+
+@needs("busybox")
+def test_the_guides_test_pod_finds_what_it_should(keys):
+    """Its two lookups, from a pod whose resolv.conf is Kubernetes' own: a signed name, and one that is broken."""
+    lab = Lab(keys, hosts_at={"8.8.8.8": "cloudflare", "8.8.4.4": "cloudflare"}, start=False)
+    with lab.world as world:
+        good, bad = (lab.evil.tree.zone(n) for n in ("dnssec-deployment.org.", "dnssec-failed.org."))
+        for z in (good, bad):
+            z.add(z.apex, "A", "192.0.2.77")
+        now = int(time.time())
+        bad.sigs(bad.apex, "A", inception=now - 40 * 86400, expiration=now - 10 * 86400)
+        with world.net(world.outside):
+            api = ApiServer(world.dir / "api", *API)
+        Watchable(api).load(shop())
+        with api:
+            api.service_account(world.path(ACCOUNT))
+            world.write(f"{FOLDER}/anchors/anchors", lab.evil.tree.anchor())
+            world.write("/etc/resolv.conf", SEARCH)
+            text = (DATA / "03-trust-anchor.Corefile").read_text().replace("errors", "errors\n    log")
+            server = Coredns(world, text, env={"KUBERNETES_SERVICE_HOST": API[0],
+                                               "KUBERNETES_SERVICE_PORT": str(API[1])})
+
+            def lookup(name):
+                done = world.run("busybox", "nslookup", name)
+                return done.returncode, done.stdout + done.stderr
+            wait_for(lambda: lookup("web.shop.svc.cluster.local")[0] == 0, SOON, "the cluster")
+            code, said = lookup("dnssec-deployment.org")
+            assert code == 0 and "192.0.2.77" in said, said
+            code, said = lookup("dnssec-failed.org")
+            assert code != 0 and "SERVFAIL" in said and "192.0.2.77" not in said, said
+            server.wait_log(r"dnssec-failed\.org\. .*SERVFAIL", SOON)
+            assert not server.lines(r"dnssec-deployment\.org\. .*SERVFAIL")
