@@ -15,6 +15,7 @@ from apiserver.server import TOKEN, ApiServer  # noqa: E402
 from apiserver.shop import shop  # noqa: E402
 from apiserver.watchable import Watchable, endpoint, endpoint_slice, namespace, service  # noqa: E402
 from apiserver.watchable import pod as make_pod  # noqa: E402
+from apiserver.watchable import service_import  # noqa: E402
 from conftest import needs  # noqa: E402
 from coredns import FOLDER, Coredns, total  # noqa: E402
 from evilauth import Lab  # noqa: E402
@@ -372,6 +373,25 @@ def test_only_what_is_named_is_asked_for(keys):
         paths = {r.path + "?" + r.query.get("labelSelector", "") for _, _, r in pod.cluster.asked}
         assert "/api/v1/namespaces/shop/services?app=web" in paths
         assert "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices?app=web" in paths
+
+
+def test_services_of_several_clusters(keys):
+    """ServiceImports come as JSON alone; slices say which cluster they are of."""
+    text = BASE.replace("cluster.local in-addr", "cluster.local clusterset.local in-addr").replace(
+        "ttl 30", "multicluster clusterset.local")
+    labels = {"multicluster.kubernetes.io/service-name": "api", "multicluster.kubernetes.io/source-cluster": "east"}
+    objects = [*shop(), service_import("shop", "web", "10.97.0.5", ports=[("http", 80)]),
+               service_import("data", "api", headless=True),
+               endpoint_slice("data", "api-east", "api-derived", [endpoint("10.8.0.9", "n0")], [("http", 80)],
+                              labels=labels)]
+    with Pod(keys, text, objects) as pod:
+        pod.synced()
+        pod.comes("web.shop.svc.clusterset.local.", ok("10.97.0.5"))
+        assert pod.dig("_http._tcp.web.shop.svc.clusterset.local.", "SRV") == ok(
+            "0 100 80 web.shop.svc.clusterset.local.")
+        pod.comes("n0.east.api.data.svc.clusterset.local.", ok("10.8.0.9"))
+        pod.cluster.remove("serviceimports", "shop", "web")
+        pod.comes("web.shop.svc.clusterset.local.", NX)
 
 
 @pytest.mark.parametrize("user", ["token", "cert"])
