@@ -223,6 +223,37 @@ def test_v22_numbers_add_up(keys):
         assert of("cache_hits_total") / of("cache_requests_total") > 0.5
 
 
+@pytest.mark.skipif(not cases.FAKETIME.exists(), reason="not installed: libfaketime")
+def test_v24_a_clock_that_is_off(keys):
+    if os.environ.get("SIGNET_SANITIZED") == "1":
+        pytest.skip("the sanitizers do not stand another preloaded library")
+    with Block(keys, start=False) as lab:
+        first, early, late = cases.usual(lab), cases.usual(lab), cases.usual(lab)
+        lab.world.write("/etc/faketime", "+0")
+        lab.start(["log-failures"], env=cases.FAKED)
+        is_secure(lab.ask(first.name("www")))
+        for z, off, code in ((early, -cases.YEAR, 8), (late, cases.YEAR, 7)):
+            lab.world.write("/etc/faketime", f"{off:+d}")
+            is_bogus(lab.ask(z.name("www")), code)
+            lab.world.write("/etc/faketime", "+0")
+            is_secure(lab.ask(z.name("www"), "AAAA"))
+
+
+def test_v25_an_upstream_without_edns(keys):
+    """It proves nothing, and that is told of it; the twin without validation is served all the same."""
+    with Block(keys, start=False) as lab:
+        z = cases.usual(lab)
+        lab.evil.edns = False
+        lab.start(["log-failures"])
+        is_bogus(lab.ask(z.name("www")))
+        lab.server.wait_log("strips or breaks DNSSEC", 20)
+        lab.server.stop()
+        text = ".:53 {\n    forward . 1.1.1.1\n    cache 30\n}\n"
+        lab.server = Server(lab.world, conf=text, file="Corefile", folder=FOLDER,
+                            argv=[lab.world.borrowed("coredns"), "-conf", "Corefile"])
+        assert values(lab.ask(z.name("www"), want_dnssec=False)) == [ADDR]
+
+
 def test_without_validate_ad_is_not_handed_on(keys):
     with Block(keys, start=False) as lab:
         z = cases.usual(lab)

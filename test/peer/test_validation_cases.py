@@ -308,6 +308,10 @@ def test_v22_counters_add_up(keys):
         assert spent["signet_validation_signatures_total"] > 0
 
 
+FAKED = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": "/etc/faketime", "FAKETIME_NO_CACHE": "1",
+         "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
 # --- 23 to 25: upstreams and clocks that are not as they should be ---------------------------------------------
 
 def strip_all(lab):
@@ -343,8 +347,7 @@ def test_v24_a_clock_that_is_off(keys):
     with Lab(keys, start=False) as lab:
         first, early, late = usual(lab), usual(lab), usual(lab)
         lab.world.write("/etc/faketime", "+0")
-        lab.start(env={"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": "/etc/faketime",
-                       "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        lab.start(env=FAKED)
         is_secure(lab.ask(first.name("www")))
         for z, off, code in ((early, -YEAR, 8), (late, YEAR, 7)):
             lab.world.write("/etc/faketime", f"{off:+d}")
