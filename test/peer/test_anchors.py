@@ -27,6 +27,7 @@ pytestmark = [
 ]
 FAILED_KEYS_S = 60   # what failed is left alone so long
 PATIENCE_S = 60      # for anything that takes a second on a machine that is idle
+UP_S = 0.3           # for a question to one that may not be there yet; it is asked again
 TTL = 2              # of the keys: asked for once a second
 OLD_ROOT = (". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n")
 NEW_ROOT = (". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16\n")
@@ -39,9 +40,9 @@ def free_port():
         return tcp.getsockname()[1]
 
 
-def ask(port, name, rrtype="A", **how):
-    m = dns.message.make_query(name, rrtype, want_dnssec=True, **how)
-    return dns.query.udp(m, "127.0.0.1", port=port, timeout=5)
+def ask(port, name, rrtype="A", timeout=5):
+    m = dns.message.make_query(name, rrtype, want_dnssec=True)
+    return dns.query.udp(m, "127.0.0.1", port=port, timeout=timeout)
 
 
 class Root:
@@ -85,7 +86,7 @@ class Root:
 
     def is_served(self):
         with contextlib.suppress(OSError, dns.exception.DNSException):
-            m = ask(self.port, ".", "SOA")
+            m = ask(self.port, ".", "SOA", timeout=UP_S)
             return m.answer and m.answer[0][0].serial == self.serial
         return False
 
@@ -129,7 +130,7 @@ class Resolver:
     def answers(self):
         assert self.process.poll() is None, self.log()
         with contextlib.suppress(OSError, dns.exception.DNSException):
-            return ask(self.port, "localhost.")
+            return ask(self.port, "localhost.", timeout=UP_S)
         return None
 
     def stop(self):
@@ -219,7 +220,7 @@ def test_keys_come_and_go(root, resolvers):
 def test_a_key_in_its_holddown_vouches_for_nothing(root, resolvers):
     old, new = root.ksk
     root.publish(old, new)
-    r = resolvers(root.port, "permit-small-holddown: yes\n")
+    r = resolvers(root.port, "permit-small-holddown: yes\nval-bogus-ttl: 2\n")
     r.state.write_text(f". IN DNSKEY {root.public(old)}\n")
     r.start()
     r.wait_state(root.tag(new), "ADDPEND")
