@@ -6,6 +6,7 @@ says. A scenario that begins to pass is as much a finding as one that begins to 
   test_scenarios.py --counts       how many pass, by category, without those that SERVFAIL to everything passes too
 """
 import collections
+import functools
 import json
 import os
 import re
@@ -132,11 +133,16 @@ def findings(want, got, program=False):
 present = pytest.mark.skipif(not (OPEN / "manifest.tsv").exists(), reason=f"no scenarios: {FOLDER} is not there")
 
 
+@functools.cache
+def usual_inside():
+    return play_inside(manifest())
+
+
 @present
 def test_scenarios_in_process():
     if not REPLAY.exists():
         pytest.skip(f"no player: {REPLAY} (make debug builds it)")
-    found = findings(expected(), play_inside(manifest()))
+    found = findings(expected(), usual_inside())
     assert not found, "\n".join(found)
 
 
@@ -146,7 +152,7 @@ def test_verdicts_do_not_depend_on_what_is_asked_ahead(percent, seed):
     """Without guesses, and with some that chance leaves out: each scenario ends as it does with all of them."""
     if not REPLAY.exists():
         pytest.skip(f"no player: {REPLAY} (make debug builds it)")
-    usual = play_inside(manifest())
+    usual = usual_inside()
     found = play_inside(manifest(), "--seed", str(seed), "--append", "signet:", "--append", f"ask-ahead: {percent}")
     other = {n: (usual[n], found[n]) for n in usual if usual[n][0] != found[n][0]}
     assert len(usual) > 300 and not other, "\n".join(f"{n}: {a}; {b}" for n, (a, b) in other.items())
