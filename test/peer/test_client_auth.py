@@ -35,16 +35,30 @@ def make(world, name, issuer=None):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(name="world")
-def own_world(keys):
+@pytest.fixture(name="made", scope="module")
+def made_world(keys):
     with World(keys, hosts={}) as world:
         for ca in ("one", "two"):
             make(world, ca)
             make(world, f"client-{ca}", ca)
             make(world, f"server-{ca}", ca)
         world.write(f"{FOLDER}/db", ZONE)
-        install(world, server="one", ca="one")
         yield world
+
+
+@pytest.fixture(name="serve")
+def own_server(made):
+    """Start a block in this mode."""
+    servers = []
+
+    def serve(mode, scheme="tls"):
+        install(made, server="one", ca="one")
+        servers.append(Coredns(made, BLOCK.format(scheme=scheme, f=FOLDER, mode=mode), ready=False))
+        servers[-1].wait_log("^CoreDNS-", 20)
+        return servers[-1]
+    yield serve
+    for s in servers:
+        s.stop()
 
 
 def install(world, server, ca):
@@ -85,17 +99,16 @@ def let_in(world, context, session=None):
 @pytest.mark.parametrize("mode, none, other", [
     ("nocert", True, True), ("request", True, True), ("require", False, True), ("verify_if_given", True, False),
     ("require_and_verify", False, False)])
-def test_who_is_let_in(world, mode, none, other):
-    Coredns(world, BLOCK.format(scheme="tls", f=FOLDER, mode=mode), ready=False).wait_log("^CoreDNS-")
+def test_who_is_let_in(serve, mode, none, other):
+    world = serve(mode).world
     assert let_in(world, client(world, "one"))[0]
     assert let_in(world, client(world))[0] == none
     assert let_in(world, client(world, "two"))[0] == other
 
 
-def test_exchanged_while_it_runs(world):
+def test_exchanged_while_it_runs(made, serve):
     """Who is connected stays; who comes next meets the new certificate and the new authority, ticket or not."""
-    server = Coredns(world, BLOCK.format(scheme="tls", f=FOLDER, mode="require_and_verify"), ready=False)
-    server.wait_log("^CoreDNS-")
+    server, world = serve("require_and_verify"), made
     first = client(world, "one")
     good, session = let_in(world, first)
     assert good and session is not None
@@ -113,17 +126,17 @@ def test_exchanged_while_it_runs(world):
     # one that does not fit changes nothing
     world.write(f"{FOLDER}/key.pem", world.read("/etc/server-one-key.pem"))
     os.kill(server.pid, signal.SIGUSR1)
-    server.wait_log("reload failed", 20)
+    server.wait_log("Restart failed: TLS: private key", 20)
     assert let_in(world, client(world, "two", server="two"))[0]
 
 
-def test_over_https(world):
+def test_over_https(made, serve):
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
-    Coredns(world, BLOCK.format(scheme="https", f=FOLDER, mode="require_and_verify"), ready=False).wait_log("^CoreDNS-")
+    serve("require_and_verify", scheme="https")
 
     def status(*args):
-        done = world.run("curl", "-sk", "--http2", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}", *args,
+        done = made.run("curl", "-sk", "--http2", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}", *args,
                          f"https://127.0.0.1/dns-query?dns={encoded(question())}")
         return done.stdout
     assert status("--cert", "/etc/client-one.pem", "--key", "/etc/client-one-key.pem") == "200"
