@@ -14,6 +14,7 @@ from ns import World
 from test_coredns_process import COREFILE, FOLDER, coredns, get
 
 RELOADS, GAP_S, IN_FLIGHT, SLOW_MS, SLOW_IN_FLIGHT = 60, 0.1, 32, 350, 8
+PATIENCE_S = 20          # for an answer, on a machine that does much else
 TLS = """tls://sub.example.org:853 {{
     tls {folder}/both0.pem {folder}/both0.pem
     file {folder}/db.sub
@@ -22,6 +23,7 @@ tls://slow.test:853 {{
     tls {folder}/both0.pem {folder}/both0.pem
     forward . 9.9.9.9 {{
         max_concurrent 1000
+        read_timeout 5s
     }}
 }}
 """
@@ -48,7 +50,7 @@ class Asker(threading.Thread):
         with world.net():
             self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.connect(("127.0.0.1", 53))
-        self.sock.settimeout(5)
+        self.sock.settimeout(PATIENCE_S)
         self.over, self.sent, self.got = False, 0, 0
 
     def run(self):
@@ -72,7 +74,7 @@ class Holder(threading.Thread):
 
     def __init__(self, world, port=53, context=None):
         super().__init__()
-        self.sock = stream(world, port=port)
+        self.sock = stream(world, port=port, timeout=PATIENCE_S)
         if context:
             self.sock = context.wrap_socket(self.sock)
         self.over, self.sent, self.got, self.why = False, 0, 0, None
