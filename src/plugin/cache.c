@@ -377,6 +377,8 @@ static enum verdict response(const struct link *l, struct query *q)
 	struct found old;
 	if (p == NULL || !is_for(s, q))
 		return PASS;
+	if (p->origin == ORIGIN_CLUSTER)
+		return PASS;   /* it is at hand where it came from, and newer there */
 	if (s->keeping.is && q->err == OK && !is_failure(p))
 		return keep(l, q);
 	if (p->flags & FLAG_TC)

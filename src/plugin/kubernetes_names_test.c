@@ -582,6 +582,22 @@ static void events(void **state)
 	stop();
 }
 
+/* A cache in front keeps nothing that would be old by the next event. */
+static void no_cache_keeps_them(void **state)
+{
+	(void)state;
+	block_open(&b);
+	block_add(&b, &plugin_cache, "cache 30");
+	struct link *l = block_add(&b, &plugin_kubernetes, BASE);
+	cluster = ((struct kubernetes_live *)l->live)->cluster;
+	fixture_synced(cluster);
+	fixture_say(cluster, world, 1700000000);
+	EXPECT({ "there", "web.shop.svc A", "OK 10.96.10.11" }, { "not yet", "new.shop.svc A", "NX" });
+	fixture_say(cluster, "svc shop new 10.96.99.1\nsvc shop web 10.96.99.2", 1700000001);
+	EXPECT({ "moved", "web.shop.svc A", "OK 10.96.99.2" }, { "now", "new.shop.svc A", "OK 10.96.99.1" });
+	stop();
+}
+
 /* D09: what does not fit a datagram is cut between records, and said to be; a stream has all that a message holds. */
 static void large_services(void **state)
 {
@@ -650,7 +666,8 @@ int main(void)
 		cmocka_unit_test(headless), cmocka_unit_test(no_endpoints), cmocka_unit_test(external_names),
 		cmocka_unit_test(reverse), cmocka_unit_test(pods), cmocka_unit_test(options), cmocka_unit_test(ttls),
 		cmocka_unit_test(zonal), cmocka_unit_test(unsynced), cmocka_unit_test(many_clusters),
-		cmocka_unit_test(events), cmocka_unit_test(large_services), cmocka_unit_test(odd_namespaces_are_told),
+		cmocka_unit_test(events), cmocka_unit_test(no_cache_keeps_them),
+		cmocka_unit_test(large_services), cmocka_unit_test(odd_namespaces_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
