@@ -12,6 +12,7 @@ HOSTS = "192.0.2.70 h1.test"
 DNS64 = "dns64 {"
 T = "template IN A {"
 K8S = "kubernetes cluster.local in-addr.arpa {"
+OUT = "k8s_external out.test {"
 
 # (plugin, line): lines without it, lines with it, the question
 EFFECTS = {
@@ -33,6 +34,10 @@ EFFECTS = {
     ("acl", "drop"): (["whoami"], ["acl {\ndrop type A\n}", "whoami"], "x.test A"),
     ("kubernetes", "ttl"): ([K8S + "\n}"], [K8S + "\nttl 33\n}"], "x.cluster.local A"),
     ("kubernetes", "fallthrough"): ([K8S + "\n}", "whoami"], [K8S + "\nfallthrough\n}", "whoami"], "x.cluster.local A"),
+    ("k8s_external", "ttl"): ([OUT + "\n}", K8S + "\n}"], [OUT + "\nttl 33\n}", K8S + "\n}"], "out.test SOA"),
+    ("k8s_external", "apex"): ([OUT + "\n}", K8S + "\n}"], [OUT + "\napex top\n}", K8S + "\n}"], "out.test SOA"),
+    ("k8s_external", "fallthrough"): ([OUT + "\n}", K8S + "\n}", "whoami"],
+                                      [OUT + "\nfallthrough\n}", K8S + "\n}", "whoami"], "x.out.test A"),
     ("dns64", "prefix"): ([DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n}}"],
                           [DNS64, "allow_ipv4\nprefix 2001:db8::/96\n}", f"hosts {{\n{HOSTS}\n}}"], "h1.test AAAA"),
     ("dns64", "translate_all"): ([DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n2001:db8::1 h1.test\n}}"],
@@ -98,6 +103,7 @@ ERRORS = {
                              r"wrong value for pods: maybe,  must be one of: disabled, verified, insecure"),
     ("kubernetes", "endpoint_pod_names"): (K8S + "\nendpoint_pod_names x\n}", r"Wrong argument count"),
     ("kubernetes", "noendpoints"): (K8S + "\nnoendpoints\nzonal\n}", r"zonal and noendpoints cannot both be set"),
+    ("k8s_external", "headless"): (OUT + "\nheadless x\n}\n" + K8S + "\n}", r"Wrong argument count"),
     ("kubernetes", "ignore"): (K8S + "\nignore all\n}", r"unable to parse ignore value: 'all'"),
     ("kubernetes", "multicluster"): (K8S + "\nmulticluster clusterset.local\n}", r"multicluster has a zone"),
     ("kubernetes", "zonal"): (K8S + "\nzonal x\n}", r"Wrong argument count"),
