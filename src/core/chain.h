@@ -129,6 +129,7 @@ struct chain {
 	bool notified;        /* a plugin wants NOTIFY */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool some_personal;   /* a link has .personal */
+	bool judges_aliases;  /* where aliases lead is judged on an answer's way up (acl): no fast step says one */
 	msec life;            /* of a client's question, if shorter than QUERY_LIFE_MS; 0 no such bound */
 	bool check_zones;     /* own zones that came signed are checked (dnssec { validate serve }) */
 	unsigned nroutes;

@@ -446,6 +446,14 @@ enum err packed_judge(struct arena *a, const struct packed *p, enum security sec
 	return OK;
 }
 
+bool packed_has_alias(const struct packed *p, const struct question *q)
+{
+	const uint8_t *at = packed_records(p);
+	if (p->counts[0] == 0 || p->records < 4 || q->type == RR_CNAME || q->type == RR_ANY)
+		return false;
+	return at[0] < 0xc0 || get_u16(at + 2) == RR_CNAME || get_u16(at + 2) == RR_DNAME;
+}
+
 const struct packed *packed_dup(struct arena *a, const struct packed *p)
 {
 	return copy(a, p, 0);

@@ -106,6 +106,8 @@ enum err packed_level(struct arena *a, const struct packed *p, uint32_t ttl, con
 /* The same answer, judged: a new blob from a. */
 enum err packed_judge(struct arena *a, const struct packed *p, enum security security,
                       const struct packed **ret) MUST_CHECK;
+/* Does the answer go on to another name than the question's? Cheaper than to unpack it; at times a yes too many. */
+bool packed_has_alias(const struct packed *p, const struct question *q);
 /* NULL when the arena is full. */
 const struct packed *packed_dup(struct arena *a, const struct packed *p) MUST_CHECK;
 /* In place, on a copy of one's own: all TTLs less `age`, or not above ttl_cap (as reply_write has it). */

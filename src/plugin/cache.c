@@ -174,6 +174,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return SLOW;
 	if (s->resolver != NULL && !f->chain->conf.drop.ns && found.answer.packed.counts[SEC_AUTHORITY] > 0)
 		return SLOW;   /* what stands beside it may have changed */
+	if (f->chain->judges_aliases && packed_has_alias(&found.answer.packed, &c->question))
+		return SLOW;
 	if (state == STALE)
 		make_stale(&found);
 	struct reply_form form = { .age = age_of(s, &found, now), .ttl_cap = state == STALE ? s->reply_ttl : NO_TTL_CAP,

@@ -274,7 +274,7 @@ static enum verdict finish(struct query *q, struct state *s)
 	s->m.question = s->asked;
 	if (other)
 		drop_proofs(&s->m);
-	conf.origin = (enum origin)p->origin;
+	conf.origin = s->alias == NULL ? (enum origin)p->origin : ORIGIN_LOCAL;
 	conf.security = other ? SECURITY_UNCHECKED : (enum security)p->security;
 	conf.keep_ttls = true;
 	if (err == OK)

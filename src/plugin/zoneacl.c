@@ -1,6 +1,7 @@
 /* zoneacl: a Corefile's acl: what clients of some networks may ask for below some zones. The first line that fits
  * decides; what none fits is allowed. It stands before the cache, which so gives nobody what he may not have, and
- * behind rewrite: what is asked for in the end is judged, by its name and its type. */
+ * behind rewrite: what is asked for in the end is judged, by its name and its type. So is, on the way up, where
+ * aliases of our own lead: what may not be asked for is not to be had by another name either. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
@@ -62,31 +63,29 @@ static bool fits(const struct acl_line *l, uint16_t type, const struct addr *fro
 	return of_type && of_net;
 }
 
-static enum action judge(const struct link *l, const struct engine *e, const struct client *c,
-                         const struct question *q)
+static enum action judge(const struct zoneacl *s, const struct client *c, const struct question *q)
 {
-	const struct zoneacl *s = l->self;
-	struct live *live = l->live;
-	enum action action = ACTION_ALLOW;
 	for (const struct acl_stanza *z = s->stanzas; z != NULL; z = z->next) {
 		const struct acl_line *line = zones_find(&z->zones, q->name) == NULL ? NULL : z->lines;
 		while (line != NULL && !fits(line, q->type, &c->from))
 			line = line->next;
-		if (line == NULL)
-			continue;
-		action = line->action;
-		break;
+		if (line != NULL)
+			return line->action;
 	}
+	return ACTION_ALLOW;
+}
+
+static enum action counted(const struct link *l, const struct engine *e, enum action action)
+{
+	struct live *live = l->live;
 	_Atomic uint64_t *n = &live->tallies[e->worker % live->workers].n[action];
 	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
 	return action;
 }
 
-static enum verdict request(const struct link *l, struct query *q)
+static enum verdict act(struct query *q, enum action action)
 {
-	if (q->client == NULL)
-		return PASS;
-	switch (judge(l, q->engine, q->client, &q->question)) {
+	switch (action) {
 	case ACTION_ALLOW: break;
 	case ACTION_BLOCK: return query_fail(q, RCODE_REFUSED, EDE_BLOCKED, NULL);
 	case ACTION_FILTER: return query_fail(q, RCODE_NOERROR, EDE_FILTERED, NULL);
@@ -96,9 +95,38 @@ static enum verdict request(const struct link *l, struct query *q)
 	return PASS;
 }
 
+static enum verdict request(const struct link *l, struct query *q)
+{
+	if (q->client == NULL)
+		return PASS;
+	return act(q, counted(l, q->engine, judge(l->self, q->client, &q->question)));
+}
+
+/* What upstreams say of aliases is theirs; what we looked up for one is judged as if it had been asked for. */
+static enum verdict response(const struct link *l, struct query *q)
+{
+	const struct packed *p = q->answer;
+	struct msg m;
+	if (q->client == NULL || p == NULL || p->origin == ORIGIN_UPSTREAM || !packed_has_alias(p, &q->question))
+		return PASS;
+	if (packed_parse(&q->arena, p, &q->question, &m) != OK)
+		return query_fail_err(q, ERR_LIMIT);
+	for (size_t i = 0; i < m.nrrs; i++) {
+		const struct rr *rr = &m.rrs[i];
+		struct question had = { rr->owner, q->question.type, q->question.class };
+		if (rr->section != SEC_ANSWER || rr->type == RR_DNAME || rr->type == RR_RRSIG ||
+		    name_eq(rr->owner, q->question.name))
+			continue;
+		enum action action = judge(l->self, q->client, &had);
+		if (action != ACTION_ALLOW)
+			return act(q, counted(l, q->engine, action));
+	}
+	return PASS;
+}
+
 static enum verdict fast(const struct link *l, struct fast *f)
 {
-	switch (judge(l, f->engine, f->client, &f->client->question)) {
+	switch (counted(l, f->engine, judge(l->self, f->client, &f->client->question))) {
 	case ACTION_ALLOW: break;
 	case ACTION_BLOCK: return saying_fast_error(f, RCODE_REFUSED, (struct reason){ EDE_BLOCKED, NULL });
 	case ACTION_FILTER: return saying_fast_error(f, RCODE_NOERROR, (struct reason){ EDE_FILTERED, NULL });
@@ -109,6 +137,14 @@ static enum verdict fast(const struct link *l, struct fast *f)
 }
 
 /* ---- settings ---- */
+
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)self;
+	(void)a;
+	(void)diag;
+	chain->judges_aliases = true;
+}
 
 static void head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
 {
@@ -259,7 +295,8 @@ const struct plugin plugin_zoneacl = {
 	.settings = { .name = "acl", .doc = "who may ask for what",
 	              .corefile = { .directive = "acl", .many = DIRECTIVE_ADDS, .head = head },
 	              .size = sizeof(struct zoneacl), .opts = opts, .nopts = COUNT(opts) },
-	.steps = { .request = request, .fast = fast },
+	.steps = { .request = request, .response = response, .fast = fast },
+	.joined = joined,
 	.live_make = live_make, .live_free = live_free,
 	.samples = samples,
 };

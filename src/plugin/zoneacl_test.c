@@ -44,6 +44,38 @@ static void actions(void **state)
 	                       "view=\"\"} 2\n"));
 }
 
+/* What may not be asked for is not to be had through an alias either; honest ones are followed. */
+static enum verdict alias(const struct link *l, struct query *q)
+{
+	struct pack_conf conf = pack_as_is;
+	struct msg m = { .flags = FLAG_QR | FLAG_RA, .question = q->question };
+	bool open = q->question.name.wire[1] == 'o';
+	text_add(&q->arena, &m, SEC_ANSWER, open ? "open.test. 60 CNAME fine.test.\nfine.test. 60 A 192.0.2.1"
+	                                         : "a.test. 60 CNAME x.secret.test.\nx.secret.test. 60 A 192.0.2.9");
+	conf.origin = *(const enum origin *)l->self;
+	return packed_make(&q->arena, &q->question, &m, &conf, &q->answer) == OK ? ANSWERED : DROP;
+}
+
+static void aliases_are_judged(void **state)
+{
+	static enum origin origin = ORIGIN_CLUSTER;
+	static const struct plugin here = { .settings = { .name = "alias" }, .steps = { .request = alias } };
+	(void)state;
+	block_add(&b, &plugin_zoneacl, "acl secret.test\nallow net 127.0.0.7\nblock");
+	b.plugins[b.chain.n] = &here;
+	b.chain.links[b.chain.n++] = (struct link){ .steps = &here.steps, .name = "alias", .self = &origin };
+	assert_true(b.chain.judges_aliases);
+	b.client.from = (struct addr){ .family = ADDR_4, .ip = { 127, 0, 0, 2 } };
+	assert_string_equal(block_slow(&b, "a.test", RR_A), "REFUSED");
+	assert_non_null(strstr(block_slow(&b, "open.test", RR_A), "192.0.2.1"));
+	assert_string_equal(block_slow(&b, "x.secret.test", RR_A), "REFUSED");
+	b.client.from.ip[3] = 7;
+	assert_non_null(strstr(block_slow(&b, "a.test", RR_A), "192.0.2.9"));
+	b.client.from.ip[3] = 2;
+	origin = ORIGIN_UPSTREAM;   /* its own names */
+	assert_non_null(strstr(block_slow(&b, "a.test", RR_A), "192.0.2.9"));
+}
+
 static void what_is_wrong_is_said(void **state)
 {
 	static const char *const rows[][2] = {
@@ -99,7 +131,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(first_line_that_fits_decides), TEST(actions), TEST(what_is_wrong_is_said),
+		TEST(first_line_that_fits_decides), TEST(actions), TEST(aliases_are_judged),
+		TEST(what_is_wrong_is_said),
 		TEST(chaos_says_what_it_was_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

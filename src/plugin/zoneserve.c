@@ -38,6 +38,7 @@ enum verdict zoneserve_fast(const struct zoneserve *s, const struct zone *z, str
 		if (falls_through(s, &r, q)) {
 			v = PASS;
 		} else if (packed_make(&a, q, &r.msg, &zone_packing, &p) == OK &&
+		           !(f->chain->judges_aliases && packed_has_alias(p, q)) &&
 		           reply_write(f->reply, f->client, p, form, f->out) == OK) {
 			f->rcode = p->rcode;
 			v = ANSWERED;

@@ -110,6 +110,24 @@ def test_who_may_ask_is_judged_by_what_is_asked_for_in_the_end(world, lines):
         server.stop()
 
 
+@pytest.mark.parametrize("cache", [[], ["cache 30"]], ids=["alone", "cached"])
+def test_what_may_not_be_asked_for_is_not_had_through_an_alias(world, cache):
+    """Through a template, whose author lets clients choose; those who may ask get it, in whatever order they come."""
+    lines = ["acl secret.parity.test {", "allow net 127.0.0.7", "block", "}", *cache, "template IN A to.test {",
+             r"match ^(.*)[.]to[.]test[.]$", 'answer "{{ .Name }} 60 CNAME {{ index .Match 1 }}."', "}", FILE]
+    world.write(f"{FOLDER}/zone", ZONE + "x.secret A 192.0.2.66\nin CNAME x.secret\n")
+    server = start(world, corefile(*lines))
+    try:
+        for source, got in [("127.0.0.7", True), ("127.0.0.2", False), ("127.0.0.7", True), ("127.0.0.2", False)]:
+            for name in ("x.secret.parity.test.to.test", "in.parity.test", "x.secret.parity.test"):
+                text = Asked(world, f"{name} A", source=source).text()
+                assert ("192.0.2.66" in text) == got and text.startswith("REFUSED") != got, (source, name, text)
+            assert "192.0.2.10" in Asked(world, "www.parity.test.to.test A", source=source).text()
+    finally:
+        server.stop()
+        world.write(f"{FOLDER}/zone", ZONE)
+
+
 def test_a_cluster_hears_the_name_it_knows(world):
     server = start(world, corefile("rewrite name db.example.com db.prod.svc.cluster.local",
                                    "kubernetes cluster.local", "forward . 1.1.1.1"))
