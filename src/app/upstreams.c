@@ -158,12 +158,11 @@ bool asking_refused(struct asking *a)
 
 static void datagrams_read(struct asking *a, uint64_t socket)
 {
-	struct attempt *owner = slots_get(&a->w->engine.sockets, socket);
+	const struct addr *server = engine_asked(&a->w->engine, socket);
 	uint32_t i = index_of(socket);
-	if (owner == NULL || i >= a->nfds || a->fds[i] < 0)
+	if (server == NULL || i >= a->nfds || a->fds[i] < 0)
 		return;
-	const struct addr *server = exchange_server(owner);
-	for (unsigned n = 0; n < DATAGRAMS_MAX && a->fds[i] >= 0; n++) {
+	for (unsigned n = 0; n < DATAGRAMS_MAX && a->fds[i] >= 0 && server != NULL; n++) {
 		struct event ev = { .kind = EV_DATAGRAM, .socket = socket };
 		size_t size;
 		enum ask_got got = ask_recv(a->fds[i], server, a->read, sizeof(a->read), &size);
@@ -175,6 +174,7 @@ static void datagrams_read(struct asking *a, uint64_t socket)
 		}
 		ev.bytes = span_of(a->read, size);
 		engine_event(&a->w->engine, &ev);
+		server = engine_asked(&a->w->engine, socket);   /* that may have been the end of it */
 	}
 }
 

@@ -8,11 +8,17 @@ struct courier {
 	struct courier *next;
 	const struct steps *steps;
 	void *live;
+	const struct upstream *to;
 	bool stream;
 	slot_id id;
 	size_t n;                    /* bytes not said yet, with their length before them */
 	uint8_t bytes[2 + COURIER_MESSAGE_MAX];
 };
+
+const struct addr *courier_server(const struct courier *c)
+{
+	return &c->to->addr;
+}
 
 static struct slots *table(struct engine *e, bool stream)
 {
@@ -42,7 +48,7 @@ enum err courier_begin(struct engine *e, const struct courier_ask *ask, uint64_t
 	if (count(e) == COURIERS_MAX || ask->message.n > COURIER_MESSAGE_MAX || effects_room(e->fx) < 2)
 		return ERR_LIMIT;
 	struct courier *c = heap_new(sizeof(*c));
-	*c = (struct courier){ .use = WIRE_COURIER, .steps = ask->steps, .live = ask->live, .stream = ask->stream,
+	*c = (struct courier){ .use = WIRE_COURIER, .steps = ask->steps, .live = ask->live, .to = ask->to, .stream = ask->stream,
 		               .n = ask->message.n + 2 };
 	put_u16(c->bytes, (uint16_t)ask->message.n);
 	memcpy(c->bytes + 2, ask->message.p, ask->message.n);

@@ -40,5 +40,6 @@ void courier_end(struct engine *e, uint64_t courier, bool stream);
 struct courier;
 void courier_event(struct engine *e, struct courier *c, const struct event *ev);
 void couriers_free(struct engine *e);
+const struct addr *courier_server(const struct courier *c);
 
 #endif

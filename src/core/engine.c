@@ -666,6 +666,15 @@ void engine_taken(struct engine *e, slot_id query, bool gone)
 	query_wake(q);
 }
 
+const struct addr *engine_asked(const struct engine *e, slot_id socket)
+{
+	const enum wire_use *use = slots_get(&e->sockets, socket);
+	if (use == NULL)
+		return NULL;
+	return *use == WIRE_COURIER ? courier_server((const struct courier *)(const void *)use)
+	                            : exchange_server((const struct attempt *)(const void *)use);
+}
+
 /* The courier whose socket or stream an event is about; NULL: it is another's, or gone. */
 static struct courier *courier_of(const struct engine *e, const struct event *ev)
 {

@@ -58,6 +58,9 @@ struct engine {
 /* Whose a socket or a stream in engine's tables is: the first member of what stands there. */
 enum wire_use { WIRE_QUESTION, WIRE_COURIER };
 
+/* The server that a socket of engine->sockets speaks to; NULL: it is gone. */
+const struct addr *engine_asked(const struct engine *e, slot_id socket);
+
 #define QUERIES_MAX 65536u     /* queries of one worker, sub-questions included */
 
 void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const struct hash_key *key,

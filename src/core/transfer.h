@@ -23,11 +23,11 @@ enum transfer_step {
 	TRANSFER_LOST,             /* that version is not there any more */
 };
 
-/* A zone's present serial. */
-struct transfer_serial {
+/* A zone as it is at present. */
+struct transfer_zone {
 	struct name zone;
-	uint32_t serial;
 	bool there;                /* something of the zone is */
+	struct rr soa;             /* then; stays until the next call */
 };
 
 /* What a plugin with zones gives (core/chain.h steps.zones). */
@@ -39,7 +39,7 @@ struct transfer_source {
 	 * read may change in between. */
 	enum transfer_step (*next)(const struct link *l, struct query *q, struct transfer *t, struct rr *ret);
 	/* The i-th zone that it has: for NOTIFY. False: these were all. */
-	bool (*serial)(const struct link *l, struct engine *e, unsigned i, struct transfer_serial *ret);
+	bool (*zone)(const struct link *l, struct engine *e, unsigned i, struct transfer_zone *ret);
 };
 
 /* A transfer on its way to a client. */

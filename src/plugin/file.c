@@ -323,19 +323,20 @@ static enum transfer_step transfer_next(const struct link *l, struct query *q, s
 	return zone_walk_next(t->state, ret) ? TRANSFER_RECORD : TRANSFER_END;
 }
 
-static bool transfer_serial(const struct link *l, struct engine *e, unsigned i, struct transfer_serial *ret)
+static bool transfer_zone(const struct link *l, struct engine *e, unsigned i, struct transfer_zone *ret)
 {
 	const struct file *s = l->self;
 	const struct served *v = l->live;
 	(void)e;
 	if (i >= s->zones.n)
 		return false;
-	*ret = (struct transfer_serial){ .zone = s->zones.names[i], .there = v->n > 0 };
-	ret->serial = ret->there ? v->zones[i]->serial : 0;
+	*ret = (struct transfer_zone){ .zone = s->zones.names[i], .there = v->n > 0 };
+	if (ret->there)
+		ret->soa = zone_soa(v->zones[i]);
 	return true;
 }
 
-static const struct transfer_source transfers = { transfer_begin, transfer_next, transfer_serial };
+static const struct transfer_source transfers = { transfer_begin, transfer_next, transfer_zone };
 
 static msec tend(const struct link *l, struct engine *e)
 {

@@ -390,19 +390,20 @@ static enum transfer_step transfer_next(const struct link *l, struct query *q, s
 	return zone_walk_next(&a->walk, ret) ? TRANSFER_RECORD : TRANSFER_END;
 }
 
-static bool transfer_serial(const struct link *l, struct engine *e, unsigned i, struct transfer_serial *ret)
+/* It stays until this worker tends the next time. */
+static bool transfer_zone(const struct link *l, struct engine *e, unsigned i, struct transfer_zone *ret)
 {
 	struct live *live = l->live;
 	if (i >= live->n)
 		return false;
 	struct version *v = enter(live, e, &live->zones[i]);
-	*ret = (struct transfer_serial){ .zone = live->zones[i].origin, .there = v != NULL };
-	ret->serial = v != NULL ? v->zone->serial : 0;
-	leave(live, e);
+	*ret = (struct transfer_zone){ .zone = live->zones[i].origin, .there = v != NULL };
+	if (v != NULL)
+		ret->soa = zone_soa(v->zone);
 	return true;
 }
 
-static const struct transfer_source transfers = { transfer_begin, transfer_next, transfer_serial };
+static const struct transfer_source transfers = { transfer_begin, transfer_next, transfer_zone };
 
 /* ---- what lives ---- */
 

@@ -4,6 +4,7 @@
  *
  * Of the rules that hold the zone, the one whose zone has most labels counts. Transfers go over TCP and TLS alone. */
 #include "core/engine.h"
+#include "core/notify.h"
 #include "core/transfer.h"
 #include "plugin/arguments.h"
 #include "plugin/plugin.h"
@@ -13,6 +14,7 @@
 #define RULES_MAX 256u
 #define HOSTS_MAX 1024u             /* of one rule */
 #define STALL_MS (30 * SECOND)      /* a client that takes nothing in for so long is left */
+#define ROOM (2 * NOTIFY_AT_ONCE + 8u)   /* effects that telling may take */
 #define LIFE_MS (HOUR * SECOND)     /* the longest transfer: its configuration is kept for so long */
 
 struct host {
@@ -152,6 +154,71 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	return is_transfer(f->client->question.type) ? SLOW : PASS;
 }
 
+/* ---- changes are told ---- */
+
+#define LOOK_MS (1 * SECOND)        /* how often it is looked whether a zone has another serial */
+
+/* Those of the zone's rule that are named by address. */
+static void zone_note(const struct transfers *s, struct notify *n, struct engine *e, const struct transfer_zone *z)
+{
+	const struct rule *r = rule_for(s, z->zone);
+	for (unsigned i = 0; r != NULL && i < r->nhosts; i++) {
+		struct upstream to = { .addr = r->hosts[i].addr, .local = r->source };
+		if (to.addr.family != ADDR_NONE)
+			notify_note(n, e, &z->soa, &to);
+	}
+}
+
+static msec tend(const struct link *l, struct engine *e)
+{
+	const struct chain *c = e->tending.chain;
+	struct transfer_zone z;
+	if (e->worker != 0)
+		return NEVER;
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct transfer_source *source = c->links[i].steps->zones;
+		for (unsigned k = 0; source != NULL && source->zone(&c->links[i], e, k, &z); k++)   /* ZONES_MAX */
+			if (z.there && effects_room(e->fx) > ROOM)
+				zone_note(l->self, l->live, e, &z);
+	}
+	msec at = effects_room(e->fx) > ROOM ? notify_tend(l->live, e, l->steps, l->live) : e->now.ms + 1;
+	return MIN(at, e->now.ms + LOOK_MS);
+}
+
+static void heard(void *live, struct engine *e, const struct heard *what)
+{
+	notify_heard(live, e, what);
+}
+
+static void live_text(const void *self, struct buf *to)
+{
+	const struct transfers *s = self;
+	buf_text(to, "transfer");
+	for (unsigned i = 0; i < s->nrules; i++)
+		for (unsigned k = 0; k < s->rules[i].nhosts; k++) {
+			buf_u8(to, ' ');
+			addr_port_text(&s->rules[i].hosts[k].addr, to);
+		}
+}
+
+static void *live_make(const void *self, const struct live_env *env)
+{
+	(void)self;
+	(void)env;
+	return notify_new();
+}
+
+static void live_free(void *live)
+{
+	notify_free(live);
+}
+
+static void live_leave(void *live, struct engine *e)
+{
+	if (e->worker == 0)
+		notify_stop(live, e);
+}
+
 /* ---- settings ---- */
 
 static struct rule *last_of(void *self)
@@ -259,6 +326,7 @@ const struct plugin plugin_transfer = {
 	.settings = { .name = "transfer", .doc = "whole zones for secondaries",
 	              .corefile = { "transfer", DIRECTIVE_ADDS, head }, .size = sizeof(struct transfers), .opts = opts,
 	              .nopts = COUNT(opts) },
-	.steps = { .request = request, .wake = wake, .fast = fast },
+	.steps = { .request = request, .wake = wake, .fast = fast, .tend = tend, .heard = heard },
+	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_leave = live_leave,
 	.joined = joined,
 };

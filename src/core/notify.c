@@ -1,0 +1,134 @@
+#include "core/notify.h"
+
+#include "base/heap.h"
+
+/* One zone and one secondary. */
+struct told {
+	uint8_t zone[NAME_MAX_BYTES];
+	struct upstream to;
+	uint8_t message[COURIER_MESSAGE_MAX];
+	size_t size;
+	uint32_t serial;
+	uint64_t courier;          /* 0: none is under way */
+	unsigned tries;            /* NOTIFY_TRIES: no more */
+	msec next;
+};
+
+struct notify {
+	struct told *list[NOTIFY_TOLD_MAX];
+	unsigned n;
+};
+
+struct notify *notify_new(void)
+{
+	return heap_new(sizeof(struct notify));
+}
+
+void notify_free(struct notify *n)
+{
+	for (unsigned i = 0; i < n->n; i++)
+		heap_free(n->list[i]);
+	heap_free(n);
+}
+
+static void end(struct engine *e, struct told *t)
+{
+	courier_end(e, t->courier, false);
+	t->courier = 0;
+}
+
+void notify_stop(struct notify *n, struct engine *e)
+{
+	for (unsigned i = 0; i < n->n; i++)
+		end(e, n->list[i]);
+}
+
+static struct told *find(struct notify *n, struct name zone, const struct addr *to)
+{
+	for (unsigned i = 0; i < n->n; i++) {
+		struct told *t = n->list[i];
+		struct name known;
+		if (addr_eq(&t->to.addr, to) && name_from_wire(span_of(t->zone, NAME_MAX_BYTES), &known) == OK &&
+		    name_eq(known, zone))
+			return t;
+	}
+	if (n->n == NOTIFY_TOLD_MAX)
+		return NULL;
+	struct told *t = heap_new(sizeof(*t));
+	memcpy(t->zone, zone.wire, zone.len);
+	t->tries = NOTIFY_TRIES;
+	n->list[n->n++] = t;
+	return t;
+}
+
+/* AA and the new SOA in the answer section (RFC1996 3.7). */
+static void compose(struct told *t, struct engine *e, const struct rr *soa)
+{
+	struct question q = { soa->owner, RR_SOA, CLASS_IN };
+	struct msg_writer w;
+	struct buf b = buf_on(t->message, sizeof(t->message));
+	msg_begin(&w, &b, (uint16_t)rng_below(&e->rng, 65536), FLAG_AA | OPCODE_NOTIFY << 11);
+	msg_question(&w, &q);
+	(void)!msg_rr(&w, SEC_ANSWER, soa);   /* a hint: it may be left out */
+	msg_end(&w);
+	t->size = b.n;
+}
+
+void notify_note(struct notify *n, struct engine *e, const struct rr *soa, const struct upstream *to)
+{
+	uint32_t serial = get_u32(soa->rdata.p + soa->rdata.n - 20);
+	struct told *t = find(n, soa->owner, &to->addr);
+	if (t == NULL || (t->size > 0 && t->serial == serial))
+		return;
+	end(e, t);
+	t->to = *to;
+	t->serial = serial;
+	t->tries = 0;
+	t->next = e->now.ms;
+	compose(t, e, soa);
+}
+
+msec notify_tend(struct notify *n, struct engine *e, const struct steps *steps, void *live)
+{
+	msec at = NEVER;
+	unsigned said = 0;
+	for (unsigned i = 0; i < n->n; i++) {
+		struct told *t = n->list[i];
+		if (t->next <= e->now.ms && (t->tries < NOTIFY_TRIES || t->courier != 0) && said < NOTIFY_AT_ONCE) {
+			struct courier_ask ask = { .steps = steps, .live = live, .to = &t->to,
+				                   .message = span_of(t->message, t->size) };
+			end(e, t);
+			said++;
+			t->next = e->now.ms + ((msec)NOTIFY_WAIT_MS << t->tries);
+			if (t->tries == NOTIFY_TRIES)
+				continue;
+			t->tries++;
+			if (courier_begin(e, &ask, &t->courier) != OK)
+				t->courier = 0;
+		}
+		if (t->tries < NOTIFY_TRIES || t->courier != 0)
+			at = MIN(at, MAX(t->next, e->now.ms + 1));
+	}
+	return at;
+}
+
+void notify_heard(struct notify *n, struct engine *e, const struct heard *what)
+{
+	struct told *t = NULL;
+	for (unsigned i = 0; i < n->n; i++)
+		if (n->list[i]->courier == what->courier)
+			t = n->list[i];
+	if (t == NULL)
+		return;
+	if (what->kind == HEARD_END) {
+		t->courier = 0;   /* it may be there the next time */
+		return;
+	}
+	struct span b = what->bytes;
+	bool answer = b.n >= MSG_HEADER && get_u16(b.p) == get_u16(t->message) && get_u16(b.p + 2) & FLAG_QR &&
+	              FLAGS_OPCODE(get_u16(b.p + 2)) == OPCODE_NOTIFY;
+	if (!answer)
+		return;
+	t->tries = NOTIFY_TRIES;
+	end(e, t);
+}
