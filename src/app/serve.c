@@ -256,6 +256,17 @@ static bool notified(struct serving *s, struct fast *f)
 	return v == ANSWERED;
 }
 
+/* One place for all transports: whatever is signed goes on only if the signature is good. */
+static void verify(struct client *c, struct span bytes, const struct site *site, struct client_signer *with,
+                   enum client_sort *sort, unsigned *rcode)
+{
+	unsigned wrong = client_verify(c, bytes, site->chain.keys, with);
+	if (wrong == RCODE_NOERROR)
+		return;
+	*sort = CLIENT_ERROR;
+	*rcode = wrong;
+}
+
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
 bool serving_question(struct serving *s, const struct road *road, struct client *c, struct span bytes,
                       struct buf *out)
@@ -277,6 +288,9 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 		tally_request(c->tally, c, bytes.n);
 	if (site == NULL)
 		return sort != CLIENT_DROP && refuse_zone(s, c, out);
+	struct client_signer signer = { .now = (uint64_t)w->engine.now.wall.sec };
+	if (c->has_tsig && sort != CLIENT_DROP)
+		verify(c, bytes, site, &signer, &sort, &rcode);
 	fit(c, site);
 	struct fast f = { .engine = &w->engine, .chain = &site->chain, .client = c, .reply = &site->reply, .out = out };
 	if (sort == CLIENT_NOTIFY && site->chain.notified)

@@ -127,6 +127,7 @@ struct chain {
 	bool leads_by_do, leads_by_stream;   /* a chain of `routes` has conf.by_do, by_stream */
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool notified;        /* a plugin wants NOTIFY */
+	const struct tsig_keys *keys;   /* of signed messages (plugin tsig); NULL: none are taken */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool some_personal;   /* a link has .personal */
 	bool judges_aliases;  /* where aliases lead is judged on an answer's way up (acl): no fast step says one */

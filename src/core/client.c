@@ -1,5 +1,7 @@
 #include "core/client.h"
 
+#include "wire/tsig.h"
+
 
 /* Types that are no data at all. */
 static bool refused_type(uint16_t type)
@@ -16,23 +18,44 @@ static uint16_t udp_size(const struct client *c, uint16_t size_max)
 	return MIN(MAX(c->edns.udp_size, 512), size_max);
 }
 
-/* The SOA that an IXFR has behind its question: the version that the client has (RFC1995 3). *at is behind it then. */
-static bool take_serial(struct client *c, struct span bytes, struct msg *m, size_t *at)
+#define TAIL_MAX 8u   /* records behind a question */
+
+/* One record behind the question: OPT and TSIG of any, the SOA of an IXFR (RFC1995 3). */
+static enum err tail_record(struct client *c, struct span bytes, size_t *at, unsigned section)
 {
 	uint8_t store[NAME_MAX_BYTES];
 	struct name owner;
-	size_t i = *at;
-	if (m->question.type != RR_IXFR || m->counts[2] != 1 || name_parse(bytes, &i, store, &owner) != OK)
-		return false;
-	if (bytes.n < i + 10 || get_u16(bytes.p + i) != RR_SOA || !name_eq(owner, m->question.name))
-		return false;
-	size_t n = get_u16(bytes.p + i + 8);
-	if (n < 22 || bytes.n - i - 10 < n)
-		return false;
-	*at = i + 10 + n;
-	c->serial = get_u32(bytes.p + *at - 20);
-	m->counts[2] = 0;
-	return true;
+	TRY(name_parse(bytes, at, store, &owner));
+	if (bytes.n < *at + 10)
+		return ERR_SHORT;
+	const uint8_t *fixed = bytes.p + *at;
+	uint16_t type = get_u16(fixed);
+	size_t n = get_u16(fixed + 8);
+	*at += 10 + n;
+	if (*at > bytes.n || c->has_tsig)
+		return ERR_FORMAT;   /* TSIG is the last one (RFC8945 5.1) */
+	if (section == SEC_AUTHORITY && type == RR_SOA && c->question.type == RR_IXFR && n >= 22) {
+		c->serial = get_u32(bytes.p + *at - 20);
+		return name_eq(owner, c->question.name) ? OK : ERR_FORMAT;
+	}
+	c->has_tsig = section == SEC_ADDITIONAL && type == RR_TSIG;
+	if (c->has_tsig)
+		return OK;
+	if (section != SEC_ADDITIONAL || type != RR_OPT || c->edns.present || owner.labels != 0)
+		return ERR_FORMAT;
+	return edns_parse(get_u16(fixed + 2), get_u32(fixed + 4), span_of(fixed + 10, n), &c->edns);
+}
+
+/* What stands behind a question that has more than an OPT there. */
+static enum err tail_read(struct client *c, struct span bytes, const struct msg *m, size_t at)
+{
+	if (m->counts[1] + m->counts[2] + m->counts[3] + 0u > TAIL_MAX)
+		return ERR_FORMAT;
+	edns_clear(&c->edns);
+	for (unsigned section = SEC_ANSWER; section <= SEC_ADDITIONAL; section++)
+		for (unsigned i = 0; i < m->counts[1 + section]; i++)
+			TRY(tail_record(c, bytes, &at, section));
+	return at == bytes.n ? OK : ERR_TRAILING;
 }
 
 /* Its question is the zone; what else it says is a hint that anybody could give, and not looked at. */
@@ -43,6 +66,8 @@ static bool is_notify(struct client *c, struct span bytes)
 	if (FLAGS_OPCODE(c->flags) != OPCODE_NOTIFY || msg_peek(bytes, &m, &at) != OK || m.counts[0] != 1)
 		return false;
 	c->question = m.question;
+	struct tsig t;
+	c->has_tsig = tsig_read(bytes, &t) == OK;
 	return m.question.type == RR_SOA && m.question.class == CLASS_IN;
 }
 
@@ -54,6 +79,8 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 	c->size_max = c->proto == PROTO_UDP ? MIN(512, udp_size_max) : MSG_MAX;
 	c->question.name.len = 0;
 	c->edns.present = false;
+	c->has_tsig = false;
+	c->tsig = NULL;
 	if (bytes.n < MSG_HEADER)
 		return CLIENT_DROP;
 	c->size = (uint16_t)MIN(bytes.n, MSG_MAX);
@@ -67,12 +94,8 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 	}
 	if (msg_peek(bytes, &m, &at) != OK || m.counts[0] != 1 || m.flags & FLAG_TC)
 		return CLIENT_ERROR;
-	if (m.counts[2] > 0 && !take_serial(c, bytes, &m, &at))
-		return CLIENT_ERROR;
-	if (m.counts[1] > 0 || m.counts[3] > 1)
-		return CLIENT_ERROR;
 	c->question = m.question;
-	if (msg_query_edns(bytes, &m, at, &c->edns) != OK) {
+	if (msg_query_edns(bytes, &m, at, &c->edns) != OK && tail_read(c, bytes, &m, at) != OK) {
 		c->edns.present = false;
 		return CLIENT_ERROR;
 	}
@@ -89,4 +112,29 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 	*ret_rcode = RCODE_REFUSED;
 	bool transfer = m.question.type == RR_AXFR || m.question.type == RR_IXFR;
 	return transfer ? CLIENT_TRANSFER : CLIENT_QUESTION;
+}
+
+static const struct tsig_key *key_of(const struct tsig_keys *keys, struct name name)
+{
+	for (unsigned i = 0; i < keys->n; i++)
+		if (name_eq(keys->list[i].name, name))
+			return &keys->list[i];
+	return NULL;
+}
+
+unsigned client_verify(struct client *c, struct span bytes, const struct tsig_keys *keys, struct client_signer *with)
+{
+	c->tsig = NULL;
+	if (keys == NULL || tsig_read(bytes, &with->tsig) != OK)
+		return RCODE_FORMERR;
+	const struct tsig_key *key = key_of(keys, with->tsig.key);
+	struct tsig_key unknown = { .name = with->tsig.key };
+	tsig_begin(&with->chain, key != NULL ? key : &unknown, with->tsig.algorithm, with->now);
+	c->tsig = &with->chain;
+	if (key == NULL) {
+		with->chain.error = TSIG_BADKEY;
+		with->chain.algorithm = NULL;
+		return RCODE_NOTAUTH;
+	}
+	return tsig_check(&with->chain, bytes, &with->tsig) == 0 ? RCODE_NOERROR : RCODE_NOTAUTH;
 }

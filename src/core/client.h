@@ -5,7 +5,7 @@
 
 #include "base/addr.h"
 #include "base/time.h"
-#include "wire/msg.h"
+#include "wire/tsig.h"
 
 struct tally;
 
@@ -36,6 +36,8 @@ struct client {
 	uint8_t ncookie;
 	uint8_t taking;               /* enum taking */
 	uint32_t serial;              /* IXFR: of the version that it has */
+	bool has_tsig;                /* its message is signed, or said to be */
+	struct tsig_chain *tsig;      /* the signature that was checked, and signs what it gets; NULL none */
 };
 
 enum client_sort {
@@ -49,6 +51,24 @@ enum client_sort {
 /* Read a client's packet into c, whose from, to, proto and conn are set. Nothing is copied.
  * source  RFC1035 4.1.1, RFC6891, RFC9619 (one question) */
 enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_size_max, unsigned *ret_rcode);
+
+/* The keys that clients may sign with. */
+struct tsig_keys {
+	const struct tsig_key *list;
+	unsigned n;
+};
+
+/* What a signed message is checked with, and its answer signed: the caller's, as long as c is. */
+struct client_signer {
+	uint64_t now;                 /* seconds */
+	struct tsig tsig;
+	struct tsig_chain chain;
+};
+
+/* Of a message that has a TSIG (c->has_tsig): is it good? c->tsig signs the answer, whatever becomes of it.
+ * returns RCODE_NOERROR | RCODE_NOTAUTH | RCODE_FORMERR it cannot be read, or nobody here has keys */
+unsigned client_verify(struct client *c, struct span bytes, const struct tsig_keys *keys, struct client_signer *with)
+	MUST_CHECK;
 
 static inline bool client_wants_dnssec(const struct client *c)
 {

@@ -187,6 +187,12 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	copy->edns.nsid_data = (struct span){ 0 };
 	copy->edns.nede = 0;
 	copy->edns.subnet = arena_span(&q->arena, c->edns.subnet);
+	if (c->tsig != NULL) {
+		copy->tsig = arena_dup(&q->arena, c->tsig, sizeof(*c->tsig));
+		struct name algorithm = name_dup(&q->arena, c->tsig->algorithm_name);
+		ASSERT(copy->tsig != NULL && algorithm.wire != NULL);
+		copy->tsig->algorithm_name = algorithm;
+	}
 	q->client = copy;
 	q->question = q->ask.asked = copy->question;
 	q->form = (uint8_t)client_form(chain, c);

@@ -185,6 +185,17 @@ static void put_question(uint8_t *to, const struct question *q)
 	put_u16(to + q->name.len + 2, q->class);
 }
 
+/* With the key of the question, where it had one. */
+static enum err sign_it(const struct client *c, struct buf *b)
+{
+	if (!buf_ok(b))
+		return ERR_SPACE;
+	if (c->tsig == NULL)
+		return OK;
+	struct tsig_chain chain = *c->tsig;
+	return tsig_sign(&chain, b);
+}
+
 enum err reply_write(const struct reply_conf *conf, const struct client *c, const struct packed *p,
                      struct reply_form form, struct buf *out)
 {
@@ -195,7 +206,8 @@ enum err reply_write(const struct reply_conf *conf, const struct client *c, cons
 		for (; f.nedes < p->nede; f.nedes++)
 			edes[f.nedes] = packed_ede(p, f.nedes);
 	struct buf b = buf_on(out->p + out->n, out->cap - out->n);
-	form_choose(&f, conf, c, MIN(b.cap, size_max(conf, c)));
+	size_t most = MIN(b.cap, size_max(conf, c)), sign = c->tsig == NULL ? 0 : tsig_size(c->tsig);
+	form_choose(&f, conf, c, most - MIN(most, sign));
 	size_t question = c->question.name.len + 4u;
 	uint8_t *to = buf_room(&b, MSG_HEADER + question + records_size(&f));
 	if (to == NULL)
@@ -212,8 +224,7 @@ enum err reply_write(const struct reply_conf *conf, const struct client *c, cons
 		balance(conf->wishes.balance, &f, span_of(to, b.n), random);
 	if (c->edns.present)
 		put_opt(conf, c, &f, p->rcode, &b);
-	if (!buf_ok(&b))
-		return ERR_SPACE;
+	TRY(sign_it(c, &b));
 	out->n += b.n;
 	return OK;
 }
@@ -240,8 +251,7 @@ enum err reply_error(const struct reply_conf *conf, const struct client *c, unsi
 		put_question(to + MSG_HEADER, &c->question);
 	if (c->edns.present)
 		put_opt(conf, c, &f, rcode, &b);
-	if (!buf_ok(&b))
-		return ERR_SPACE;
+	TRY(sign_it(c, &b));
 	out->n += b.n;
 	return OK;
 }

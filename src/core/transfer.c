@@ -73,7 +73,8 @@ enum err transfer_message(struct transfer_out *o, struct query *q, struct buf *b
 	struct msg_writer w;
 	bool first = !o->begun, end;
 	size_t cap = b->cap;
-	b->cap -= OPT_BYTES;
+	size_t sign = c->tsig == NULL ? 0 : tsig_size(c->tsig);
+	b->cap -= OPT_BYTES + sign;
 	msg_begin(&w, b, c->id, (uint16_t)(FLAG_QR | FLAG_AA | (c->flags & FLAG_RD)));
 	if (first)
 		msg_question(&w, &c->question);
@@ -87,6 +88,10 @@ enum err transfer_message(struct transfer_out *o, struct query *q, struct buf *b
 		msg_opt_counted(&w);
 	}
 	msg_end(&w);
+	if (c->tsig != NULL) {
+		TRY(tsig_sign(c->tsig, b));
+		c->tsig->follows = true;
+	}
 	*ret_more = !end && !(o->ended && !o->held);
 	return buf_ok(b) ? OK : ERR_SPACE;
 }

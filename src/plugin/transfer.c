@@ -121,7 +121,7 @@ static enum verdict request(const struct link *l, struct query *q)
 		return PASS;
 	if (c->proto != PROTO_TCP && c->proto != PROTO_DOT)
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "zones are transferred over TCP alone");
-	if (!may_have(r, c) || r->required)
+	if (!may_have(r, c) || (r->required && c->tsig == NULL))
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
 	struct transfer_out *o = query_state(q, sizeof(*o));
 	if (o == NULL)

@@ -95,8 +95,8 @@ def test_named_comes_for_it(world):
 controls { };
 zone "z.test" { type secondary; primaries { 127.0.0.1 port 53; }; masterfile-format text; };
 """)
+    serve(world, corefile("to 127.0.0.1:5401"))    # first: named remembers for long who was not there
     world.popen(["named", "-f", "-c", "/etc/others/named.conf"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    serve(world, corefile("to 127.0.0.1:5401"))
 
     def has(name):
         m = ask(world, name, "A", port=5401, timeout=1)

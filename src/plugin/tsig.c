@@ -1,0 +1,243 @@
+/* tsig: who asks signs with a secret that is here too (RFC8945), and gets a signed answer. What is signed is checked
+ * where messages come in, whatever they come over (app/serve), and wrong ones end there; this says which secrets there
+ * are, and what has to be signed. */
+#include "wire/tsig.h"
+
+#include "plugin/arguments.h"
+#include "plugin/plugin.h"
+#include "plugin/zones.h"
+
+#define KEYS_MAX 1024u
+#define SECRET_MAX 512u         /* bytes */
+#define TYPES_MAX 256u
+#define FILE_EVERY (10 * SECOND)
+
+struct tsigs {
+	struct zone_list zones;
+	struct tsig_key *keys;
+	struct tsig_keys known;
+	uint16_t types[TYPES_MAX];
+	unsigned ntypes;
+	bool all, notify;           /* whatever is asked for; NOTIFY, too */
+	const char *file;           /* secrets; NULL none */
+};
+
+/* Is a signature wanted that is not there? */
+static bool lacks(const struct tsigs *s, const struct question *q, const struct client *c)
+{
+	bool wanted = s->all;
+	if (c->tsig != NULL || zones_find(&s->zones, q->name) == NULL)
+		return false;
+	for (unsigned i = 0; i < s->ntypes && !wanted; i++)
+		wanted = s->types[i] == q->type;
+	return wanted;
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	if (q->client == NULL || !lacks(l->self, &q->question, q->client))
+		return PASS;
+	return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "a signature is required");
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	return lacks(l->self, &f->client->question, f->client) ? SLOW : PASS;
+}
+
+/* Before the link that takes it in. */
+static enum verdict notified(const struct link *l, struct fast *f)
+{
+	const struct tsigs *s = l->self;
+	const struct client *c = f->client;
+	if (!s->notify || c->tsig != NULL || zones_find(&s->zones, c->question.name) == NULL)
+		return PASS;
+	f->rcode = RCODE_REFUSED;
+	return reply_error(f->reply, c, f->rcode, (struct reason){ -1, NULL }, f->out) == OK ? ANSWERED : DROP;
+}
+
+/* ---- secrets ---- */
+
+static int sextet(uint8_t c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c == 0 ? NULL : strchr(digits, c);
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+static bool secret_read(struct span text, struct arena *a, struct span *ret)
+{
+	uint8_t bytes[SECRET_MAX];
+	uint32_t word = 0;
+	unsigned bits = 0;
+	size_t n = 0;
+	while (text.n > 0 && text.p[text.n - 1] == '=')
+		text.n--;
+	for (size_t i = 0; i < text.n; i++) {
+		int six = sextet(text.p[i]);
+		if (six < 0 || n == SECRET_MAX)
+			return false;
+		word = word << 6 | (uint32_t)six;
+		bits += 6;
+		if (bits < 8)
+			continue;
+		bits -= 8;
+		bytes[n++] = (uint8_t)(word >> bits);
+	}
+	*ret = arena_span(a, span_of(bytes, n));
+	explicit_bzero(bytes, sizeof(bytes));
+	return n > 0 && ret->p != NULL;
+}
+
+static bool key_add(struct tsigs *s, struct span name, struct span secret, struct arena *a)
+{
+	uint8_t store[NAME_MAX_BYTES], folded[NAME_MAX_BYTES];
+	struct name n;
+	struct tsig_key key;
+	if (s->known.n == KEYS_MAX || name.n == 0 || name_from_text(name, NULL, store, &n) != OK)
+		return false;
+	key.name = name_dup(a, name_fold(n, folded));
+	if (key.name.wire == NULL || !secret_read(secret, a, &key.secret))
+		return false;
+	s->keys[s->known.n++] = key;
+	return true;
+}
+
+/* ---- settings ---- */
+
+static void head(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct tsigs *s = self;
+	s->zones = zones_read(d, 0, a, diag);
+	s->keys = ARENA_ARRAY(a, struct tsig_key, KEYS_MAX);
+	s->known.list = s->keys;
+}
+
+static void secret(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	if (arguments_are(d, 2, diag) && !key_add(self, span_text(d->args[0].text), span_text(d->args[1].text), a))
+		diag_error(diag, d->file, d->word.line, d->args[0].column,
+		           "the secret of '%.200s' cannot be read; expected NAME and the key in base64",
+		           d->args[0].text);
+}
+
+static void secrets(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	if (arguments_are(d, 1, diag))
+		((struct tsigs *)self)->file = directive_path(d, d->args[0].text, a);
+}
+
+static void require(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct tsigs *s = self;
+	(void)a;
+	if (!arguments_at_least(d, 1, diag))
+		return;
+	for (unsigned i = 0; i < d->nargs; i++) {
+		const char *text = d->args[i].text;
+		uint16_t type;
+		if (strcmp(text, "all") == 0) {
+			s->all = s->notify = true;
+		} else if (strcmp(text, "none") == 0) {
+			s->all = s->notify = false;
+			s->ntypes = 0;
+		} else if (s->ntypes < TYPES_MAX && rrtype_from_text(span_text(text), &type) == OK) {
+			s->types[s->ntypes++] = type;
+		} else {
+			diag_error(diag, d->file, d->args[i].line, d->args[i].column,
+			           "unknown query type '%.200s'; expected types, all or none", text);
+		}
+	}
+}
+
+static void require_opcode(void *self, const struct directive *d, struct arena *a, struct diag *diag)
+{
+	struct tsigs *s = self;
+	(void)a;
+	if (!arguments_at_least(d, 1, diag))
+		return;
+	for (unsigned i = 0; i < d->nargs; i++) {
+		const char *text = d->args[i].text;
+		bool each = strcmp(text, "all") == 0;
+		if (strcmp(text, "none") == 0)
+			s->all = s->notify = false;
+		else if (each || strcmp(text, "QUERY") == 0 || strcmp(text, "NOTIFY") == 0) {
+			s->all |= each || text[0] == 'Q';
+			s->notify |= each || text[0] == 'N';
+		} else {
+			diag_error(diag, d->file, d->args[i].line, d->args[i].column,
+			           "unknown opcode '%.200s'; expected QUERY, NOTIFY, all or none", text);
+		}
+	}
+}
+
+static bool file_want(const void *self, unsigned i, struct file_want *ret)
+{
+	const struct tsigs *s = self;
+	if (i > 0 || s->file == NULL)
+		return false;
+	*ret = (struct file_want){ .path = s->file, .every = FILE_EVERY, .secret = true };
+	return true;
+}
+
+/* The next word of BIND's syntax: what stands in quotes, or up to a blank, brace or semicolon. */
+static struct span word(struct span *text)
+{
+	size_t i = 0;
+	while (i < text->n && strchr(" \t\r\n{};", text->p[i]) != NULL)
+		i++;
+	bool quoted = i < text->n && text->p[i] == '"';
+	size_t from = i += quoted;
+	while (i < text->n && strchr(quoted ? "\"" : " \t\r\n{};\"", text->p[i]) == NULL)
+		i++;
+	struct span w = span_of(text->p + from, i - from);
+	*text = span_from(*text, i + quoted);
+	return w;
+}
+
+/* key "name" { algorithm x; secret "..."; }; */
+static void file_take(void *self, unsigned i, struct span text, struct arena *a, struct diag *diag)
+{
+	struct tsigs *s = self;
+	struct span name = { 0 };
+	(void)i;
+	while (text.n > 0) {
+		struct span w = word(&text);
+		if (span_is(w, "key"))
+			name = word(&text);
+		else if (span_is(w, "algorithm"))
+			(void)word(&text);
+		else if (span_is(w, "secret") && key_add(s, name, word(&text), a))
+			name = (struct span){ 0 };
+		else if (w.n > 0) {
+			diag_error(diag, s->file, 0, 0, "no keys in the syntax of BIND; expected key NAME { algorithm "
+			           "A; secret BASE64; };");
+			return;
+		}
+	}
+}
+
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	(void)diag;
+	chain->keys = &((struct tsigs *)self)->known;
+}
+
+#define WORD(text, arg) .corefile = { text, arg, NULL }, .unbound = { NULL, NULL }, CUSTOM
+
+static const struct opt opts[] = {
+	{ WORD("secret", 1), .parse = secret, .repeats = true, .doc = "NAME KEY: a secret, in base64." },
+	{ WORD("secrets", 1), .parse = secrets, .doc = "A file of secrets as BIND has them: key NAME { secret KEY; };" },
+	{ WORD("require", 1), .parse = require, .repeats = true,
+	  .doc = "Types that are answered to signed questions alone; all, none." },
+	{ WORD("require_opcode", 1), .parse = require_opcode, .repeats = true,
+	  .doc = "The same by kind of message: QUERY, NOTIFY, all, none." },
+};
+
+const struct plugin plugin_tsig = {
+	.settings = { .name = "tsig", .doc = "signed questions and answers", .corefile = { "tsig", DIRECTIVE_ONCE, head },
+	              .size = sizeof(struct tsigs), .opts = opts, .nopts = COUNT(opts) },
+	.steps = { .request = request, .fast = fast, .notified = notified },
+	.joined = joined, .file_want = file_want, .file_take = file_take,
+};
