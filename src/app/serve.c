@@ -257,14 +257,13 @@ static bool notified(struct serving *s, struct fast *f)
 }
 
 /* One place for all transports: whatever is signed goes on only if the signature is good. */
-static void verify(struct client *c, struct span bytes, const struct site *site, struct client_signer *with,
-                   enum client_sort *sort, unsigned *rcode)
+static bool verified(struct client *c, struct span bytes, const struct site *site, struct client_signer *with,
+                     unsigned *rcode)
 {
 	unsigned wrong = client_verify(c, bytes, site->chain.keys, with);
-	if (wrong == RCODE_NOERROR)
-		return;
-	*sort = CLIENT_ERROR;
-	*rcode = wrong;
+	if (wrong != RCODE_NOERROR)
+		*rcode = wrong;
+	return wrong == RCODE_NOERROR;
 }
 
 /* The packet's question, as far as it goes without a query object: an answer in `out`, none, or under way. */
@@ -289,8 +288,8 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 	if (site == NULL)
 		return sort != CLIENT_DROP && refuse_zone(s, c, out);
 	struct client_signer signer = { .now = (uint64_t)w->engine.now.wall.sec };
-	if (c->has_tsig && sort != CLIENT_DROP)
-		verify(c, bytes, site, &signer, &sort, &rcode);
+	if (c->has_tsig && sort != CLIENT_DROP && !verified(c, bytes, site, &signer, &rcode))
+		sort = CLIENT_ERROR;
 	fit(c, site);
 	struct fast f = { .engine = &w->engine, .chain = &site->chain, .client = c, .reply = &site->reply, .out = out };
 	if (sort == CLIENT_NOTIFY && site->chain.notified)

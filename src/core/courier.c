@@ -48,8 +48,8 @@ enum err courier_begin(struct engine *e, const struct courier_ask *ask, uint64_t
 	if (count(e) == COURIERS_MAX || ask->message.n > COURIER_MESSAGE_MAX || effects_room(e->fx) < 2)
 		return ERR_LIMIT;
 	struct courier *c = heap_new(sizeof(*c));
-	*c = (struct courier){ .use = WIRE_COURIER, .steps = ask->steps, .live = ask->live, .to = ask->to, .stream = ask->stream,
-		               .n = ask->message.n + 2 };
+	*c = (struct courier){ .use = WIRE_COURIER, .steps = ask->steps, .live = ask->live, .to = ask->to,
+		               .stream = ask->stream, .n = ask->message.n + 2 };
 	put_u16(c->bytes, (uint16_t)ask->message.n);
 	memcpy(c->bytes + 2, ask->message.p, ask->message.n);
 	c->id = slots_add(table(e, c->stream), c);

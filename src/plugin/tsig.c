@@ -228,7 +228,8 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 
 static const struct opt opts[] = {
 	{ WORD("secret", 1), .parse = secret, .repeats = true, .doc = "NAME KEY: a secret, in base64." },
-	{ WORD("secrets", 1), .parse = secrets, .doc = "A file of secrets as BIND has them: key NAME { secret KEY; };" },
+	{ WORD("secrets", 1), .parse = secrets,
+	  .doc = "A file of secrets as BIND has them: key NAME { secret KEY; };" },
 	{ WORD("require", 1), .parse = require, .repeats = true,
 	  .doc = "Types that are answered to signed questions alone; all, none." },
 	{ WORD("require_opcode", 1), .parse = require_opcode, .repeats = true,
@@ -236,7 +237,8 @@ static const struct opt opts[] = {
 };
 
 const struct plugin plugin_tsig = {
-	.settings = { .name = "tsig", .doc = "signed questions and answers", .corefile = { "tsig", DIRECTIVE_ONCE, head },
+	.settings = { .name = "tsig", .doc = "signed questions and answers",
+	              .corefile = { "tsig", DIRECTIVE_ONCE, head },
 	              .size = sizeof(struct tsigs), .opts = opts, .nopts = COUNT(opts) },
 	.steps = { .request = request, .fast = fast, .notified = notified },
 	.joined = joined, .file_want = file_want, .file_take = file_take,
