@@ -4,8 +4,8 @@
  *   end NR
  *   slow MS                       wait so long at each piece that comes
  *   quit
- * It prints "head NR STATUS TYPE", "body NR BYTES HASH" for all of a body so far at its end and every
- * 16 MB, "piece NR BYTES" for small ones, "end NR TEXT". */
+ * It prints "head NR STATUS TYPE", "body NR BYTES HASH" for all of a body so far at its end and every 16 MB,
+ * "piece NR TEXT" for small ones of text, and "end NR TEXT". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +37,14 @@ static void show_body(struct order *o)
 	o->shown = o->bytes;
 }
 
+static bool is_text(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~')
+			return false;
+	return s.n < 200;
+}
+
 static void fetched(void *live, struct engine *e, const struct fetched *what)
 {
 	struct order *o = live;
@@ -50,7 +58,7 @@ static void fetched(void *live, struct engine *e, const struct fetched *what)
 		for (size_t i = 0; i < what->bytes.n; i++)
 			o->hash = (o->hash ^ what->bytes.p[i]) * UINT64_C(0x100000001b3);   /* FNV-1a */
 		o->bytes += what->bytes.n;
-		if (what->bytes.n < 200)
+		if (is_text(what->bytes))
 			printf("piece %u %.*s\n", o->nr, (int)what->bytes.n, (const char *)what->bytes.p);
 		if (o->bytes - o->shown >= 16u << 20)
 			show_body(o);

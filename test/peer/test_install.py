@@ -117,3 +117,10 @@ def test_unbounds_own_configuration_is_not_shadowed(tmp_path):
     (tmp_path / 'etc/unbound/unbound.conf').write_text('server:\n')
     install(tmp_path)
     assert not (tmp_path / 'etc/signet/signet.conf').exists()
+
+
+def test_helper_for_http_is_found_from_there(tree):
+    helper = tree / 'usr/local/libexec/signet/signet-fetch'
+    assert helper.stat().st_mode & 0o777 == 0o755
+    done = subprocess.run([helper], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and 'part of signet' in done.stderr

@@ -171,11 +171,12 @@ static bool add_header(struct transfer *t, const char *name, struct span value)
 	return true;
 }
 
-static struct span trim(struct span s)
+static struct span trim_blanks(struct span s)
 {
-	while (s.n > 0 && s.p[s.n - 1] <= ' ')
+	static const char blanks[] = " \t\r\n";
+	while (s.n > 0 && memchr(blanks, s.p[s.n - 1], sizeof(blanks) - 1) != NULL)
 		s.n--;
-	while (s.n > 0 && *s.p <= ' ')
+	while (s.n > 0 && memchr(blanks, *s.p, sizeof(blanks) - 1) != NULL)
 		s = span_from(s, 1);
 	return s;
 }
@@ -186,7 +187,7 @@ static bool set_headers(struct transfer *t)
 	struct fetch_login *l = &t->ask.login;
 	if (!contents(t, l->token_file, FETCH_PEM_MAX, &l->token))
 		return false;
-	struct span token = trim(l->token);
+	struct span token = trim_blanks(l->token);
 	if (l->token_file != NULL && token.n == 0)
 		return refuse(t, "there is no token in ", l->token_file);
 	if (token.n > 0) {
