@@ -130,13 +130,27 @@ static void put_todo(struct fetches *f, struct fetch_row *row)
 	f->todo_last = &row->next;
 }
 
+/* All answers are there. */
+static void found(struct engine *e, struct fetch_row *row)
+{
+	struct fetch_request *r = row->request;
+	size_t n = row->lookup->naddrs;
+	r->what.addrs = arena_dup(&r->arena, row->lookup->addrs, sizeof(*r->what.addrs) * n);
+	r->what.naddrs = (unsigned)n;
+	row->state = n > 0 && r->what.addrs != NULL ? FETCH_FRESH : FETCH_FAILED;
+	put_todo(&e->fetches, row);
+}
+
 /* The host's addresses are asked for first. */
 static void look_up(struct engine *e, struct fetch_row *row, const struct chain *chain, struct span host)
 {
 	row->lookup = heap_new(sizeof(*row->lookup));
 	row->state = FETCH_LOOKING;
-	if (lookup_begin(row->lookup, e, chain, host, row->id) == OK)
+	if (lookup_begin(row->lookup, e, chain, host, row->id) == OK) {
+		if (row->lookup->waiting == 0)
+			found(e, row);
 		return;
+	}
 	struct buf b = buf_on(row->lookup->why, sizeof(row->lookup->why));
 	buf_printf(&b, "%.*s: it cannot be looked up", (int)MIN(host.n, 255), (const char *)host.p);
 	buf_cstr(&b);
@@ -151,14 +165,8 @@ void fetches_looked(struct engine *e, const struct query *q)
 	if (row == NULL || row->state != FETCH_LOOKING)
 		return;
 	lookup_take(row->lookup, q);
-	if (row->lookup->waiting > 0)
-		return;
-	struct fetch_request *r = row->request;
-	size_t n = row->lookup->naddrs;
-	r->what.addrs = arena_dup(&r->arena, row->lookup->addrs, sizeof(*r->what.addrs) * n);
-	r->what.naddrs = (unsigned)n;
-	row->state = n > 0 && r->what.addrs != NULL ? FETCH_FRESH : FETCH_FAILED;
-	put_todo(f, row);
+	if (row->lookup->waiting == 0)
+		found(e, row);
 }
 
 enum err fetch_begin(struct engine *e, const struct steps *steps, void *live, const struct fetch *what, uint64_t *ret)

@@ -273,6 +273,9 @@ static void test_host_is_looked_up(void **state)
 		look(&t, direct[i]);
 		assert_non_null(fetch_world_find(&world, direct[i]));
 	}
+	look(&t, "http://LocalHost:2379/");
+	expect_address(&fetch_world_find(&world, "LocalHost")->asked.addrs[0], "127.0.0.1");
+	expect_address(&fetch_world_find(&world, "LocalHost")->asked.addrs[1], "::1");
 	assert_int_equal(looked, 2);
 	assert_int_equal(t.ends, 0);
 }

@@ -17,6 +17,12 @@ bool lookup_needed(const char *url, struct span *ret_host)
 	return true;
 }
 
+static bool is_localhost(struct name n)
+{
+	static const uint8_t wire[] = "\11localhost";
+	return name_below(n, (struct name){ wire, sizeof(wire), 1 });
+}
+
 enum err lookup_begin(struct lookup *l, struct engine *e, const struct chain *chain, struct span host, uint64_t fetch)
 {
 	static const uint16_t types[] = { RR_A, RR_AAAA };
@@ -26,6 +32,11 @@ enum err lookup_begin(struct lookup *l, struct engine *e, const struct chain *ch
 	if (host.n >= sizeof(l->host) || name_from_text(host, &name_root, store, &q.name) != OK)
 		return ERR_NAME;
 	memcpy(l->host, host.p, host.n);
+	if (is_localhost(q.name)) {
+		l->addrs[l->naddrs++] = (struct addr){ .family = ADDR_4, .ip = { 127, 0, 0, 1 } };
+		l->addrs[l->naddrs++] = (struct addr){ .family = ADDR_6, .ip = { [15] = 1 } };
+		return OK;
+	}
 	for (unsigned i = 0; i < COUNT(types); i++) {
 		q.type = types[i];
 		enum err err = engine_lookup(e, chain_for(chain, &q), &q, fetch);

@@ -19,7 +19,8 @@ struct lookup {
 
 /* Is the host of this URL a name, and which? False for an address, and for what is no URL: whoever asks it says so. */
 bool lookup_needed(const char *url, struct span *ret_host);
-/* Ask for the host's addresses; `fetch` hears of each answer by fetches_looked.
+/* Ask for the host's addresses; `fetch` hears of each answer by fetches_looked. localhost is known without
+ * (RFC6761 6.3): then none is waited for.
  * returns OK | ERR_NAME no such name can be | ERR_LIMIT */
 enum err lookup_begin(struct lookup *l, struct engine *e, const struct chain *chain, struct span host, uint64_t fetch)
 	MUST_CHECK;
