@@ -150,7 +150,10 @@ static void test_yaml(void **state)
 		{ "# nothing but this\na: 1 # and this\n", "{a:'1'}" },
 		{ "a: &x b\nc: *x\n", "refused" }, { "a: [\n", "refused" }, { "a: b\n c: d\n", "refused" },
 		{ "a: 1\na: 2\n", "refused" }, { "? [a, b]\n: c\n", "refused" }, { "\ta: b\n", "refused" },
-		{ "a: {<<: *b}\n", "refused" }, { "", "refused" }, { "a: \"x", "refused" },
+		{ "a: {<<: *b}\n", "refused" }, { "a: \x01", "refused" }, { "a: \xff", "refused" },
+		{ "\xc0\xaf", "refused" }, { "\xed\xa0\x80", "refused" },
+		{ "a: \xc3\xa4\xf0\x9f\x98\x80", "{a:'\xc3\xa4\xf0\x9f\x98\x80'}" },
+		{ "", "refused" }, { "a: \"x", "refused" },
 	};
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		assert_string_equal(shown(read_yaml(rows[i][0])), rows[i][1]);

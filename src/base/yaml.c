@@ -137,6 +137,40 @@ static enum err syntax(struct yaml *y, struct fy_diag *diag)
 	return refuse(y, ERR_SYNTAX, &where, wrong == NULL || wrong->msg == NULL ? "no YAML" : wrong->msg);
 }
 
+/* How many bytes the character at p has, 0: it is none that a text may have (YAML 1.2, 5.1): UTF-8 in its shortest
+ * form, no surrogate, of the control characters only tab and line ends. */
+static size_t character(const uint8_t *p, size_t n)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t size = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
+	uint32_t code = size < 2 ? *p : *p & (0x7fu >> size);
+	if (size == 0 || size > n)
+		return 0;
+	for (size_t i = 1; i < size; i++) {
+		if (p[i] >> 6 != 2)
+			return 0;
+		code = code << 6 | (p[i] & 63u);
+	}
+	bool blank = code == '\t' || code == '\n' || code == '\r';
+	bool control = (code < 0x20 && !blank) || (code >= 0x7f && code < 0xa0);
+	bool none = (code >= 0xd800 && code < 0xe000) || code == 0xfffe || code == 0xffff || code > 0x10ffff;
+	return control || none || code < least[size] ? 0 : size;
+}
+
+/* Before the library sees it: some of what is no text it never comes to an end with. */
+static enum err check_text(struct yaml *y, struct span text)
+{
+	struct json at = { .line = 1, .column = 1 };
+	for (size_t i = 0, n; i < text.n; i += n) {
+		n = character(text.p + i, text.n - i);
+		if (n == 0)
+			return refuse(y, ERR_SYNTAX, &at, "a byte that no text has");
+		at.line += text.p[i] == '\n';
+		at.column = text.p[i] == '\n' ? 1 : at.column + 1;
+	}
+	return OK;
+}
+
 /* The library writes some of its errors to a file unless somebody else takes them: they are collected already. */
 static void say_nothing(struct fy_diag *diag, void *user, const char *text, size_t n)
 {
@@ -153,6 +187,7 @@ enum err yaml_parse(struct arena *a, struct span text, const struct json **ret, 
 		return no_room(&y);
 	if (text.n > JSON_BYTES_MAX)
 		return refuse(&y, ERR_LIMIT, to, "a document of more than 1 MB");
+	TRY(check_text(&y, text));
 	struct fy_diag *diag = fy_diag_create(&quiet);
 	if (diag == NULL)
 		return no_room(&y);
