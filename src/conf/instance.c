@@ -70,17 +70,6 @@ void instance_ready(struct instance *in, const struct instance_env *e)
 
 /* ---- files ---- */
 
-/* What the environment has is no file: nobody watches it. */
-static enum err read_variable(const struct source *from, const char *name, struct span *ret)
-{
-	const char *value = source_variable(from, name);
-	char *text = *value == 0 ? NULL : arena_text(from->arena, span_text(value));
-	if (*value != 0 && text == NULL)
-		return ERR_LIMIT;
-	*ret = text == NULL ? (struct span){ 0 } : span_text(text);
-	return OK;
-}
-
 enum err instance_files(struct instance *in, const struct source *from, struct model *m, struct diag *diag)
 {
 	const struct plugin *p = in->plugin;
@@ -93,11 +82,6 @@ enum err instance_files(struct instance *in, const struct source *from, struct m
 		want = (struct file_want){ 0 };
 		if (!p->file_want(in->self, i, &want))
 			return OK;
-		if (want.variable) {
-			TRY(read_variable(from, want.path, &text));
-			p->file_take(in->self, i, text, from->arena, diag);
-			continue;
-		}
 		enum err e = source_read(from, want.path, &text, &why);
 		if (e == ERR_LIMIT)
 			return e;

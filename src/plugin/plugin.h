@@ -24,7 +24,6 @@ struct file_want {
 	const char *path;
 	msec every;                    /* look for a change this often; 0: only when the configuration is read */
 	bool optional;                 /* may be missing */
-	bool variable;                 /* no file: path names a variable of the environment, p NULL where it is empty */
 	bool secret;                   /* its bytes are wiped as soon as they were taken */
 };
 
