@@ -403,6 +403,70 @@ static void what_does_not_fit_is_counted(void **state)
 	assert_true(has_pod("shop", "10.0.0.1"));
 }
 
+/* An endpoint that changes touches its slice, its address and what stands above them, however many there are. */
+static void a_change_copies_little(void **state)
+{
+	(void)state;
+	char name[32], ips[512];
+	put_namespace("shop");
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "svc-%u", i);
+		snprintf(ips, sizeof(ips), "10.%u.%u.1 10.%u.%u.2", i / 250, i % 250, i / 250, i % 250);
+		put_slice("shop", name, name, ips);
+		put_pod("shop", name, "10.1.1.1", false);
+	}
+	commit();
+	struct cluster_stat was = cluster_stat(c);
+	assert_true(was.bytes < 2000 * 400);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "svc-%u", i * 17);
+		put_slice("shop", name, name, "10.200.0.1 10.200.0.2");
+		commit();
+	}
+	struct cluster_stat now = cluster_stat(c);
+	assert_int_equal(now.changes - was.changes, 100);
+	assert_true(now.copied - was.copied < 100 * 25);
+}
+
+static void times_are_read(void **state)
+{
+	(void)state;
+	static const struct { const char *text; int64_t us; } rows[] = {
+		{ "1970-01-01T00:00:01Z", 1000000 }, { "2026-11-22T12:00:00.5Z", INT64_C(1795348800500000) },
+		{ "2026-11-22T14:00:00.500000999+02:00", INT64_C(1795348800500000) },
+		{ "2024-02-29T00:00:00Z", INT64_C(1709164800000000) }, { "2026-11-22T12:00:00", -1 }, { "", -1 },
+		{ "2026-13-22T12:00:00Z", -1 }, { "soon", -1 }, { "2026-11-22T12:00:00Zx", -1 },
+	};
+	for (unsigned i = 0; i < COUNT(rows); i++) {
+		int64_t us = -1;
+		assert_int_equal(cluster_timing_parse(span_text(rows[i].text), &us), rows[i].us >= 0);
+		assert_int_equal(us, rows[i].us);
+	}
+}
+
+/* Of headless services that choose their pods, and of a change alone. */
+static void programming_is_timed(void **state)
+{
+	(void)state;
+	struct addr a = addr("10.0.0.1");
+	struct kube_endpoint e = { .addrs = &a, .naddrs = 1, .ready = true };
+	struct kube_object slice = { .kind = KUBE_SLICE, .ns = span_text("shop"), .name = span_text("s"),
+		                     .service = span_text("db"), .endpoints = &e, .nendpoints = 1,
+		                     .triggered = span_text("1970-01-01T00:00:10Z") };
+	put(&slice);                     /* nobody knows the service yet */
+	put(&(struct kube_object){ .kind = KUBE_SERVICE, .ns = span_text("shop"), .name = span_text("db"),
+	                           .headless = true, .selected = true });
+	cluster_commit(c, (struct wall){ 12, 0 });
+	assert_true(cluster_timing(c).sum == 0);
+	put(&slice);                     /* it is as it was */
+	a.ip[3] = 2;
+	put(&slice);
+	cluster_commit(c, (struct wall){ 13, 0 });
+	struct cluster_timing t = cluster_timing(c);
+	assert_true(t.sum == 3);
+	assert_int_equal(t.buckets[12], 1);   /* up to 4.096 s */
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -410,6 +474,7 @@ int main(void)
 		TEST(an_object_comes_and_goes), TEST(a_change_leaves_nothing_behind), TEST(pods_share_addresses),
 		TEST(what_a_list_lacks_goes), TEST(the_serial_moves_with_names_alone),
 		TEST(other_namespaces_are_left_out), TEST(what_does_not_fit_is_counted),
+		TEST(a_change_copies_little), TEST(times_are_read), TEST(programming_is_timed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
