@@ -438,6 +438,7 @@ static enum err read_pod_status(struct span bytes, struct arena *a, unsigned *ov
 {
 	unsigned n;
 	struct span phase = { 0 }, first = { 0 };
+	o->naddrs = 0;   /* of one that came before */
 	TRY(count_fields(bytes, 12, KUBE_ADDRS_MAX, over, &n));
 	struct addr *addrs = ARENA_ARRAY(a, struct addr, n + 1);
 	if (addrs == NULL)

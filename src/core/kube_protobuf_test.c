@@ -237,6 +237,12 @@ static void pods_run_or_not(void **state)
 		assert_int_equal(o.running, rows[i].running);
 		assert_true(o.on_host);
 		assert_int_equal(o.naddrs, i > 0 ? 2 : 1);
+		/* A field that comes again takes the place of the first (what is merged elsewhere). */
+		s = enc_open(&part, &b, 3);
+		enc_text(s, 1, "Running");
+		enc_close(&part);
+		assert_int_equal(kube_protobuf_read(KUBE_POD, buf_span(&b), &arena, &over, &o), OK);
+		assert_int_equal(o.naddrs, 0);
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "core/kube_request.h"
 
+#define RATE_WAIT_MAX (3600 * SECOND) /* between two requests, however low the rate */
 #define INFLIGHT_AGAIN (100)          /* ms until the bound on requests under way is looked at again */
 
 #define PROTOBUF "application/vnd.kubernetes.protobuf"
@@ -137,7 +138,7 @@ msec kube_rate_take(struct kube_rate *r, msec now, bool page)
 		r->tokens = MIN(r->tokens, (double)r->burst);
 		r->at = now;
 		if (r->tokens < 1)
-			return now + 1 + (msec)((1 - r->tokens) * (double)SECOND / r->qps);
+			return now + 1 + (msec)MIN((1 - r->tokens) * (double)SECOND / r->qps, (double)RATE_WAIT_MAX);
 		r->tokens -= 1;
 	}
 	r->inflight++;

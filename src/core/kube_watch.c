@@ -103,7 +103,7 @@ static enum kube_ask request_next(struct kube_watch *w, struct rng *rng, struct 
 	return r->how;
 }
 
-/* Nothing has come for too long. */
+/* Nothing has come for too long, or no end of a list. */
 static void silent(struct kube_watch *w, msec now, struct rng *rng)
 {
 	bool watched = w->step == KUBE_WATCHES && w->status == 200;
@@ -118,7 +118,9 @@ static void silent(struct kube_watch *w, msec now, struct rng *rng)
 
 static msec patience(const struct kube_watch *w)
 {
-	return w->heard + (w->step == KUBE_WATCHES && w->status == 200 ? KUBE_IDLE : KUBE_ANSWER);
+	msec most = w->heard + (w->step == KUBE_WATCHES && w->status == 200 ? KUBE_IDLE : KUBE_ANSWER);
+	/* Events that go on and on do not make a list whole. */
+	return w->step == KUBE_STREAMS ? MIN(most, w->begun + KUBE_STREAM_MAX) : most;
 }
 
 bool kube_watch_turn(struct kube_watch *w, msec now, struct rng *rng, struct buf *url, enum kube_ask *ret_how)
@@ -232,14 +234,18 @@ static void refused(struct kube_watch *w, const struct kube_status *s, msec now,
 	back_off(w, now, (msec)s->retry_secs * SECOND, rng);
 }
 
-static void status_read(enum kube_form form, struct span bytes, struct kube_status *ret)
+/* The same with the status as it came. */
+static void refused_with(struct kube_watch *w, enum kube_form form, struct span bytes, msec now, struct rng *rng)
 {
 	struct arena a;
-	struct kube_status s = { 0 };
+	struct kube_status s = { 0 }, none = { 0 };
 	arena_init(&a, KUBE_ARENA_MAX);
-	if (form == KUBE_PROTOBUF ? kube_protobuf_status(bytes, &s) == OK : kube_json_status(bytes, &a, &s) == OK)
-		*ret = s;
-	arena_free(&a);
+	if ((form == KUBE_PROTOBUF ? kube_protobuf_status(bytes, &s) : kube_json_status(bytes, &a, &s)) != OK)
+		s = none;
+	if (s.code == 0)
+		s.code = w->status == 200 ? 500 : w->status;
+	refused(w, &s, now, rng);
+	arena_free(&a);   /* the message stood there */
 }
 
 /* ---- what comes ---- */
@@ -294,12 +300,11 @@ static void listed(struct kube_watch *w, msec now)
 
 static void ended(struct kube_watch *w, const char *text, msec now, struct rng *rng)
 {
-	struct kube_status s = { 0 };
 	struct span no = span_of(w->no.bytes, w->no.n);
 	w->fetch = 0;
 	if (w->status > 1 && w->status != 200) {
-		status_read(no.n > 0 && no.p[0] == '{' ? KUBE_JSON : KUBE_PROTOBUF, no, &s);
-		refused(w, &s, now, rng);
+		enum kube_form form = no.n > 0 && no.p[0] == '{' ? KUBE_JSON : KUBE_PROTOBUF;
+		refused_with(w, form, no, now, rng);
 	} else if (text != NULL || w->status != 200) {
 		say(w, 1, "the API cannot be reached, or breaks off", span_text(text == NULL ? "" : text));
 		back_off(w, now, 0, rng);
@@ -308,6 +313,9 @@ static void ended(struct kube_watch *w, const char *text, msec now, struct rng *
 		again(w, now);   /* its time is up */
 	} else if (w->step == KUBE_LISTS && w->coming.nversion > 0 && kube_stream_end(&w->stream) == OK) {
 		listed(w, now);
+	} else if (w->step == KUBE_STREAMS) {
+		w->plain = true;   /* its time is up, and it was never whole: it may not know of such lists */
+		again(w, now);
 	} else {
 		back_off(w, now, 0, rng);
 	}
@@ -363,8 +371,9 @@ static void list_meta(struct kube_watch *w, struct span bytes, struct arena *a)
 		return;
 	keep_version(&w->coming, m.version);
 	if (!keep(w->coming.more, &w->coming.nmore, sizeof(w->coming.more), m.more)) {
-		/* A token too long to be given back: all at once, then. This list is not whole. */
+		/* A token too long to be given back: all at once, then, from the beginning. This list is not whole. */
 		w->coming.nversion = 0;
+		w->mark.nmore = 0;
 		w->unpaged = true;
 	}
 }
@@ -404,6 +413,8 @@ static bool object(struct kube_watch *w, const struct kube_item *item, struct ar
 	w->counts.over += over;
 	if (e != OK) {
 		w->counts.bad++;
+		say(w, 4, e == ERR_LIMIT ? "an object is too large to be read, and left out" :
+		                           "an object cannot be read, and is left out", (struct span){ 0 });
 		return false;
 	}
 	ret->kind = item->kind == KUBE_ITEM_PUT ? KUBE_NEWS_PUT : KUBE_NEWS_REMOVE;
@@ -417,11 +428,7 @@ static bool object(struct kube_watch *w, const struct kube_item *item, struct ar
 /* The watch says that it cannot go on. */
 static void broken(struct kube_watch *w, struct span bytes, msec now, struct rng *rng)
 {
-	struct kube_status s = { 0 };
-	status_read(w->stream.form, bytes, &s);
-	if (s.code == 0)
-		s.code = 500;
-	refused(w, &s, now, rng);
+	refused_with(w, w->stream.form, bytes, now, rng);
 }
 
 /* What is not read from the piece. */

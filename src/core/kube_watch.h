@@ -27,6 +27,7 @@
 #define KUBE_WATCH_SECS 300u                 /* a watch lasts this and up to as much again */
 #define KUBE_IDLE (150 * SECOND)             /* of a watch: two bookmarks were lost */
 #define KUBE_ANSWER (60 * SECOND)            /* of a list, or of a request without a head */
+#define KUBE_STREAM_MAX (180 * SECOND)       /* until a streaming list has to be whole */
 #define KUBE_ARENA_MAX (16u << 20)           /* of one object's reading */
 #define KUBE_VERSION_MAX 64u
 #define KUBE_TOKEN_MAX 1024u                 /* of a list that goes on */

@@ -270,6 +270,30 @@ static void an_old_server_takes_it_for_a_watch(void **state)
 	head(200, PROTOBUF);
 	assert_true(asks_within(KUBE_ANSWER + 2 * SECOND) >= KUBE_ANSWER);
 	URL_HAS("services?limit=500&resourceVersion=0");
+	/* Or its time is up, and the end of the list was never said. */
+	anew();
+	assert_int_equal(asks_within(0), 0);
+	head(200, PROTOBUF);
+	end(NULL);
+	assert_int_equal(asks_within(0), 0);
+	URL_HAS("services?limit=500&resourceVersion=0");
+}
+
+/* Events that go on and on are no end of a list. */
+static void a_streaming_list_has_an_end(void **state)
+{
+	msec from = b.now;
+	(void)state;
+	assert_int_equal(asks_within(0), 0);
+	head(200, PROTOBUF);
+	while (b.now - from < KUBE_STREAM_MAX - 10 * SECOND) {
+		struct buf e = events();
+		event(&e, "MODIFIED", "a", "5");
+		send(&e);
+		assert_int_equal(asks_within(10 * SECOND), -1);
+	}
+	assert_true(asks_within(15 * SECOND) >= 0);
+	URL_HAS("services?limit=500&resourceVersion=0");
 }
 
 /* D07: 410 means a new list, in which nothing is missed until it was whole. */
@@ -479,7 +503,7 @@ static void what_cannot_be_read_is_left_out(void **state)
 	enc_frame(&e, "ADDED", "Service", buf_span(&o));
 	event(&e, "ADDED", "b", "12");
 	send(&e);
-	told("+b");
+	told("![plugin/kubernetes: services: an object cannot be read, and is left out]+b");
 	assert_int_equal(b.w.counts.bad, 1);
 	/* A version longer than any: the last one stays. */
 	char version[100];
@@ -555,7 +579,8 @@ int main(void)
 		T(a_list_streams_and_is_watched), T(without_streaming_lists_it_asks_for_pages),
 		T(an_old_server_takes_it_for_a_watch), T(a_forgotten_version_is_listed_again),
 		T(forgetting_again_and_again_rests), T(an_expired_page_is_asked_for_as_a_whole),
-		T(a_silent_watch_is_left), T(errors_rest_longer_and_longer), T(what_is_forbidden_is_said_once),
+		T(a_silent_watch_is_left), T(a_streaming_list_has_an_end),
+		 T(errors_rest_longer_and_longer), T(what_is_forbidden_is_said_once),
 		T(a_busy_server_says_when), T(a_watch_that_ends_at_once_rests), T(what_cannot_be_read_is_left_out),
 		T(json_will_do), T(what_cannot_begin_is_tried_again),
 	};
