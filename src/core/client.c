@@ -36,6 +36,7 @@ static enum err tail_record(struct client *c, struct span bytes, size_t *at, uns
 		return ERR_FORMAT;   /* TSIG is the last one (RFC8945 5.1) */
 	if (section == SEC_AUTHORITY && type == RR_SOA && c->question.type == RR_IXFR && n >= 22) {
 		c->serial = get_u32(bytes.p + *at - 20);
+		c->has_serial = true;
 		return name_eq(owner, c->question.name) ? OK : ERR_FORMAT;
 	}
 	c->has_tsig = section == SEC_ADDITIONAL && type == RR_TSIG;
@@ -78,8 +79,7 @@ enum client_sort client_read(struct client *c, struct span bytes, uint16_t udp_s
 	*ret_rcode = RCODE_FORMERR;
 	c->size_max = c->proto == PROTO_UDP ? MIN(512, udp_size_max) : MSG_MAX;
 	c->question.name.len = 0;
-	c->edns.present = false;
-	c->has_tsig = false;
+	c->edns.present = c->has_serial = c->has_tsig = false;
 	c->tsig = NULL;
 	if (bytes.n < MSG_HEADER)
 		return CLIENT_DROP;

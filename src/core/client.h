@@ -35,7 +35,8 @@ struct client {
 	uint8_t cookie[COOKIE_MAX];   /* to send back; ncookie bytes */
 	uint8_t ncookie;
 	uint8_t taking;               /* enum taking */
-	uint32_t serial;              /* IXFR: of the version that it has */
+	uint32_t serial;              /* IXFR: of the version that it has, when has_serial */
+	bool has_serial;
 	bool has_tsig;                /* its message is signed, or said to be */
 	struct tsig_chain *tsig;      /* the signature that was checked, and signs what it gets; NULL none */
 };

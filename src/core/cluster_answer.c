@@ -335,7 +335,7 @@ static enum err say_srv_endpoints(struct work *w, const struct topic *t)
 		while (!w->records.cut && cluster_walk_next(&walk, &spot)) {
 			struct name target = endpoint_name(w, &spot, w->zone);
 			if (target.len == 0)
-				return ERR_LIMIT;
+				continue;   /* too long to be a name */
 			if (section == SEC_ANSWER)
 				add_srv(w, t, spot.slice->ports, target, candidates);
 			else

@@ -82,10 +82,15 @@ void query_pause(struct query *q)
 	query_wake(q);
 }
 
-/* Say when the query wants to run even if nothing happens. */
+/* Say when the query wants to run even if nothing happens. Where that is later than was said before, it is said again
+ * when that time comes: one that goes on for long has one entry, not one a step. */
 static void arm(struct query *q)
 {
-	timers_set(&q->engine->timers, MIN(q->deadline, q->wake_at), q->id);
+	msec at = MAX(MIN(q->deadline, q->wake_at), 1);
+	if (q->armed != 0 && q->armed <= at)
+		return;
+	q->armed = at;
+	timers_set(&q->engine->timers, at, q->id);
 }
 
 static void unpay(struct query *q)
@@ -539,10 +544,13 @@ static void run_due(struct engine *e)
 		struct query *q = slots_get(&e->queries, id);
 		if (q == NULL || q->ask.ended)
 			continue;
+		q->armed = 0;
 		if (q->deadline <= e->now.ms)
 			expire(q);
 		else if (q->wake_at <= e->now.ms)
 			query_wake(q);
+		else
+			arm(q);
 	}
 }
 

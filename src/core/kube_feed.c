@@ -4,7 +4,7 @@
 #include "base/heap.h"
 #include "core/engine.h"
 
-#define FEED_ARENA_MAX (1u << 20)
+#define FEED_ARENA_MAX (4u << 20)   /* of settings: four files of half a MB, as a kubeconfig may hold */
 
 struct feed_kind {
 	struct kube_watch watch;

@@ -580,7 +580,7 @@ int main(void)
 		T(an_old_server_takes_it_for_a_watch), T(a_forgotten_version_is_listed_again),
 		T(forgetting_again_and_again_rests), T(an_expired_page_is_asked_for_as_a_whole),
 		T(a_silent_watch_is_left), T(a_streaming_list_has_an_end),
-		 T(errors_rest_longer_and_longer), T(what_is_forbidden_is_said_once),
+		T(errors_rest_longer_and_longer), T(what_is_forbidden_is_said_once),
 		T(a_busy_server_says_when), T(a_watch_that_ends_at_once_rests), T(what_cannot_be_read_is_left_out),
 		T(json_will_do), T(what_cannot_begin_is_tried_again),
 	};

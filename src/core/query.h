@@ -96,6 +96,7 @@ struct query {
 	const struct packed *answer;
 	enum err err;              /* why it failed, OK when it did not */
 	msec deadline, wake_at;
+	msec armed;                /* the engine's timer; 0 none */
 	void **state;              /* one a plugin, theirs to use; [chain->n] */
 	struct ask ask;
 	struct exchange *exchange; /* with upstreams, while one is under way */

@@ -114,15 +114,17 @@ static enum err begin(struct query *q, struct transfer_out *o)
 static enum verdict request(const struct link *l, struct query *q)
 {
 	const struct client *c = q->client;
-	if (!is_transfer(q->question.type) || c == NULL || q->question.class != CLASS_IN)
+	if (!is_transfer(q->question.type) || c == NULL)
 		return PASS;
-	const struct rule *r = rule_for(l->self, q->question.name);
-	if (r == NULL)
-		return PASS;
+	const struct rule *r = q->question.class == CLASS_IN ? rule_for(l->self, q->question.name) : NULL;
+	if (r == NULL)   /* nor is it asked of anybody else, who would see us in place of the client */
+		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
 	if (c->proto != PROTO_TCP && c->proto != PROTO_DOT)
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "zones are transferred over TCP alone");
 	if (!may_have(r, c) || (r->required && c->tsig == NULL))
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
+	if (q->question.type == RR_IXFR && !c->has_serial)   /* which it has to say (RFC1995 3) */
+		return query_fail(q, RCODE_FORMERR, -1, NULL);
 	struct transfer_out *o = query_state(q, sizeof(*o));
 	if (o == NULL)
 		return query_fail_err(q, ERR_LIMIT);

@@ -153,3 +153,26 @@ zone:
             m = ask(world, "x.w.z.test.", "TXT", port=port, timeout=1)
             return m is not None and m.flags & dns.flags.AA and m.answer
         wait_for(answers, 30, f"the secondary on {port}")
+
+
+def over_tcp(world, name, kind):
+    with world.net():
+        return dns.query.tcp(dns.message.make_query(name, kind), "127.0.0.1", timeout=5).rcode()
+
+
+def test_a_transfer_of_another_zone_is_refused_and_asked_of_nobody(world):
+    """A forwarder would see the server in place of the client."""
+    serve(world, f""". {{
+    transfer z.test {{
+        to *
+    }}
+    file {FOLDER}/zone z.test
+    forward . 127.0.0.9
+}}
+""")
+    assert over_tcp(world, "other.test", "AXFR") == dns.rcode.REFUSED
+
+
+def test_ixfr_without_a_version_is_malformed(world):
+    serve(world, corefile("to *"))
+    assert over_tcp(world, "z.test", "IXFR") == dns.rcode.FORMERR
