@@ -370,7 +370,7 @@ static void log_reply(struct serving *s, const struct query *q, struct span byte
 	uint32_t us = took_us(s, q->client);
 	struct replylog_reply reply = { .bytes = bytes, .rcode = rcode };
 	note_reply(s, &site_of(q->chain)->reply, q->client, reply, us);
-	if (!q->log_reply)
+	if (!q->chain->conf.log_replies)
 		return;
 	struct record_reply r = { rcode, false, bytes.n, us };
 	record_reply(&s->w->log, s->w->engine.now.wall, q->client, &r);

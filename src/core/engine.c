@@ -201,7 +201,6 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	q->client = copy;
 	q->question = q->ask.asked = copy->question;
 	q->form = (uint8_t)client_form(chain, c);
-	q->log_reply = chain->conf.log_replies;
 	if (chain->life > 0)
 		q->deadline = MIN(q->deadline, e->now.ms + chain->life);
 	q->place = (uint16_t)place;

@@ -88,7 +88,6 @@ struct query {
 	uint8_t descents;
 	bool up, waiting;
 	bool dropped;              /* no answer is to be sent */
-	bool log_reply;            /* a reply line is wanted */
 	uint8_t form;              /* of enum ask_form: what else the question is */
 	struct question question;  /* in the arena */
 	struct client *client;     /* NULL for sub-questions */
