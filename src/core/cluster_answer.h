@@ -13,6 +13,9 @@
 #define CLUSTER_CHAIN_MAX 10u                    /* aliases followed inside the zones */
 #define CLUSTER_OWN_MAX 16u
 #define CLUSTER_SOA_TTL_MAX 300u
+#define CLUSTER_SOA_REFRESH 7200u
+#define CLUSTER_SOA_RETRY 1800u
+#define CLUSTER_SOA_EXPIRE 86400u
 
 enum cluster_pods { CLUSTER_PODS_DISABLED, CLUSTER_PODS_INSECURE, CLUSTER_PODS_VERIFIED };
 

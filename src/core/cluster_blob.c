@@ -91,9 +91,9 @@ enum err cluster_blob_none(struct arena *a, const struct cluster_ask *ask, unsig
 	buf_put(&b, SOA_MAIL, sizeof(SOA_MAIL) - 1);
 	buf_u16(&b, (uint16_t)zone);
 	buf_u32(&b, cluster_answer_serial(ask));
-	buf_u32(&b, 7200);
-	buf_u32(&b, 1800);
-	buf_u32(&b, 86400);
+	buf_u32(&b, CLUSTER_SOA_REFRESH);
+	buf_u32(&b, CLUSTER_SOA_RETRY);
+	buf_u32(&b, CLUSTER_SOA_EXPIRE);
 	buf_u32(&b, ask->terms->ttl);
 	ttl_table(p)[0] = 6;
 	bool answer = rcode == RCODE_NOERROR && ask->q->type == RR_SOA && ask->q->name.len == ask->zone.len;

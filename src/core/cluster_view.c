@@ -91,13 +91,32 @@ bool cluster_view_next(const struct cluster_view *v, struct cluster_slices *s, s
 		s->entries = span_from(s->entries, s->size);
 		if (memcmp(entry, s->want, s->head) != 0)
 			continue;
-		struct cluster_key k = cluster_row_slice(get_u32(entry + s->size - 4));
+		s->number = get_u32(entry + s->size - 4);
+		struct cluster_key k = cluster_row_slice(s->number);
 		if (!get(v, &k, &value))
 			continue;
 		cluster_slice_read(value, ret);
 		return true;
 	}
 	return false;
+}
+
+bool cluster_view_from(const struct cluster_view *v, struct cluster_slices group, uint32_t *number,
+                       struct cluster_slice *ret)
+{
+	uint32_t best = UINT32_MAX;   /* none has it: CLUSTER_SLICES_MAX */
+	struct span value;
+	for (size_t at = 0; at < group.entries.n; at += group.size) {
+		uint32_t n = get_u32(group.entries.p + at + group.size - 4);
+		if (n >= *number && n < best)
+			best = n;
+	}
+	struct cluster_key k = cluster_row_slice(best);
+	if (best == UINT32_MAX || !get(v, &k, &value))
+		return false;
+	cluster_slice_read(value, ret);
+	*number = best;
+	return true;
 }
 
 /* ---- addresses ---- */
@@ -179,7 +198,7 @@ bool cluster_view_each_service(const struct cluster_view *v, struct cluster_key 
                                struct cluster_service *ret)
 {
 	struct store_row row;
-	struct cluster_key none = cluster_row_service((enum cluster_rows)at->bytes[0], 0, span_of(NULL, 0));
+	struct cluster_key none = cluster_row_service((enum cluster_rows)at->bytes[0], 0, span_of("", 0));
 	uint32_t ns;
 	if (!step(v, at, none.n, &row))
 		return false;

@@ -29,6 +29,7 @@ struct cluster_slices {
 	struct span entries;
 	unsigned size, head;     /* of an entry; bytes of it that must be as in `want` */
 	uint8_t want[6];
+	uint32_t number;         /* of the slice that came last */
 };
 
 /* Of a service, or an import (row: ROW_GROUP, ROW_IMPORT_GROUP). */
@@ -39,6 +40,9 @@ struct cluster_slices cluster_view_at(const struct cluster_view *v, const struct
 struct cluster_slices cluster_view_named(const struct cluster_view *v, const struct cluster_slice *of,
                                          struct span name);
 bool cluster_view_next(const struct cluster_view *v, struct cluster_slices *s, struct cluster_slice *ret);
+/* Of a group the one with the lowest number that is not below *number, which becomes its: to go on in another view. */
+bool cluster_view_from(const struct cluster_view *v, struct cluster_slices group, uint32_t *number,
+                       struct cluster_slice *ret);
 
 /* Services that have the address, one after the other: row ROW_CLUSTER_IP, ROW_EXTERNAL; *at begins as that of
  * cluster_row_owner. */

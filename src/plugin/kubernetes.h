@@ -64,6 +64,10 @@ struct kubernetes_live {
 /* Bits 1 << enum kube_kind. */
 unsigned kubernetes_kinds(const struct kubernetes *k);
 struct cluster_terms kubernetes_terms(const struct kubernetes *k, const struct kubernetes_live *live);
+/* Is the zone one of services of many clusters? */
+bool kubernetes_imports(const struct kubernetes *k, struct name zone);
+/* The zones as a whole, for transfers. */
+extern const struct transfer_source kubernetes_transfers;
 /* .request, .wake and .fast of the plugin. */
 enum verdict kubernetes_request(const struct link *l, struct query *q);
 enum verdict kubernetes_wake(const struct link *l, struct query *q, const struct query *child);

@@ -16,7 +16,7 @@ struct cluster_terms kubernetes_terms(const struct kubernetes *k, const struct k
 	};
 }
 
-static bool is_of_imports(const struct kubernetes *k, struct name zone)
+bool kubernetes_imports(const struct kubernetes *k, struct name zone)
 {
 	const struct name *held = k->what.multicluster.n == 0 ? NULL : zones_find(&k->what.multicluster, zone);
 	return held != NULL && name_eq(*held, zone);
@@ -37,7 +37,7 @@ static void asking_open(struct asking *a, const struct link *l, struct name zone
 	a->terms = kubernetes_terms(k, live);
 	a->view = cluster_view_open(live->cluster, e->worker);
 	a->ask = (struct cluster_ask){
-		.terms = &a->terms, .view = &a->view, .zone = zone, .imports = is_of_imports(k, zone),
+		.terms = &a->terms, .view = &a->view, .zone = zone, .imports = kubernetes_imports(k, zone),
 		.flags = k->flags, .now = (uint32_t)e->now.wall.sec,
 	};
 }

@@ -2,7 +2,11 @@
 import subprocess
 
 import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
 import dns.rdatatype
+import dns.zone
 import pytest
 
 pytest.importorskip("cryptography")
@@ -122,3 +126,126 @@ def test_a_change_is_signed_anew(keys):
             assert "; fully validated" in said, said
             return "10.96.10.77" in said
         wait_for(new, SOON, "the new address, signed")
+
+
+# --- whole zones -----------------------------------------------------------------------------------------------------
+
+TO = "transfer {{\n        to {}\n    }}"
+KUBE_DNS = "kube-dns.kube-system.svc.cluster.local."
+
+
+def taken(pod, *words):
+    """The records as they come: owner, type, data."""
+    text = pod.world.run("dig", "@127.0.0.1", "+noall", "+answer", ZONE, *words).stdout
+    rows = [line.split(None, 4) for line in text.splitlines() if line]
+    assert all(row[2] == "IN" and row[1] == "30" for row in rows), text
+    return [(row[0], row[3], row[4]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def primary(keys):
+    with Pod(keys, BASE.format(more=TO.format("*"))) as pod:
+        pod.synced()
+        wait_for(lambda: pod.ready() == 200, SOON, "ready")
+        yield pod
+
+
+def test_dig_takes_the_zone(primary):
+    rows = taken(primary, "AXFR")
+    assert rows[0][1] == "SOA" and rows[0] == rows[-1] and "SOA" not in [r[1] for r in rows[1:-1]]
+    assert rows[1:3] == [(ZONE, "NS", KUBE_DNS), (KUBE_DNS, "A", "10.96.0.10")]
+    assert len(set(rows)) == len(rows) - 1
+    web, db = f"web.shop.svc.{ZONE}", f"db.data.svc.{ZONE}"
+    assert {(web, "A", "10.96.10.11"), (web, "SRV", f"0 100 80 {web}"), (f"_http._tcp.{web}", "SRV", f"0 100 80 {web}"),
+            (db, "A", "10.244.1.21"), (f"db-0.{db}", "A", "10.244.1.21"),
+            (f"_pg._tcp.{db}", "SRV", f"0 50 5432 db-1.{db}"),
+            (f"cart.shop.svc.{ZONE}", "AAAA", "fd00:10:96::c"),
+            (f"ext.edge.svc.{ZONE}", "CNAME", "api.partner.example.")} <= set(rows)
+    assert not [r for r in rows if "10.244.3.23" in r[2]]
+
+
+def test_what_is_taken_is_what_is_answered(primary):
+    """Record by record; of SRV the weights aside, which the name of the service shares out among all its ports."""
+    query = dns.message.make_query(ZONE, "AXFR")
+    with primary.world.net():
+        zone = dns.zone.from_xfr(dns.query.xfr("127.0.0.1", ZONE, timeout=10, relativize=False), relativize=False)
+        assert dns.query.udp(query, "127.0.0.1", timeout=5).rcode() == dns.rcode.REFUSED
+    seen = 0
+
+    def told(rdata):
+        return rdata.to_text().split()[2:] if rdata.rdtype == dns.rdatatype.SRV else rdata.to_text()
+    for name, rdataset in zone.iterate_rdatasets():
+        answer = ask(primary.world, str(name), dns.rdatatype.to_text(rdataset.rdtype), tcp=True)
+        found, = (r for r in answer.answer if r.rdtype == rdataset.rdtype)
+        assert sorted(map(told, found)) == sorted(map(told, rdataset)) and found.ttl == rdataset.ttl, answer
+        seen += 1
+    assert seen > 15
+
+
+def test_serials_and_changes(primary):
+    from apiserver.watchable import service
+    serial = taken(primary, "SOA")[0][2].split()[2]
+    assert [r[1] for r in taken(primary, f"IXFR={serial}")] == ["SOA"]
+    assert len(taken(primary, f"IXFR={int(serial) - 1}")) > 15
+    primary.cluster.put(service("shop", "new", "10.96.10.99", ports=[("http", 80)]))
+    primary.comes("new.shop.svc", ok("10.96.10.99"))
+    rows = taken(primary, "AXFR")
+    assert (f"new.shop.svc.{ZONE}", "A", "10.96.10.99") in rows
+    assert rows[0] == rows[-1] and int(rows[0][2].split()[2]) >= int(serial)
+
+
+@pytest.mark.parametrize("more,zone,want", [
+    ("", ZONE, "REFUSED"), (TO.format("192.0.2.77"), ZONE, "REFUSED"), (TO.format("*"), "in-addr.arpa.", "NOTAUTH"),
+    (TO.format("*"), f"shop.svc.{ZONE}", "NOTAUTH")])
+def test_others_get_nothing(keys, more, zone, want):
+    with Pod(keys, BASE.format(more=more)) as pod:
+        pod.synced()
+        wait_for(lambda: pod.ready() == 200, SOON, "ready")
+        with pod.world.net():
+            reply = dns.query.tcp(dns.message.make_query(zone, "AXFR"), "127.0.0.1", timeout=10)
+        assert dns.rcode.to_text(reply.rcode()) == want and not reply.answer
+
+
+def test_before_the_lists_nothing_is_handed_out(keys):
+    with Pod(keys, BASE.format(more=TO.format("*")), start=False) as pod:
+        with pod.world.net():
+            reply = dns.query.tcp(dns.message.make_query(ZONE, "AXFR"), "127.0.0.1", timeout=10)
+        assert reply.rcode() == dns.rcode.SERVFAIL
+
+
+@needs("knotd")
+def test_a_large_zone_goes_to_another_server(keys):
+    """5,000 endpoints in 50 slices, which are many messages."""
+    from apiserver.shop import shop
+    from apiserver.watchable import endpoint, endpoint_slice, service
+    many = [service("data", "many", "None", ports=[("p", 1)])]
+    many += [endpoint_slice("data", f"many-{i}", "many", [endpoint(f"10.9.{i}.{k}") for k in range(100)], [("p", 1)])
+             for i in range(50)]
+    with Pod(keys, BASE.format(more=TO.format("*")), [*shop(), *many]) as pod:
+        pod.synced()
+        wait_for(lambda: pod.ready() == 200, SOON, "ready")
+        rows = taken(pod, "AXFR")
+        assert len([r for r in rows if r[0].endswith(f"many.data.svc.{ZONE}")]) == 5000 * 3
+        assert len(set(rows)) == len(rows) - 1
+        folder = pod.world.path("/etc/knot")
+        folder.mkdir(parents=True)
+        pod.world.write("/etc/knot/knot.conf", f"""server:
+    listen: 127.0.0.3@5353
+    rundir: /etc/knot
+    user: root
+database:
+    storage: /etc/knot
+remote:
+  - id: primary
+    address: 127.0.0.1
+zone:
+  - domain: {ZONE}
+    storage: /etc/knot
+    master: primary
+""")
+        pod.world.popen(["knotd", "-c", "/etc/knot/knot.conf"], stderr=subprocess.DEVNULL)
+
+        def there():
+            answer = ask(pod.world, f"10-9-49-99.many.data.svc.{ZONE}", server="127.0.0.3", port=5353, timeout=2.0)
+            return answer is not None and values(answer) == ["10.9.49.99"]
+        wait_for(there, SOON, "the zone at knotd")
