@@ -19,6 +19,8 @@
 #define SPOT_BYTES (2 * NAME_MAX_BYTES)                 /* the service's name and the endpoint's */
 #define BYTES_MAX (SPOT_BYTES + ADDRS_MAX * 16u + PORTS_MAX * PORT_BYTES)
 #define WEIGHT 100u
+#define LOOKS_MAX 8u    /* slices looked at for what was said before; somebody may write thousands with one address:
+                         * then a record comes twice, and no turn takes long */
 
 enum stage { AT_APEX, AT_NAMESPACE, AT_SERVICE, AT_SLICES, AT_END };
 
@@ -188,7 +190,9 @@ static bool is_server(const struct making *m, const struct addr *a)
 	for (unsigned i = 0; i < t->nown && !m->r->imports; i++) {
 		struct cluster_slices all = cluster_view_at(&m->view, &t->own[i]);
 		struct cluster_slice s;
-		while ((a == NULL || addr_eq(a, &t->own[i])) && cluster_view_next(&m->view, &all, &s))
+		if (a != NULL && !addr_eq(a, &t->own[i]))
+			continue;
+		for (unsigned looks = 0; looks < LOOKS_MAX && cluster_view_next(&m->view, &all, &s); looks++)
 			if (!s.import && s.ns == m->r->ns && span_eq(s.service, m->label))
 				return true;
 	}
@@ -264,7 +268,7 @@ static bool was_said(const struct making *m, const struct cluster_spot *spot, un
 	struct cluster_slice s;
 	if (same == SAME_NAME && spot->name.n == 0)
 		return false;   /* its address is its name */
-	while (cluster_view_next(&m->view, &all, &s)) {
+	for (unsigned looks = 0; looks < LOOKS_MAX && cluster_view_next(&m->view, &all, &s); looks++) {
 		bool ours = s.import == m->r->imports && s.ns == m->r->ns && span_eq(s.service, m->label) &&
 		            (same == SAME_ADDR || span_eq(s.cluster, m->slice.cluster));
 		const uint8_t *until = all.number == m->number ? m->endpoint->addrs : NULL;

@@ -254,12 +254,35 @@ static void while_it_changes(void **state)
 	}
 }
 
+/* One address under a thousand names, and a name for a thousand addresses: not all are looked through for each. */
+static void somebody_writes_much_of_one_thing(void **state)
+{
+	char line[8192];
+	(void)state;
+	start(BASE, "ns a\nsvc a one None p/1/TCP\nsvc a many None p/1/TCP\n", 0);
+	for (unsigned i = 0; i < 100; i++) {
+		struct buf to = buf_on(line, sizeof(line));
+		buf_printf(&to, "slice a o-%u one p/1/TCP", i);
+		for (unsigned k = 0; k < 10; k++)
+			buf_printf(&to, " 10.1.1.1,h=n%u", i * 10 + k);
+		buf_printf(&to, "\nslice a m-%u many p/1/TCP", i);
+		for (unsigned k = 0; k < 10; k++)
+			buf_printf(&to, " 10.2.%u.%u,h=same", i, k);
+		fixture_say(cluster, buf_cstr(&to), CHANGED);
+	}
+	assert_int_equal(begin("cluster.local"), OK);
+	unsigned n = rest(NULL);   /* each once would be 2,002 and 2,001 */
+	assert_in_range(n, 4003, 4003 + 4000);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_there), cmocka_unit_test(other_settings),
 		cmocka_unit_test(what_is_no_zone), cmocka_unit_test(of_many_clusters),
 		cmocka_unit_test(in_many_steps), cmocka_unit_test(while_it_changes),
+		cmocka_unit_test(somebody_writes_much_of_one_thing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
