@@ -163,6 +163,7 @@ def over_tcp(world, name, kind):
 def test_a_transfer_of_another_zone_is_refused_and_asked_of_nobody(world):
     """A forwarder would see the server in place of the client."""
     serve(world, f""". {{
+    bind 127.0.0.1
     transfer z.test {{
         to *
     }}
