@@ -15,7 +15,8 @@ packages()
 	test) echo python3-pytest python3-dnspython openssl iproute2 mount ca-certificates git ;;
 	peers) echo bind9 bind9-dnsutils bind9-utils knot knot-dnsutils nsd ldnsutils unbound unbound-host dnsperf \
 		busybox libc-bin curl tcpdump man-db systemd procps prometheus faketime umoci buildah \
-		nghttp2-server python3-cryptography python3-yaml musl-tools ;;
+		nghttp2-server python3-cryptography python3-yaml musl-tools \
+		etcd-server etcd-client ;;
 	fuzz) echo clang libclang-rt-14-dev llvm ;;
 	bench) echo unbound pdns-recursor dnsdist openssl iproute2 mount ;;
 	*) echo "tools/deps.sh: no set of packages is called $1" >&2; return 2 ;;

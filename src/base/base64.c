@@ -14,3 +14,13 @@ enum err base64_read(struct arena *a, struct span text, struct span *ret)
 	*ret = span_of(to, n);
 	return OK;
 }
+
+void base64_write(struct span bytes, struct buf *to)
+{
+	size_t n = sodium_base64_encoded_len(bytes.n, sodium_base64_VARIANT_ORIGINAL);   /* with a NUL */
+	uint8_t *p = buf_room(to, n);
+	if (p == NULL)
+		return;
+	sodium_bin2base64((char *)p, n, bytes.p, bytes.n, sodium_base64_VARIANT_ORIGINAL);
+	to->n--;
+}

@@ -28,6 +28,7 @@ struct fetch_login {
 	struct span ca, cert, key;
 	const char *token_file;           /* Authorization: Bearer */
 	struct span token;
+	bool token_bare;                  /* without the word Bearer before it (etcd) */
 	const char *user, *password;      /* Authorization: Basic */
 	const char *server_name;          /* checked instead of the URL's host; NULL the URL's */
 	bool unchecked;                   /* insecure-skip-tls-verify */

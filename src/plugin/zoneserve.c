@@ -71,7 +71,7 @@ static enum err msg_copy(struct arena *a, const struct msg *m, struct msg *ret)
 	return OK;
 }
 
-static enum verdict target_ask(struct query *q, const struct zone_reply *r)
+enum verdict zoneserve_follow(struct query *q, const struct zone_reply *r)
 {
 	struct chase *c = query_state(q, sizeof(*c));
 	if (c == NULL || msg_copy(&q->arena, &r->msg, &c->msg) != OK)
@@ -93,7 +93,7 @@ enum verdict zoneserve_request(const struct zoneserve *s, const struct zone *z, 
 	if (err == OK && falls_through(s, &r, &q->question))
 		return PASS;
 	if (err == OK && r.target.len > 0)
-		return target_ask(q, &r);
+		return zoneserve_follow(q, &r);
 	if (err == OK)
 		err = packed_make(&q->arena, &q->question, &r.msg, &zone_packing, &q->answer);
 	return err == OK ? ANSWERED : query_fail_err(q, err);

@@ -17,6 +17,8 @@ struct zoneserve {
 void zoneserve_joined(struct zoneserve *s, const struct chain *chain);
 enum verdict zoneserve_fast(const struct zoneserve *s, const struct zone *z, struct fast *f);
 enum verdict zoneserve_request(const struct zoneserve *s, const struct zone *z, struct query *q);
+/* What was said of an alias, whose target is asked of the whole server. */
+enum verdict zoneserve_follow(struct query *q, const struct zone_reply *r);
 /* The plugin's .wake. */
 enum verdict zoneserve_wake(const struct link *l, struct query *q, const struct query *child);
 

@@ -13,6 +13,7 @@ DNS64 = "dns64 {"
 T = "template IN A {"
 K8S = "kubernetes cluster.local in-addr.arpa {"
 OUT = "k8s_external out.test {"
+ETCD = "etcd sky.test {"
 
 # (plugin, line): lines without it, lines with it, the question
 EFFECTS = {
@@ -58,6 +59,10 @@ EFFECTS = {
     ("erratic", "truncate"): (["erratic {", "drop 0", "}"], ["erratic {", "truncate 1", "}"], "x.test A"),
     ("erratic", "delay"): None,                    # test_erratic_late_short_and_large
     ("erratic", "large"): None,                    # the same
+    ("etcd", "path"): None,                        # test_etcd.py
+    ("etcd", "endpoint"): None,                    # the same
+    ("etcd", "credentials"): None,                 # the same
+    ("etcd", "fallthrough"): None,                 # the same
     ("rewrite", "*"): None,                        # test_coredns_rewrite.py
     ("template", "match"): ([T, 'answer "{{ .Name }} 60 A 192.0.2.1"', "fallthrough", "}", "whoami"],
                             [T, "match ^y[.]", 'answer "{{ .Name }} 60 A 192.0.2.1"', "fallthrough", "}", "whoami"],
@@ -106,11 +111,14 @@ ERRORS = {
     ("k8s_external", "headless"): (OUT + "\nheadless x\n}\n" + K8S + "\n}", r"Wrong argument count"),
     ("kubernetes", "ignore"): (K8S + "\nignore all\n}", r"unable to parse ignore value: 'all'"),
     ("kubernetes", "multicluster"): (K8S + "\nmulticluster clusterset.local\n}", r"multicluster has a zone"),
+    ("etcd", "tls"): (ETCD + "\ntls a b c d\n}", r"Wrong argument count"),
+    ("etcd", "min-lease-ttl"): (ETCD + "\nmin-lease-ttl 30\n}", r"'30' is no duration"),
+    ("etcd", "max-lease-ttl"): (ETCD + "\nmax-lease-ttl 169h\n}", r"'169h' is no duration"),
     ("kubernetes", "zonal"): (K8S + "\nzonal x\n}", r"Wrong argument count"),
 }
 
 SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes",
-           "rewrite", "dns64", "transfer", "templating", "erratic")
+           "rewrite", "dns64", "transfer", "templating", "erratic", "etcd")
 NAMES = {"zoneacl": "acl", "replylog": "log", "templating": "template"}
 
 

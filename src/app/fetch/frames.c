@@ -4,7 +4,8 @@
 #define ADDR_BYTES 17u                /* family and address */
 
 /* Fields by number: first texts, with their NUL, then spans, then others. */
-enum { FIELD_TEXTS = 1, FIELD_SPANS = 32, FIELD_ADDRS = 64, FIELD_TIMES, FIELD_UNCHECKED };
+enum { FIELD_TEXTS = 1, FIELD_SPANS = 32, FIELD_ADDRS = 64, FIELD_TIMES, FIELD_FLAGS };
+enum { FLAG_UNCHECKED = 1, FLAG_BARE = 2 };   /* of fetch_login */
 
 struct place {
 	bool login;
@@ -101,11 +102,14 @@ void frame_ask_write(struct buf *to, const struct fetch *what)
 		memcpy(bytes + 1, what->addrs[i].ip, 16);
 		put_field(to, FIELD_ADDRS, span_of(bytes, sizeof(bytes)));
 	}
-	uint8_t times[8], unchecked = what->login != NULL && what->login->unchecked;
+	uint8_t times[8], flags = 0;
+	if (what->login != NULL)
+		flags = (uint8_t)((what->login->unchecked ? FLAG_UNCHECKED : 0) |
+		                  (what->login->token_bare ? FLAG_BARE : 0));
 	put_u32(times, what->connect_ms);
 	put_u32(times + 4, what->idle_ms);
 	put_field(to, FIELD_TIMES, span_of(times, sizeof(times)));
-	put_field(to, FIELD_UNCHECKED, span_of(&unchecked, 1));
+	put_field(to, FIELD_FLAGS, span_of(&flags, 1));
 }
 
 static void *to_place(struct frame_ask *a, const struct place *p)
@@ -128,8 +132,9 @@ static enum err take_field(struct frame_ask *a, unsigned number, struct span byt
 	} else if (number == FIELD_TIMES && bytes.n == 8) {
 		a->what.connect_ms = get_u32(bytes.p);
 		a->what.idle_ms = get_u32(bytes.p + 4);
-	} else if (number == FIELD_UNCHECKED && bytes.n == 1) {
-		a->login.unchecked = bytes.p[0] == 1;
+	} else if (number == FIELD_FLAGS && bytes.n == 1) {
+		a->login.unchecked = bytes.p[0] & FLAG_UNCHECKED;
+		a->login.token_bare = bytes.p[0] & FLAG_BARE;
 	} else {
 		return ERR_FORMAT;
 	}

@@ -30,7 +30,7 @@ static void test_all_of_it(void **state)
 		.ca_file = "/ca", .cert_file = "/cert", .key_file = "/key",
 		.ca = span_text("CA"), .cert = span_text("C"), .key = span_text("K"),
 		.token_file = "/token", .token = span_text("T"), .user = "u", .password = "p",
-		.server_name = "name", .unchecked = true,
+		.server_name = "name", .unchecked = true, .token_bare = true,
 	};
 	const struct fetch what = { .method = "POST", .url = "https://x/", .accept = "a", .content_type = "c",
 		                    .body = span_text("body"), .login = &login, .addrs = addrs, .naddrs = 2,
@@ -58,6 +58,7 @@ static void test_all_of_it(void **state)
 	assert_string_equal(a.login.password, "p");
 	assert_string_equal(a.login.server_name, "name");
 	assert_true(a.login.unchecked);
+	assert_true(a.login.token_bare);
 	assert_int_equal(a.what.naddrs, 2);
 	assert_true(addr_eq(&a.what.addrs[0], &addrs[0]) && addr_eq(&a.what.addrs[1], &addrs[1]));
 	assert_int_equal(a.what.connect_ms, 70000);
@@ -76,6 +77,7 @@ static void test_hardly_any(void **state)
 	assert_null(a.login.token_file);
 	assert_int_equal(a.login.token.n, 0);
 	assert_false(a.login.unchecked);
+	assert_false(a.login.token_bare);
 	for (size_t n = 0; n < all.n; n++)
 		assert_int_equal(frame_in_read(span_of(all.p, n), FRAME_ASK_MAX, &f), ERR_SHORT);
 }

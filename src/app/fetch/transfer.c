@@ -191,7 +191,8 @@ static bool set_headers(struct transfer *t)
 	if (l->token_file != NULL && token.n == 0)
 		return refuse(t, "there is no token in ", l->token_file);
 	if (token.n > 0) {
-		char *bearer = arena_printf(&t->arena, "Bearer %.*s", (int)token.n, (const char *)token.p);
+		char *bearer = arena_printf(&t->arena, "%s%.*s", l->token_bare ? "" : "Bearer ",
+		                            (int)token.n, (const char *)token.p);
 		if (bearer == NULL || !add_header(t, "Authorization", span_text(bearer)))
 			return refuse(t, "what stands for the token is none", NULL);
 	}
