@@ -2,6 +2,7 @@
 import contextlib
 import shutil
 import subprocess
+import tempfile
 
 import dns.rcode
 import pytest
@@ -26,9 +27,9 @@ class Etcd:
     """One member, in the world's namespace."""
 
     def __init__(self, world):
-        self.world = world
+        self.world, self.folder = world, tempfile.mkdtemp(prefix="signet-etcd-")
         self.process = world.popen(
-            ["etcd", "--data-dir", "/tmp/etcd", "--listen-client-urls", URL, "--advertise-client-urls", URL,
+            ["etcd", "--data-dir", self.folder, "--listen-client-urls", URL, "--advertise-client-urls", URL,
              "--listen-peer-urls", PEERS, "--initial-advertise-peer-urls", PEERS,
              "--initial-cluster", f"default={PEERS}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: self.ctl("endpoint", "health", check=False).returncode == 0, 60, "a healthy etcd")
@@ -41,6 +42,7 @@ class Etcd:
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
