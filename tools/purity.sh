@@ -6,7 +6,7 @@ set -u
 build=${1:-build}
 pure='memcpy|memmove|memset|memcmp|memchr|memrchr|memmem|strlen|strnlen|strcmp|strncmp|strchr|strrchr|strcspn|strspn'
 pure="$pure|strpbrk|strstr"
-pure+='|explicit_bzero|__explicit_bzero_chk|strcasecmp|strncasecmp|strtol|strtoul|strtoull|strtod|snprintf|vsnprintf|qsort|bsearch'
+pure+='|strcasecmp|strncasecmp|strtol|strtoul|strtoull|strtod|snprintf|vsnprintf|qsort|bsearch'
 pure+='|__ctype_(b|tolower|toupper)_loc'
 pure+='|tolower|toupper|isalnum|isdigit|__isoc[0-9]+_strtou?ll?|(log2?|exp2?|pow|sqrt|ceil|floor|lround)f?'
 compiler='__stack_chk_fail|__(mem|str|v?sn)[a-z]*_chk|_GLOBAL_OFFSET_TABLE_|__popcountdi2'

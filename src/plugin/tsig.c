@@ -3,6 +3,7 @@
  * are, and what has to be signed. */
 #include "wire/tsig.h"
 
+#include "base/base64.h"
 #include "plugin/arguments.h"
 #include "plugin/plugin.h"
 #include "plugin/zones.h"
@@ -58,35 +59,9 @@ static enum verdict notified(const struct link *l, struct fast *f)
 
 /* ---- secrets ---- */
 
-static int sextet(uint8_t c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c == 0 ? NULL : strchr(digits, c);
-	return at == NULL ? -1 : (int)(at - digits);
-}
-
 static bool secret_read(struct span text, struct arena *a, struct span *ret)
 {
-	uint8_t bytes[SECRET_MAX];
-	uint32_t word = 0;
-	unsigned bits = 0;
-	size_t n = 0;
-	while (text.n > 0 && text.p[text.n - 1] == '=')
-		text.n--;
-	for (size_t i = 0; i < text.n; i++) {
-		int six = sextet(text.p[i]);
-		if (six < 0 || n == SECRET_MAX)
-			return false;
-		word = word << 6 | (uint32_t)six;
-		bits += 6;
-		if (bits < 8)
-			continue;
-		bits -= 8;
-		bytes[n++] = (uint8_t)(word >> bits);
-	}
-	*ret = arena_span(a, span_of(bytes, n));
-	explicit_bzero(bytes, sizeof(bytes));
-	return n > 0 && ret->p != NULL;
+	return base64_read(a, text, ret) == OK && ret->n > 0 && ret->n <= SECRET_MAX;
 }
 
 static bool key_add(struct tsigs *s, struct span name, struct span secret, struct arena *a)
