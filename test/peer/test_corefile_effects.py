@@ -36,7 +36,7 @@ EFFECTS = {
     ("kubernetes", "ttl"): ([K8S + "\n}"], [K8S + "\nttl 33\n}"], "x.cluster.local A"),
     ("kubernetes", "fallthrough"): ([K8S + "\n}", "whoami"], [K8S + "\nfallthrough\n}", "whoami"], "x.cluster.local A"),
     ("k8s_external", "ttl"): ([OUT + "\n}", K8S + "\n}"], [OUT + "\nttl 33\n}", K8S + "\n}"], "out.test SOA"),
-    ("k8s_external", "apex"): ([OUT + "\n}", K8S + "\n}"], [OUT + "\napex top\n}", K8S + "\n}"], "out.test SOA"),
+    ("k8s_external", "apex"): ([OUT + "\n}", K8S + "\n}"], [OUT + "\napex top\n}", K8S + "\n}"], "out.test NS"),
     ("k8s_external", "fallthrough"): ([OUT + "\n}", K8S + "\n}", "whoami"],
                                       [OUT + "\nfallthrough\n}", K8S + "\n}", "whoami"], "x.out.test A"),
     ("dns64", "prefix"): ([DNS64, "allow_ipv4\n}", f"hosts {{\n{HOSTS}\n}}"],
@@ -118,7 +118,7 @@ ERRORS = {
 }
 
 SOURCES = ("local", "header", "loadbalance", "hosts", "zoneacl", "replylog", "errors", "ratelimit", "kubernetes",
-           "rewrite", "dns64", "transfer", "templating", "erratic", "etcd")
+           "rewrite", "dns64", "transfer", "templating", "erratic", "etcd", "k8s_external")
 NAMES = {"zoneacl": "acl", "replylog": "log", "templating": "template"}
 
 
