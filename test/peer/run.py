@@ -23,7 +23,8 @@ sys.path.insert(0, str(HERE))
 import ns  # noqa: E402
 
 # The longest, so that none is left to the end.
-FIRST = ("test_outage.py", "test_load.py", "test_cache.py", "test_scenarios.py")
+FIRST = ("test_outage.py", "test_load.py", "test_cache.py", "test_scenarios.py", "test_coredns_cache.py",
+         "test_kubernetes_live.py", "test_node_cache.py", "test_coredns_process.py", "test_image.py")
 FILE_S = 400
 AGAIN_MAX = 5    # tests that failed and are played again; more are no chance
 
@@ -107,7 +108,7 @@ def main(words):
     ns.become_root()
     report = next((w.split("=", 1)[1] for w in words if w.startswith("--junitxml=")), None)
     workers = next((int(w.split("=", 1)[1]) for w in words if w.startswith("--workers=")),
-                   max(2, len(os.sched_getaffinity(0))))
+                   2 * max(2, len(os.sched_getaffinity(0))))   # they wait for half of their time
     words = [w for w in words if not w.startswith(("--junitxml=", "--workers="))]
     files, lock, results = queue(), threading.Lock(), {}
     with tempfile.TemporaryDirectory(prefix="signet-peer-") as folder:
