@@ -75,6 +75,7 @@ static bool advance(struct query *q, enum verdict v)
 			q->up = false;
 			return false;
 		}
+		q->question = q->ask.asked;   /* whoever waits for it knows it by that name */
 		v = query_fail_err(q, ERR_LIMIT);
 	}
 	if (!q->up && v != ANSWERED) {

@@ -68,7 +68,8 @@ static bool is_notify(struct client *c, struct span bytes)
 		return false;
 	c->question = m.question;
 	struct tsig t;
-	c->has_tsig = tsig_read(bytes, &t) == OK;
+	enum err e = tsig_read(bytes, &t);
+	c->has_tsig = e != ERR_NOTFOUND;   /* one that cannot be read is a wrong one */
 	return m.question.type == RR_SOA && m.question.class == CLASS_IN;
 }
 
@@ -125,9 +126,9 @@ static const struct tsig_key *key_of(const struct tsig_keys *keys, struct name n
 unsigned client_verify(struct client *c, struct span bytes, const struct tsig_keys *keys, struct client_signer *with)
 {
 	c->tsig = NULL;
-	if (keys == NULL || tsig_read(bytes, &with->tsig) != OK)
+	if (tsig_read(bytes, &with->tsig) != OK)
 		return RCODE_FORMERR;
-	const struct tsig_key *key = key_of(keys, with->tsig.key);
+	const struct tsig_key *key = keys == NULL ? NULL : key_of(keys, with->tsig.key);
 	struct tsig_key unknown = { .name = with->tsig.key };
 	tsig_begin(&with->chain, key != NULL ? key : &unknown, with->tsig.algorithm, with->now);
 	c->tsig = &with->chain;
@@ -135,6 +136,10 @@ unsigned client_verify(struct client *c, struct span bytes, const struct tsig_ke
 		with->chain.error = TSIG_BADKEY;
 		with->chain.algorithm = NULL;
 		return RCODE_NOTAUTH;
+	}
+	if (!tsig_mac_fits(&with->chain, &with->tsig)) {
+		c->tsig = NULL;
+		return RCODE_FORMERR;
 	}
 	return tsig_check(&with->chain, bytes, &with->tsig) == 0 ? RCODE_NOERROR : RCODE_NOTAUTH;
 }

@@ -706,6 +706,7 @@ static enum err follow(struct work *w, const struct cluster_ask *asked)
 		ask.folded = w->folded = name_fold(q.name, store);
 		TRY(say(w));
 	}
+	w->ret->loose = w->ret->said == CLUSTER_ABSENT;
 	const struct packed *behind = w->ret->said == CLUSTER_SAYS ? w->ret->packed : NULL;
 	w->ask = asked;
 	TRY(aliases_message(w, &q, behind));

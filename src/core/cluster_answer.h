@@ -55,6 +55,7 @@ struct cluster_reply {
 	const struct packed *packed;
 	struct msg msg;
 	struct name target;
+	bool loose;          /* aliases lead to a name of the zone that is not there */
 };
 
 /* returns OK | ERR_LIMIT the arena is full */

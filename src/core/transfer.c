@@ -89,6 +89,7 @@ enum err transfer_message(struct transfer_out *o, struct query *q, struct buf *b
 	}
 	msg_end(&w);
 	if (c->tsig != NULL) {
+		c->tsig->now = (uint64_t)q->engine->now.wall.sec;   /* of this message, the last may be hours away */
 		TRY(tsig_sign(c->tsig, b));
 		c->tsig->follows = true;
 	}

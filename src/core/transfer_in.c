@@ -121,6 +121,7 @@ static uint64_t rr_hash(const struct rr *rr)
 
 #define EQUALS_MAX 64u   /* changes of one hash that are looked at */
 
+/* What is gone is named without its TTL, what is new with it. */
 static struct change *change_find(const struct transfer_in *t, const struct rr *rr, bool gone)
 {
 	struct map_walk w;
@@ -133,11 +134,11 @@ static struct change *change_find(const struct transfer_in *t, const struct rr *
 	return NULL;
 }
 
-/* A later difference may take back an earlier one. */
+/* A later difference may take back an earlier one; with another TTL it is another record. */
 static enum err change(struct transfer_in *t, const struct rr *rr, bool gone)
 {
 	struct change *c = change_find(t, rr, !gone);
-	if (c != NULL) {
+	if (c != NULL && (gone || c->rr.ttl == rr->ttl)) {
 		c->undone = true;
 		return OK;
 	}
@@ -178,7 +179,7 @@ static enum err apply(struct transfer_in *t)
 
 /* ---- one record ---- */
 
-enum step { STEP_ON, STEP_WHOLE, STEP_WRONG, STEP_FULL };
+enum step { STEP_ON, STEP_WHOLE, STEP_SAME, STEP_WRONG, STEP_FULL };
 
 
 static enum step of(enum err err)
@@ -191,6 +192,8 @@ static enum step first(struct transfer_in *t, const struct rr *rr)
 	if (!is_soa(t, rr))
 		return STEP_WRONG;
 	t->serial = soa_serial(rr->rdata);
+	if (t->ask.served != NULL && !serial_newer(t->serial, t->ask.served->serial))
+		return STEP_SAME;   /* or one older, of a master that lags behind */
 	if (keep(t, rr, &t->soa) != OK)
 		return STEP_FULL;
 	t->part = t->ask.have != NULL ? PART_SECOND : PART_ALL;
@@ -265,19 +268,17 @@ static enum transfer_got whole(struct transfer_in *t, const struct zone **ret_zo
 static enum transfer_got records(struct transfer_in *t, const struct msg *m, const struct zone **ret_zone,
                                  const char **ret_why)
 {
-	bool only = t->part == PART_FIRST && m->counts[1] == 1;
 	for (size_t i = 0; i < m->nrrs; i++) {
 		if (m->rrs[i].section != SEC_ANSWER)
 			continue;
 		switch (take(t, &m->rrs[i])) {
 		case STEP_ON: break;
 		case STEP_WHOLE: return whole(t, ret_zone, ret_why);
+		case STEP_SAME: return TRANSFER_GOT_SAME;
 		case STEP_WRONG: return fail(t, ret_why, "records that no transfer has", "");
 		case STEP_FULL: return fail(t, ret_why, "it is larger than may be", "");
 		}
 	}
-	if (only && t->part == PART_SECOND && !serial_newer(t->serial, t->ask.have->serial))
-		return TRANSFER_GOT_SAME;
 	return TRANSFER_GOT_PART;
 }
 

@@ -13,6 +13,7 @@ struct transfer_in;
 struct transfer_in_ask {
 	struct name origin;
 	const struct zone *have;       /* ask for what has changed since; NULL: for all of it */
+	const struct zone *served;     /* of which a newer version is wanted; NULL: any will do */
 	uint16_t id;                   /* of the question */
 	struct arena *keep;
 	size_t scratch_max;            /* bytes that it may need beside */
@@ -27,7 +28,7 @@ void transfer_in_question(const struct transfer_in *t, struct buf *to);
 enum transfer_got {
 	TRANSFER_GOT_PART,             /* more is to come */
 	TRANSFER_GOT_ZONE,             /* *ret_zone, in `keep` */
-	TRANSFER_GOT_SAME,             /* what is there is what they have */
+	TRANSFER_GOT_SAME,             /* what they have is no newer than what is served */
 	TRANSFER_GOT_NOTHING,          /* *ret_why: they do not give it, or it is none */
 	TRANSFER_GOT_STRAY,            /* not an answer to the question: as if it had not come */
 };

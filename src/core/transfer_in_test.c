@@ -45,7 +45,7 @@ static struct span message(const char *records, uint16_t id, unsigned rcode)
 
 static struct transfer_in *start(const struct zone *have)
 {
-	struct transfer_in_ask ask = { text_name(&arena, "z.test"), have, 7, &keep, 1u << 20 };
+	struct transfer_in_ask ask = { text_name(&arena, "z.test"), have, have, 7, &keep, 1u << 20 };
 	struct transfer_in *t = transfer_in_new(&ask);
 	assert_non_null(t);
 	return t;

@@ -322,6 +322,7 @@ enum err lease_rules(struct lease *l, uint32_t life_s, struct buf *why)
 	}
 	if (error == 0)
 		error = rules_renew(l, life_s);
+	l->have_rules &= error == 0;   /* somebody took them away: they are made anew next time */
 	return error == 0 ? OK : complain(why, "rules", error);
 }
 

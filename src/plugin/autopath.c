@@ -93,15 +93,15 @@ static bool list_make(const struct autopath *s, const struct chain *chain, const
 	return l->n > 0;
 }
 
-/* Is it of a namespace that means something else in the world? */
-static bool is_caught(const struct autopath *s, struct name n)
+/* Is it of a namespace that means something else in the world? A domain of the list that begins with svc has namespaces
+ * in front, whoever serves it. */
+static bool is_caught(struct name n, struct name domain)
 {
 	uint8_t folded[NAME_MAX_BYTES];
-	if (s->zone == NULL || n.labels < s->zone->labels + 2u || !name_below(n, *s->zone))
+	if (domain.labels == 0 || n.labels <= domain.labels)
 		return false;
 	n = name_fold(n, folded);
-	struct name svc = name_up(n, n.labels - s->zone->labels - 1u);
-	struct name ns = name_up(n, n.labels - s->zone->labels - 2u);
+	struct name svc = name_up(n, n.labels - domain.labels), ns = name_up(n, n.labels - domain.labels - 1u);
 	return svc.wire[0] == 3 && memcmp(svc.wire + 1, "svc", 3) == 0 &&
 	       kubernetes_is_odd(span_of(ns.wire + 1, ns.wire[0]));
 }
@@ -122,7 +122,7 @@ static enum err trail_make(const struct autopath *s, struct query *q, const stru
 	for (unsigned i = 1; i <= l->n && t->n <= AGAIN_MAX && t->n < TRIES_MAX; i++) {
 		uint8_t store[NAME_MAX_BYTES];
 		struct name name, domain = i < l->n ? l->names[i] : name_root;
-		if (name_join(q->question.name, base, domain, store, &name) != OK || is_caught(s, name))
+		if (name_join(q->question.name, base, domain, store, &name) != OK || is_caught(name, domain))
 			continue;
 		t->tries[t->n] = name_dup(&q->arena, name);
 		if (t->tries[t->n++].wire == NULL)

@@ -50,7 +50,7 @@ static bool falls(const struct kubernetes *k, struct name name)
 /* What it means that a name is not there: before all has come nobody knows that, and caches would keep it. */
 static enum err deny(struct asking *a, const struct kubernetes_live *live, struct arena *arena)
 {
-	if (a->reply.said != CLUSTER_ABSENT || cluster_synced(live->cluster))
+	if ((a->reply.said != CLUSTER_ABSENT && !a->reply.loose) || cluster_synced(live->cluster))
 		return OK;
 	return cluster_answer_none(arena, &a->ask, RCODE_SERVFAIL, &a->reply.packed);
 }

@@ -175,8 +175,9 @@ static void begin(struct live *live, struct engine *e, struct held *h)
 	const struct zone *have = h->latest != NULL && !h->whole ? h->latest->zone : NULL;
 	h->making = heap_new(sizeof(*h->making));
 	arena_init(&h->making->arena, VERSION_BYTES_MAX);
-	struct transfer_in_ask ask = { h->origin, have, (uint16_t)rng_below(&e->rng, 65536), &h->making->arena,
-		                       SCRATCH_BYTES_MAX };
+	struct transfer_in_ask ask = { .origin = h->origin, .have = have, .id = (uint16_t)rng_below(&e->rng, 65536),
+		                       .served = h->latest != NULL ? h->latest->zone : NULL,
+		                       .keep = &h->making->arena, .scratch_max = SCRATCH_BYTES_MAX };
 	h->in = transfer_in_new(&ask);
 	h->begun = h->heard = e->now.ms;
 	h->courier = 0;
@@ -277,7 +278,9 @@ static msec held_tend(struct live *live, struct engine *e, struct held *h)
 		failed(live, e, h, "nothing comes any more");
 	if (h->in == NULL && atomic_exchange(&h->notified, false))
 		h->next = now;
-	if (h->in == NULL && now >= h->next && live->under_way < AT_ONCE)
+	if (h->in == NULL && now >= h->next && live->under_way == AT_ONCE)
+		return now + LOOK_MS;   /* its turn comes */
+	if (h->in == NULL && now >= h->next)
 		begin(live, e, h);
 	return h->in == NULL ? MIN(MAX(h->next, now + 1), h->expires > now ? h->expires : NEVER) : now + LOOK_MS;
 }

@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 
+#define OTHER_MAX 6u        /* bytes: a time */
+#define MAC_MIN 10u         /* bytes of one cut short (RFC8945 5.2.2.1) */
 #define FIXED 10u   /* bytes of type, class, TTL and length */
 
 struct tsig_algorithm {
@@ -161,6 +163,11 @@ static unsigned wrong(struct tsig_chain *c, unsigned error)
 	return error;
 }
 
+bool tsig_mac_fits(const struct tsig_chain *c, const struct tsig *t)
+{
+	return c->algorithm == NULL || (t->mac.n <= c->algorithm->n && t->mac.n >= MAX(MAC_MIN, c->algorithm->n / 2u));
+}
+
 unsigned tsig_check(struct tsig_chain *c, struct span message, const struct tsig *t)
 {
 	uint8_t mac[HMAC_MAX];
@@ -171,14 +178,15 @@ unsigned tsig_check(struct tsig_chain *c, struct span message, const struct tsig
 	if (h == NULL)
 		return wrong(c, TSIG_BADKEY);
 	add_message(h, message, t->original_id, t->at);
-	if (t->other.n <= 6)
-		add_variables(h, c, t);
+	add_variables(h, c, t);
 	size_t n = hmac_done(h, mac);
+	if (n == 0 || t->other.n > OTHER_MAX || t->mac.n > n || !hmac_equal(t->mac, span_of(mac, t->mac.n)))
+		return wrong(c, TSIG_BADSIG);
+	memcpy(c->mac, mac, t->mac.n);
+	c->nmac = (uint8_t)t->mac.n;
 	/* A MAC cut short is let pass by nobody who does not ask for it (5.2.2.1): none is. */
-	if (n == 0 || !hmac_equal(t->mac, span_of(mac, n)))
-		return wrong(c, t->mac.n > n ? TSIG_BADTRUNC : TSIG_BADSIG);
-	memcpy(c->mac, mac, n);
-	c->nmac = (uint8_t)n;
+	if (t->mac.n < n)
+		return wrong(c, TSIG_BADTRUNC);
 	uint64_t apart = t->time > c->now ? t->time - c->now : c->now - t->time;
 	return wrong(c, apart > t->fudge ? TSIG_BADTIME : 0);
 }

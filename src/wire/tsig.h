@@ -48,6 +48,8 @@ enum err tsig_read(struct span message, struct tsig *ret) MUST_CHECK;
 /* The algorithm of a name, "hmac-sha256."; NULL: unknown. */
 const struct tsig_algorithm *tsig_algorithm(struct name name);
 
+/* Is its MAC of a length that one may have? Else the message is malformed (5.2.2.1). */
+bool tsig_mac_fits(const struct tsig_chain *c, const struct tsig *t);
 /* A question that is to be checked, or signed. */
 void tsig_begin(struct tsig_chain *c, const struct tsig_key *key, struct name algorithm, uint64_t now);
 /* Is the message signed as the chain has it? 0, or one of the errors above, which c->error has then. */
