@@ -44,3 +44,15 @@ bool arguments_number(const char *text, uint64_t max, uint64_t *ret)
 	*ret = n;
 	return true;
 }
+
+void arguments_ttl(const struct directive *d, uint32_t max, uint32_t *ret, struct diag *diag)
+{
+	uint64_t ttl;
+	if (!arguments_are(d, 1, diag))
+		return;
+	if (arguments_number(d->args[0].text, max, &ttl))
+		*ret = (uint32_t)ttl;
+	else
+		diag_error(diag, d->file, d->args[0].line, d->args[0].column, "ttl must be in range [0, %u]: %s", max,
+		           d->args[0].text);
+}

@@ -12,5 +12,7 @@ bool arguments_at_least(const struct directive *d, unsigned least, struct diag *
 bool arguments_are(const struct directive *d, unsigned n, struct diag *diag);
 /* Digits and no more, of a number up to `max`. */
 bool arguments_number(const char *text, uint64_t max, uint64_t *ret);
+/* `ttl SECONDS`, up to `max`; what is wrong is said and *ret stays. */
+void arguments_ttl(const struct directive *d, uint32_t max, uint32_t *ret, struct diag *diag);
 
 #endif

@@ -1,20 +1,4 @@
-#include "plugin/block_test.h"
-
-static struct block b;
-
-static int set_up(void **state)
-{
-	(void)state;
-	block_open(&b);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	block_close(&b);
-	return 0;
-}
+#include "plugin/block_each_test.h"
 
 #define FOUR "NOERROR aa\nx.test. 0 IN A 192.0.2.53"
 

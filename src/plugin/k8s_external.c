@@ -362,15 +362,8 @@ static void apex_parse(void *self, const struct directive *d, struct arena *a, s
 
 static void ttl_parse(void *self, const struct directive *d, struct arena *a, struct diag *diag)
 {
-	uint64_t ttl;
 	(void)a;
-	if (!arguments_are(d, 1, diag))
-		return;
-	if (!arguments_number(d->args[0].text, TTL_MAX, &ttl))
-		diag_error(diag, d->file, d->args[0].line, d->args[0].column, "ttl must be in range [0, %u]: %s",
-		           TTL_MAX, d->args[0].text);
-	else
-		((struct external *)self)->ttl = (uint32_t)ttl;
+	arguments_ttl(d, TTL_MAX, &((struct external *)self)->ttl, diag);
 }
 
 static void headless_parse(void *self, const struct directive *d, struct arena *a, struct diag *diag)

@@ -360,16 +360,8 @@ PARSE(pods)
 
 PARSE(ttl)
 {
-	struct kubernetes *k = self;
-	uint64_t ttl;
 	(void)a;
-	if (!arguments_are(d, 1, diag))
-		return;
-	if (!arguments_number(d->args[0].text, TTL_MAX, &ttl))
-		diag_error(diag, d->file, d->args[0].line, d->args[0].column, "ttl must be in range [0, %u]: %s",
-		           TTL_MAX, d->args[0].text);
-	else
-		k->ttl = (uint32_t)ttl;
+	arguments_ttl(d, TTL_MAX, &((struct kubernetes *)self)->ttl, diag);
 }
 
 static void zonal_check(const struct kubernetes *k, const struct directive *d, struct diag *diag)
