@@ -8,7 +8,9 @@ static enum err pod_count(struct cluster *c, const struct addr *a, uint32_t ns, 
 	struct span row;
 	unsigned n = 0;
 	put_u24(entry + 1, ns);
-	size_t at = cluster_writer_get(c, &k, &row) ? cluster_entry_at(row, span_of(entry, 4), ENTRY_POD_ADDR) : SIZE_MAX;
+	size_t at = SIZE_MAX;
+	if (cluster_writer_get(c, &k, &row))
+		at = cluster_entry_at(row, span_of(entry, 4), ENTRY_POD_ADDR);
 	if (at != SIZE_MAX)
 		n = get_u16(row.p + at + 4);
 	if (up ? n == UINT16_MAX : n == 0)
