@@ -14,8 +14,6 @@
 #define PATIENCE_LAST_MS 1000      /* for datagrams under way when nobody more can be asked */
 #define CROWDED_MS 200             /* until a second question is tried for again, when there are many */
 #define PATIENCE_USELESS_MS 100    /* when each has answered, but to no use */
-#define STRAYS_MAX 32u             /* and before it is closed, while the question is asked elsewhere too */
-#define STRAYS_TCP 3u              /* wrong ids on one socket before TCP is started beside it (attacks A7) */
 
 struct exchange;
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/heap.h"
-#include "core/exchange.h"
+#include "core/attempt.h"
 
 static struct engine engine;
 static struct effects fx;
