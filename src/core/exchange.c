@@ -461,9 +461,7 @@ const char *exchange_cause(struct exchange *x)
 		const struct upstream *u = pool_upstream(pool, server);
 		if (b.n > 0)
 			buf_text(&b, "; ");
-		addr_port_text(&u->addr, &b);
-		if (u->tls_name != NULL)
-			buf_printf(&b, "#%s", u->tls_name);
+		upstream_text(u, &b);
 		buf_printf(&b, ": %s", pool_cause(pool, server));
 		if (pool_cause_is_auth(pool, server))
 			x->err = ERR_NETWORK;

@@ -7,40 +7,15 @@
 #include "base/addr.h"
 #include "base/map.h"
 #include "core/engine.h"
-#include "core/relay.h"
+#include "core/upstream.h"
 
 enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_DOT };
 
-#define UPSTREAMS_MAX 64u          /* servers in one group */
 #define STREAMS_MAX 4u             /* connections to one server by one worker */
 #define PIPELINE_MAX 256u          /* questions under way on one connection before another is opened */
 #define STREAM_QUEUE_MAX 65536u    /* bytes kept for a connection that is still opening */
 #define CAUSE_MAX 200u
 #define WORLD_SERVERS_MAX 65535u
-
-/* Whom to believe of servers over TLS, and who we are to them: PEM. */
-struct upstream_trust {
-	uint64_t id;               /* of all three */
-	struct span ca;            /* n 0: the authorities that all else is checked against */
-	struct span certificate, key;   /* n 0: none of our own */
-};
-
-/* One server as configured. */
-struct upstream {
-	struct addr addr;
-	bool tls;
-	const char *tls_name;      /* name its certificate must have; NULL: any name of a known CA */
-	const struct upstream_trust *trust;   /* NULL: as all */
-	struct addr local;         /* ask from this address; family ADDR_NONE: from any */
-};
-
-struct upstream_group {
-	struct upstream *servers;
-	unsigned n;
-	bool tls, tcp;             /* all questions over TLS / over TCP */
-	bool recursive;            /* ask with RD (forwarders), else authoritative servers (stubs) */
-	const struct relay *relay; /* a Corefile's; NULL: asked as a resolver asks */
-};
 
 struct pool;
 

@@ -199,9 +199,7 @@ void forwarding_live_text(const void *self, struct buf *to)
 	buf_printf(to, "tls %d tcp %d recursive %d", f->group.tls, f->group.tcp, f->group.recursive);
 	for (unsigned i = 0; i < f->group.n; i++) {
 		buf_u8(to, ' ');
-		addr_port_text(&f->group.servers[i].addr, to);
-		if (f->group.servers[i].tls_name != NULL)
-			buf_printf(to, "#%s", f->group.servers[i].tls_name);
+		upstream_text(&f->group.servers[i], to);
 		if (f->group.servers[i].local.family != ADDR_NONE) {
 			buf_text(to, " from ");
 			addr_text(&f->group.servers[i].local, to);

@@ -51,9 +51,7 @@ static void say(const struct query *q, const struct upstream *u, const char *wha
 	if (q->engine->log == NULL)
 		return;
 	buf_text(&b, *why != 0 ? "error: upstream " : "upstream ");
-	addr_port_text(&u->addr, &b);
-	if (u->tls_name != NULL)
-		buf_printf(&b, "#%s", u->tls_name);
+	upstream_text(u, &b);
 	buf_printf(&b, " %s", what);
 	if (*why != 0)
 		buf_printf(&b, " (%s): what is signed cannot be proved through it, so it is passed over while another "
