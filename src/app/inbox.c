@@ -37,8 +37,7 @@ bool inbox_ask(struct inbox *b, const struct effect *fx, uint32_t from)
 	m->ask_it = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
 		                         .doubts = q->ask.doubts,
 		                         .form = q->form, .question = q->question,
-		                         .share = fx->share, .worker = from, .remote = fx->remote,
-		                         .deadline = q->deadline };
+		                         .share = fx->share, .worker = from, .remote = fx->remote };
 	memcpy(m->bytes, q->question.name.wire, q->question.name.len);
 	ring_publish(&b->ring);
 	return true;
@@ -69,9 +68,9 @@ bool inbox_take(struct inbox *b, struct engine *e)
 		return false;
 	if (m->ask) {
 		m->ask_it.question.name.wire = m->bytes;
-		engine_ask(e, &m->ask_it);
+		ask_handed(e, &m->ask_it);
 	} else {
-		engine_told(e, &m->told);
+		ask_told(e, &m->told);
 	}
 	ring_done(&b->ring);
 	return true;

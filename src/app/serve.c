@@ -182,7 +182,7 @@ static void tally_batch(struct serving *s)
 /* What is no question gets its RCODE and no more; from those who may not ask, not even that. */
 static bool refuse(struct worker *w, struct fast *f, unsigned rcode)
 {
-	enum verdict v = engine_guard(f);
+	enum verdict v = fast_guard(f);
 	if (v == PASS && reply_error(f->reply, f->client, rcode, (struct reason){ -1, NULL }, f->out) == OK) {
 		f->rcode = rcode;
 		v = ANSWERED;
@@ -246,7 +246,7 @@ static void note_reply(struct serving *s, const struct reply_conf *conf, const s
 /* A zone has changed elsewhere: whoever wants to know answers. */
 static bool notified(struct serving *s, struct fast *f)
 {
-	enum verdict v = engine_notified(f);
+	enum verdict v = fast_notified(f);
 	if (v == PASS)
 		return refuse(s->w, f, RCODE_NOTAUTH);
 	if (v == ANSWERED) {
@@ -298,7 +298,7 @@ bool serving_question(struct serving *s, const struct road *road, struct client 
 		metrics_add(&w->metrics, M_QUERIES_BAD, 1);
 		return sort != CLIENT_DROP && refuse(w, &f, rcode);
 	}
-	enum verdict v = engine_fast(&f);
+	enum verdict v = fast_run(&f);
 	if (v == SLOW && engine_question(&w->engine, f.chain, f.place, c) == OK)
 		return false;
 	if (v != ANSWERED) {

@@ -85,7 +85,7 @@ static void hand_over(struct worker *w, const struct effect *fx)
 		return;
 	}
 	struct remote_answer full = { .remote = fx->remote, .err = ERR_LIMIT, .share = fx->share };
-	engine_told(&w->engine, &full);
+	ask_told(&w->engine, &full);
 }
 
 static void tell(struct worker *w, const struct effect *fx)

@@ -2,13 +2,10 @@
 
 #include "core/courier.h"
 #include "core/exchange.h"
+#include "core/life.h"
 #include "core/pool.h"
 
 #define EFFECTS_RESERVE 64u    /* one step of one query never emits more */
-#define HAND_OVER_RESERVE 32u  /* questions beyond this room are not handed over but run here */
-#define ALONE_PACKETS 16u      /* what a question without a client may spend */
-#define ALONE_BYTES (64u * 1024u)
-#define ALONE_QUESTIONS 20u
 
 void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const struct hash_key *key,
                  const uint8_t seed[32])
@@ -26,161 +23,11 @@ void engine_init(struct engine *e, uint32_t worker, uint32_t workers, const stru
 	e->told_last = &e->told;
 }
 
-/* ---- a query's life ---- */
-
-static struct query *query_new(struct engine *e, const struct chain *chain)
-{
-	struct arena a;
-	arena_init(&a, QUERY_ARENA_MAX + WAITERS_MAX * sizeof(struct waiter));
-	struct query *q = ARENA_NEW(&a, struct query);
-	void **state = ARENA_ARRAY(&a, void *, chain->n);
-	ASSERT(q != NULL && state != NULL);
-	q->engine = e;
-	q->chain = chain;
-	q->state = state;
-	q->ask.maker = (uint16_t)chain->n;
-	q->next = q;
-	q->deadline = e->now.ms + QUERY_LIFE_MS;
-	q->wake_at = NEVER;
-	q->id = slots_add(&e->queries, q);
-	q->arena = a;
-	if (q->id != 0)
-		return q;
-	arena_free(&a);
-	return NULL;
-}
-
-static void query_free(struct query *q)
-{
-	struct engine *e = q->engine;
-	slots_drop(&e->queries, q->id);
-	struct arena a = q->arena;
-	arena_free(&a);
-}
-
-/* To the ended list, once nobody reads it and nobody runs on its budget. */
-static void release(struct query *q)
-{
-	if (!q->ask.ended || q->ask.unheard > 0 || q->ask.owing > 0 || q->next != q)
-		return;
-	q->next = q->engine->ended;
-	q->engine->ended = q;
-}
-
-void query_wake(struct query *q)
-{
-	if (q->next != q || q->ask.ended)
-		return;
-	q->next = NULL;
-	*q->engine->ready.last = q;
-	q->engine->ready.last = &q->next;
-}
-
-void query_pause(struct query *q)
-{
-	q->engine->ready.pausing = true;
-	query_wake(q);
-}
-
-/* Say when the query wants to run even if nothing happens. Where that is later than was said before, it is said again
- * when that time comes: one that goes on for long has one entry, not one a step. */
-static void arm(struct query *q)
-{
-	msec at = MAX(MIN(q->deadline, q->wake_at), 1);
-	if (q->armed != 0 && q->armed <= at)
-		return;
-	q->armed = at;
-	timers_set(&q->engine->timers, at, q->id);
-}
-
-static void unpay(struct query *q)
-{
-	struct query *payer = slots_get(&q->engine->queries, q->ask.payer);
-	if (payer == NULL)
-		return;
-	payer->ask.owing--;
-	release(payer);
-}
-
-static struct budget_share share_of(const struct budget *b)
-{
-	return (struct budget_share){ b->packets, b->bytes, b->questions, b->verifies, b->blocks };
-}
-
-/* Each waiter hears in its turn, so that a thousand of them do not flood one turn. */
-static void tell(struct query *q, struct waiter *w)
-{
-	struct engine *e = q->engine;
-	w->next = NULL;
-	*e->told_last = w;
-	e->told_last = &w->next;
-	q->ask.unheard++;
-}
-
-/* What is left of its share goes back to another worker's waiter, and no one here can spend it any more. */
-static void tell_worker(struct query *q, struct waiter *w)
-{
-	struct effect *fx = effects_add(q->engine->fx, FX_TELL);
-	fx->worker = w->worker;
-	fx->remote = w->remote;
-	fx->err = q->err;
-	fx->answer = q->answer;
-	fx->maker = q->ask.maker;
-	fx->share = share_of(w->spends ? &q->own : &w->share);
-	fx->others = !w->spends;
-	if (w->spends)
-		q->own = (struct budget){ 0 };
-}
-
-static void finish(struct query *q)
-{
-	struct engine *e = q->engine;
-	ASSERT(!q->ask.ended);
-	q->ask.ended = true;
-	q->waiting = false;
-	if (q->exchange != NULL)
-		exchange_end(q->exchange);
-	if (q->ask.hash != 0)
-		map_remove(&e->asks, q->ask.hash, q);
-	for (struct waiter *w = q->ask.waiters, *next; w != NULL; w = next) {
-		next = w->next;
-		tell(q, w);
-	}
-	if (q->client != NULL) {
-		e->clients--;
-		effects_add(e->fx, FX_REPLY)->query = q;
-	}
-	if (q->ask.fetch != 0)
-		fetches_looked(e, q);
-	unpay(q);
-	release(q);
-}
-
-/* The bound on every question: whatever it waits for, it ends now. */
-static void expire(struct query *q)
-{
-	q->question = q->ask.asked;   /* whoever waits for it knows it by that name */
-	query_fail_err(q, ERR_TIMEOUT);
-	if (q->client != NULL)
-		chain_expire(q);
-	finish(q);
-}
-
-static void settle(struct query *q, bool through)
-{
-	if (through)
-		finish(q);
-	else
-		arm(q);
-}
-
-/* ---- questions come in ---- */
-
 enum err engine_question(struct engine *e, const struct chain *chain, unsigned place, const struct client *c)
 {
 	if (e->clients >= e->clients_max)
 		return ERR_LIMIT;
-	struct query *q = query_new(e, chain);
+	struct query *q = life_begin(e, chain);
 	if (q == NULL)
 		return ERR_LIMIT;
 	struct client *copy = arena_dup(&q->arena, c, sizeof(*c));
@@ -211,285 +58,15 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 	return OK;
 }
 
-static uint64_t ask_hash(const struct engine *e, const struct chain *chain, unsigned place, const struct question *qn,
-                         unsigned form)
-{
-	uint8_t key[NAME_MAX_BYTES + 16];
-	struct name folded = name_fold(qn->name, key);
-	struct buf b = buf_on(key + folded.len, 16);
-	buf_u16(&b, qn->type);
-	buf_u16(&b, qn->class);
-	buf_u32(&b, chain->instance);
-	buf_u16(&b, (uint16_t)place);
-	buf_u8(&b, (uint8_t)form);
-	uint64_t h = hash_bytes(&e->key, span_of(key, folded.len + b.n));
-	return h == 0 ? 1 : h;
-}
-
-/* One under way that answers the same and stands at least at `depth`. */
-static struct query *find_ask(struct engine *e, const struct query *like, uint64_t hash)
-{
-	struct map_walk w;
-	for (struct query *a = map_first(&e->asks, hash, &w); a != NULL; a = map_next(&e->asks, &w)) {
-		if (a->chain == like->chain && a->top == like->top && a->ask.door == like->ask.door &&
-		    a->ask.depth >= like->ask.depth && a->ask.doubts == like->ask.doubts &&
-		    a->ask.nwaiters < WAITERS_MAX && a->form == like->form &&
-		    question_eq(&a->ask.asked, &like->question))
-			return a;
-	}
-	return NULL;
-}
-
-static enum err add_waiter(struct query *child, struct waiter like)
-{
-	struct waiter *w = ARENA_NEW(&child->arena, struct waiter);
-	if (w == NULL)
-		return ERR_LIMIT;
-	*w = like;
-	w->child = child;
-	w->next = child->ask.waiters;
-	child->ask.waiters = w;
-	child->ask.nwaiters++;
-	return OK;
-}
-
-/* A sub-question behind link `place`, ready to be joined; not yet paid for nor run. */
-static struct query *ask_new(struct engine *e, const struct query *like, uint64_t hash)
-{
-	struct query *q = query_new(e, like->chain);
-	if (q == NULL)
-		return NULL;
-	q->top = like->top;
-	q->place = like->place;
-	q->ask.door = like->ask.door;
-	q->ask.depth = like->ask.depth;
-	q->ask.doubts = like->ask.doubts;
-	q->form = like->form;
-	q->question = like->question;
-	q->question.name = name_dup(&q->arena, like->question.name);
-	ASSERT(q->question.name.wire != NULL);
-	q->ask.asked = q->question;
-	q->ask.hash = hash;
-	map_add(&e->asks, hash, q);
-	return q;
-}
-
-static uint32_t most_of(uint32_t n)
-{
-	return n - n / 4;
-}
-
-/* Most of it: the asker does nothing but wait, and the way down to a name with all its proofs may be long. What is
- * asked elsewhere at once gets most of the rest; of questions a quarter, so that many can be. */
-static struct budget_share take_share(struct budget *b)
-{
-	struct budget_share s = { most_of(b->packets), most_of(b->bytes), (b->questions + 3) / 4,
-		                  most_of(b->verifies), most_of(b->blocks) };
-	b->packets -= s.packets;
-	b->bytes -= s.bytes;
-	b->questions -= s.questions;
-	b->verifies -= s.verifies;
-	b->blocks -= s.blocks;
-	return s;
-}
-
-/* Another worker owns the question: it runs it, we keep a place for its answer. */
-static void hand_over(struct query *child, uint32_t owner, struct budget_share share)
-{
-	child->ask.remote = true;
-	struct effect *fx = effects_add(child->engine->fx, FX_ASK);
-	fx->query = child;
-	fx->worker = owner;
-	fx->remote = child->id;
-	fx->share = share;
-	arm(child);
-}
-
-/* Who runs what can be joined: one worker for each question, unless this turn has said too much already. */
-static uint32_t owner_of(const struct engine *e, uint64_t hash)
-{
-	return effects_room(e->fx) > HAND_OVER_RESERVE ? (uint32_t)(hash >> 32) % e->workers : e->worker;
-}
-
-static void pay(struct query *asker, struct query *child)
-{
-	slot_id id = asker->ask.payer != 0 ? asker->ask.payer : asker->id;
-	struct query *payer = slots_get(&asker->engine->queries, id);
-	ASSERT(payer != NULL);
-	child->ask.payer = payer->id;
-	child->budget = asker->budget;
-	payer->ask.owing++;
-}
-
-const struct query *query_asker(const struct query *q)
-{
-	return slots_get(&q->engine->queries, q->ask.asker);
-}
-
-/* The sub-question that q would ask. */
-static struct query like_asker(const struct query *q, enum door door, const struct question *question)
-{
-	uint16_t top = door == DOOR_TOP ? 0 : door == DOOR_SOURCES ? q->chain->sources : q->place;
-	const struct chain *chain = door == DOOR_TOP ? chain_for(q->chain, question) : q->chain;
-	return (struct query){ .chain = chain, .top = top, .place = door == DOOR_TOP ? 0 : (uint16_t)(top + 1),
-		               .question = *question, .form = q->form,
-		               .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
-}
-
-enum err query_ask(struct query *q, enum door door, const struct question *question)
-{
-	return query_ask_again(q, door, question, 0);
-}
-
-enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts)
-{
-	struct engine *e = q->engine;
-	if (q->ask.depth >= DEPTH_MAX)
-		return ERR_LIMIT;
-	struct query like = like_asker(q, door, question);
-	like.ask.doubts = (uint8_t)doubts;
-	uint64_t hash = ask_hash(e, like.chain, like.place, question, q->form);
-	struct waiter w = { .query = q->id, .place = q->place, .up = q->up };
-	struct query *child = find_ask(e, &like, hash);
-	if (child != NULL) {
-		metrics_add(e->metrics, M_COALESCED, 1);
-		return add_waiter(child, w);
-	}
-	TRY(query_spend(q, 0, 0, 1));
-	child = ask_new(e, &like, hash);
-	if (child == NULL)
-		return ERR_LIMIT;
-	pay(q, child);
-	child->ask.asker = q->id;
-	w.spends = true;
-	enum err err = add_waiter(child, w);
-	ASSERT(err == OK);
-	bool shared = q->ask.depth == 0 && door != DOOR_SOURCES;
-	uint32_t owner = shared ? owner_of(e, hash) : e->worker;
-	if (owner != e->worker)
-		hand_over(child, owner, take_share(q->budget));
-	else
-		query_wake(child);
-	return OK;
-}
-
-static struct query like_asked(const struct remote_ask *ask)
-{
-	bool top = ask->place == 0;
-	return (struct query){ .chain = ask->chain, .top = top ? 0 : (uint16_t)(ask->place - 1), .place = ask->place,
-		               .question = ask->question, .form = ask->form,
-		               .ask = { .door = top ? DOOR_TOP : DOOR_BELOW, .depth = ask->depth,
-		                        .doubts = ask->doubts } };
-}
-
-void engine_ask(struct engine *e, const struct remote_ask *ask)
-{
-	struct query like = like_asked(ask);
-	uint64_t hash = ask_hash(e, ask->chain, ask->place, &ask->question, ask->form);
-	struct budget share = { ask->share.packets, ask->share.bytes, ask->share.questions,
-		                ask->share.verifies, ask->share.blocks };
-	struct waiter w = { .worker = ask->worker, .remote = ask->remote, .share = share };
-	struct query *child = find_ask(e, &like, hash);
-	if (child == NULL) {
-		child = ask_new(e, &like, hash);
-		if (child != NULL) {
-			w.spends = true;
-			child->own = share;
-			child->budget = &child->own;
-			query_wake(child);
-		}
-	}
-	if (ask->alone)
-		return;
-	if (child != NULL && add_waiter(child, w) == OK)
-		return;
-	struct effect *fx = effects_add(e->fx, FX_TELL);
-	fx->worker = ask->worker;
-	fx->remote = ask->remote;
-	fx->err = ERR_LIMIT;
-	fx->share = ask->share;
-}
-
-void engine_told(struct engine *e, const struct remote_answer *told)
-{
-	struct query *child = slots_get(&e->queries, told->remote);
-	if (child == NULL || child->ask.ended || !child->ask.remote)
-		return;
-	child->budget->packets += told->share.packets;
-	child->budget->bytes += told->share.bytes;
-	child->budget->questions += told->share.questions;
-	child->budget->verifies += told->share.verifies;
-	child->budget->blocks += told->share.blocks;
-	child->err = told->err;
-	child->ask.others = told->others;
-	child->ask.maker = told->maker;
-	child->answer = told->answer == NULL ? NULL : packed_dup(&child->arena, told->answer);
-	if (child->answer == NULL)
-		query_fail_err(child, told->err == OK ? ERR_LIMIT : told->err);
-	finish(child);
-}
-
-void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
-                  unsigned form)
-{
-	struct remote_ask ask = { .chain = chain, .place = (uint16_t)(place + 1), .depth = 1, .alone = true,
-		                  .question = *question, .form = (uint8_t)form,
-		                  .share = { ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES,
-		                             BUDGET_BLOCKS } };
-	uint64_t hash = ask_hash(e, chain, ask.place, question, form);
-	uint32_t owner = owner_of(e, hash);
-	if (owner == e->worker) {
-		engine_ask(e, &ask);
-		return;
-	}
-	struct query like = like_asked(&ask);
-	struct query *child = find_ask(e, &like, hash) != NULL ? NULL : ask_new(e, &like, hash);
-	if (child == NULL)
-		return;   /* under way already, or no room: it was nobody's question */
-	child->budget = &child->own;
-	hand_over(child, owner, ask.share);
-}
-
-/* A query of its own, that nobody can join. */
-static void set_off(struct query *q, const struct question *question)
-{
-	q->question = *question;
-	q->question.name = name_dup(&q->arena, question->name);
-	ASSERT(q->question.name.wire != NULL);
-	q->ask.asked = q->question;
-	q->budget = &q->own;
-	query_wake(q);
-}
-
-void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
-                unsigned server)
-{
-	struct query *q = query_new(e, chain);
-	if (q == NULL)
-		return;
-	q->top = q->place = (uint16_t)place;
-	q->ask.door = DOOR_BELOW;
-	q->ask.depth = 1;
-	q->ask.aim = (uint8_t)(server + 1);
-	q->form |= FORM_CD;
-	q->own = (struct budget){ ALONE_PACKETS, ALONE_BYTES, ALONE_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
-	set_off(q, question);
-}
-
-enum err engine_lookup(struct engine *e, const struct chain *chain, const struct question *question, uint64_t fetch)
-{
-	struct query *q = query_new(e, chain);
-	if (q == NULL)
-		return ERR_LIMIT;
-	q->ask.door = DOOR_TOP;
-	q->ask.depth = 1;
-	q->ask.fetch = fetch;
-	q->own = (struct budget){ BUDGET_PACKETS, BUDGET_BYTES, BUDGET_QUESTIONS, BUDGET_VERIFIES, BUDGET_BLOCKS };
-	set_off(q, question);
-	return OK;
-}
-
 /* ---- turns ---- */
+
+static void settle(struct query *q, bool through)
+{
+	if (through)
+		life_finish(q);
+	else
+		life_arm(q);
+}
 
 /* Died of an empty budget that is not all that q may spend: somebody else paid, or only a share is gone. */
 static bool may_ask_anew(const struct query *q, const struct waiter *w)
@@ -504,7 +81,7 @@ static void hear(struct waiter *w)
 	struct query *child = w->child;
 	struct query *q = w->query == 0 ? NULL : slots_get(&child->engine->queries, w->query);
 	if (w->remote != 0)
-		tell_worker(child, w);
+		ask_tell_worker(child, w);
 	if (q != NULL && !q->ask.ended && q->waiting && q->place == w->place && q->up == w->up) {
 		if (!may_ask_anew(q, w) || query_ask_again(q, (enum door)child->ask.door, &child->ask.asked,
 		                                              child->ask.doubts) != OK)
@@ -515,13 +92,13 @@ static void hear(struct waiter *w)
 			l->steps->early(l, q, child);
 	}
 	child->ask.unheard--;
-	release(child);
+	life_release(child);
 }
 
 static void run(struct query *q)
 {
 	if (q->ask.ended)
-		release(q);
+		life_release(q);
 	else if (!q->ask.remote)
 		settle(q, q->waiting ? chain_wake(q, NULL) : chain_run(q));
 }
@@ -545,11 +122,11 @@ static void run_due(struct engine *e)
 			continue;
 		q->armed = 0;
 		if (q->deadline <= e->now.ms)
-			expire(q);
+			life_expire(q);
 		else if (q->wake_at <= e->now.ms)
 			query_wake(q);
 		else
-			arm(q);
+			life_arm(q);
 	}
 }
 
@@ -557,7 +134,7 @@ static void free_ended(struct engine *e)
 {
 	for (struct query *q = e->ended, *next; q != NULL; q = next) {
 		next = q->next;
-		query_free(q);
+		life_free(q);
 	}
 	e->ended = NULL;
 }
@@ -726,7 +303,7 @@ void engine_fini(struct engine *e)
 	for (uint32_t i = 0; i < e->queries.cap; i++) {
 		struct query *q = e->queries.rows[i].what;
 		if (q != NULL)
-			query_free(q);
+			life_free(q);
 	}
 	couriers_free(e);
 	slots_fini(&e->queries);
@@ -735,43 +312,4 @@ void engine_fini(struct engine *e)
 	map_fini(&e->asks);
 	timers_fini(&e->timers);
 	fetches_fini(&e->fetches);
-}
-
-enum verdict engine_fast(struct fast *f)
-{
-	unsigned enter = CHAIN_MAX;   /* where the first stood that said LATER */
-	for (; f->place < f->chain->n; f->place++) {
-		const struct link *l = &f->chain->links[f->place];
-		enum verdict v = l->steps->fast == NULL ? SLOW : l->steps->fast(l, f);
-		if (v == SLOW)
-			break;
-		if (v == LATER)
-			enter = MIN(enter, f->place);
-		else if (v != PASS)
-			return v;
-	}
-	f->place = MIN(enter, f->place);
-	return SLOW;
-}
-
-enum verdict engine_guard(struct fast *f)
-{
-	enum verdict v = PASS;
-	for (f->place = 0; v == PASS && f->place < f->chain->n; f->place++) {
-		const struct link *l = &f->chain->links[f->place];
-		if (l->steps->guard)
-			v = l->steps->fast(l, f);
-	}
-	return v;
-}
-
-enum verdict engine_notified(struct fast *f)
-{
-	enum verdict v = engine_guard(f);
-	for (f->place = 0; v == PASS && f->place < f->chain->n; f->place++) {
-		const struct link *l = &f->chain->links[f->place];
-		if (l->steps->notified != NULL)
-			v = l->steps->notified(l, f);
-	}
-	return v;
 }

@@ -8,7 +8,9 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/timers.h"
+#include "core/ask.h"
 #include "core/effect.h"
+#include "core/fast.h"
 #include "core/fetch.h"
 #include "core/metrics.h"
 #include "core/query.h"
@@ -75,48 +77,12 @@ enum err engine_question(struct engine *e, const struct chain *chain, unsigned p
 void engine_event(struct engine *e, const struct event *ev);
 /* A client has taken what FX_PART sent it of this query; gone: it never will. */
 void engine_taken(struct engine *e, slot_id query, bool gone);
-/* A question that another worker hands over, and the answer to one handed to another worker. */
-struct remote_ask {
-	const struct chain *chain;
-	uint16_t place;
-	uint8_t depth, doubts;
-	uint8_t form;         /* enum ask_form */
-	struct question question;
-	struct budget_share share;
-	uint32_t worker;      /* who asks */
-	uint64_t remote;      /* its name for the asker */
-	msec deadline;
-	bool alone;           /* nobody waits: a prefetch */
-};
-void engine_ask(struct engine *e, const struct remote_ask *ask);
-struct remote_answer {
-	uint64_t remote;
-	enum err err;
-	bool others;
-	uint16_t maker;
-	const struct packed *answer;
-	struct budget_share share;
-};
-void engine_told(struct engine *e, const struct remote_answer *told);
-
 /* Run what is ready and what is due. Call with e->now and e->fx set until it returns false; perform the effects after
  * each call. Where a query pauses it ends early: engine_deadline is now. */
 bool engine_turn(struct engine *e);
 /* When to call again if nothing happens before. */
 msec engine_deadline(const struct engine *e);
 
-/* A NOTIFY, by the .notified of the chain's links. PASS nobody wants it, ANSWERED or DROP. */
-enum verdict engine_notified(struct fast *f);
-/* For plugins: ask a sub-question; q must return WAIT, or have an .early step. Equal ones under way that stand deeper
- * are joined: waits always go deeper, so no cycle can form (doc/decisions/0001-chain.md).
- * DOOR_BELOW    starts behind q's place, ends by passing q's own .response
- * DOOR_SOURCES  starts behind chain->sources, ends by passing its .response; never handed to another worker
- * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
-enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;
-/* The same once more, because so many answers to it could not be proved: of servers that gave none of them. */
-enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts) MUST_CHECK;
-/* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */
-const struct query *query_asker(const struct query *q);
 /* Tend this chain and those that follow it by .next, and no others, from now on: their plugins' .tend is called when
  * they want it. */
 void engine_tend(struct engine *e, const struct chain *first);
@@ -124,43 +90,10 @@ void engine_tend(struct engine *e, const struct chain *first);
 void engine_tend_soon(struct engine *e, msec at);
 /* The oldest configuration that a query still stands in, by the number its chain has; UINT64_MAX: there is none. */
 uint64_t engine_oldest(const struct engine *e);
-/* Nobody waits for it: a prefetch behind link `place` of `chain`. form: of enum ask_form */
-void engine_alone(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
-                  unsigned form);
-
-/* A question to one server alone of the link at `place`, with CD, shared with nobody: what does this server say? No
- * other link sees it. */
-void engine_aim(struct engine *e, const struct chain *chain, unsigned place, const struct question *question,
-                unsigned server);
-
 /* For plugins that wait for the world: wake q (no child) in this or the next turn. */
 void query_wake(struct query *q);
 /* The same for one that has much left to compute: in a later turn, behind all others, and whoever has come meanwhile
  * for what is at hand has it first (attacks D1, D2). q must return WAIT. */
 void query_pause(struct query *q);
-
-/* A question of the whole server that nobody waits for but a fetch: fetches_looked hears of its end.
- * returns ERR_LIMIT when too many are under way */
-enum err engine_lookup(struct engine *e, const struct chain *chain, const struct question *question, uint64_t fetch)
-	MUST_CHECK;
-
-/* A question still in its packet, on its way through the .fast steps. */
-struct fast {
-	struct engine *engine;
-	const struct chain *chain;
-	const struct client *client;
-	const struct reply_conf *reply;
-	struct buf *out;          /* the reply */
-	unsigned place;           /* of the step at hand; where the slow path enters after SLOW */
-	uint8_t folded[NAME_MAX_BYTES];   /* the question's name in lower case */
-	unsigned rcode;           /* of the reply in out */
-	bool cached;              /* the reply came from the cache */
-	bool log_reply;           /* a reply line is wanted */
-};
-
-/* PASS never; ANSWERED, DROP or SLOW (then enter the chain at f->place). */
-enum verdict engine_fast(struct fast *f);
-/* For a packet that is no question: what the guards of the chain say of its sender. PASS, ANSWERED or DROP. */
-enum verdict engine_guard(struct fast *f);
 
 #endif

@@ -306,9 +306,9 @@ static void deliver(void)
 		if (w.mail == NULL)
 			w.mail_last = &w.mail;
 		if (m->ask)
-			engine_ask(&w.engines[m->to], &m->ask_it);
+			ask_handed(&w.engines[m->to], &m->ask_it);
 		else
-			engine_told(&w.engines[m->to], &m->told);
+			ask_told(&w.engines[m->to], &m->told);
 		if (w.fx[m->to].n > EFFECTS_MAX / 2)
 			perform(m->to);
 		mail_free(m);

@@ -39,7 +39,7 @@ enum err lookup_begin(struct lookup *l, struct engine *e, const struct chain *ch
 	}
 	for (unsigned i = 0; i < COUNT(types); i++) {
 		q.type = types[i];
-		enum err err = engine_lookup(e, chain_for(chain, &q), &q, fetch);
+		enum err err = ask_lookup(e, chain_for(chain, &q), &q, fetch);
 		if (err != OK && l->waiting == 0)
 			return err;
 		l->waiting += err == OK;

@@ -104,7 +104,7 @@ static void prime(struct resolve *r)
 	if (question_eq(&q->question, &root) || (*r->world->primed != 0 && now - *r->world->primed < PRIME_AGAIN_MS))
 		return;
 	*r->world->primed = now;
-	engine_alone(q->engine, q->chain, q->chain->sources, &root, 0);
+	ask_alone(q->engine, q->chain, q->chain->sources, &root, 0);
 }
 
 static void begin_at(struct resolve *r)

@@ -33,7 +33,7 @@ msec anchoring_tend(const struct link *l, struct engine *e)
 		return NEVER;
 	for (unsigned i = 0; i < POINTS_MAX && anchorage_due(g) <= e->now.wall.sec; i++) {
 		if (anchorage_probe(g, e->now.wall.sec, store, &q.name))
-			engine_alone(e, e->tending.chain, place_of(l, e->tending.chain), &q, 0);
+			ask_alone(e, e->tending.chain, place_of(l, e->tending.chain), &q, 0);
 	}
 	int64_t due = anchorage_due(g), in = MAX(due - e->now.wall.sec, 1);
 	return due == INT64_MAX ? NEVER : e->now.ms + (msec)MIN(in * SECOND, TEND_MS_MAX);
@@ -125,7 +125,7 @@ static void tell_tags(const struct link *l, struct query *q, const struct seen *
 	for (unsigned i = 0; i < seen->n; i++)
 		buf_printf(&b, "-%04x", seen->tags[i]);
 	if (seen->n > 0 && name_from_text(span_text(buf_cstr(&b)), &q->question.name, store, &tell.name) == OK)
-		engine_alone(q->engine, q->chain, place_of(l, q->chain), &tell, 0);
+		ask_alone(q->engine, q->chain, place_of(l, q->chain), &tell, 0);
 }
 
 void anchoring_hear(const struct link *l, struct query *q)

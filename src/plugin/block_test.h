@@ -192,7 +192,7 @@ static inline const char *block_fast(struct block *b, const char *name, uint16_t
 	struct fast f = { .engine = b->engine, .chain = &b->chain, .client = &b->client, .reply = &b->reply,
 		          .out = &out };
 	struct msg m;
-	enum verdict v = engine_fast(&f);
+	enum verdict v = fast_run(&f);
 	if (v != ANSWERED)
 		return v == DROP ? "drop" : "slow";
 	assert_int_equal(msg_parse(&b->arena, buf_span(&out), &m), OK);

@@ -147,7 +147,7 @@ static void refresh(const struct found *f, struct engine *e, const struct chain 
 		return;
 	metrics_add(e->metrics, M_PREFETCHES, 1);
 	caching_count(l->live, e, CACHED_REFRESH);
-	engine_alone(e, chain, place, q, get_u16(f->bytes + 8));
+	ask_alone(e, chain, place, q, get_u16(f->bytes + 8));
 }
 
 /* May a stale answer go out at once: nobody wants to wait, or waiting was tried a moment ago? */

@@ -112,7 +112,7 @@ static bool ask(const char *name, uint16_t flags)
 	struct buf b = buf_on(w.bytes, sizeof(w.bytes));
 	struct fast f = { .engine = &w.e, .chain = &w.chain, .client = &c, .out = &b, .reply = &replying };
 	w.replies = 0;
-	enum verdict v = engine_fast(&f);
+	enum verdict v = fast_run(&f);
 	if (v == ANSWERED) {
 		assert_true(f.cached);
 		keep_reply(&b);

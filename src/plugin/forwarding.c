@@ -269,7 +269,7 @@ msec forwarding_tend(const struct link *l, struct engine *e)
 	for (unsigned i = 0; f->relaying.is && i < f->group.n; i++) {
 		msec next;
 		if (pool_probe(live->pools[e->worker], i, e->now.ms, &next))
-			engine_aim(e, c, place, &probe, i);
+			ask_aim(e, c, place, &probe, i);
 		due = MIN(due, next);
 	}
 	return due;

@@ -157,7 +157,7 @@ static msec tend(const struct link *l, struct engine *e)
 	if (!atomic_load(&live->answered) && e->worker == 0) {
 		struct question q = { .name = { live->name, live->name_len, live->labels }, .type = RR_HINFO,
 			              .class = CLASS_IN };
-		engine_alone(e, c, (unsigned)(l - c->links), &q, 0);
+		ask_alone(e, c, (unsigned)(l - c->links), &q, 0);
 	}
 	return MIN(e->now.ms + PROBE_AGAIN_MS, atomic_load(&live->until));
 }

@@ -35,7 +35,7 @@ msec probing_tend(struct probing *p, const struct link *l, struct engine *e)
 	for (unsigned i = 0; i < f->group.n; i++) {
 		if (p->next[i] <= e->now.ms) {
 			p->next[i] = e->now.ms + PROBE_AGAIN_MS;   /* until it has answered well */
-			engine_aim(e, c, place, &q, i);
+			ask_aim(e, c, place, &q, i);
 		}
 		due = MIN(due, p->next[i]);
 	}

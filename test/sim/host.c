@@ -452,8 +452,7 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 		e->ask = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
 			                      .doubts = q->ask.doubts,
 			                      .form = q->form, .question = q->question,
-			                      .share = fx->share, .worker = from, .remote = fx->remote,
-			                      .deadline = q->deadline };
+			                      .share = fx->share, .worker = from, .remote = fx->remote };
 		e->ask.question.name.wire = e->bytes;
 		return;
 	}
@@ -567,7 +566,7 @@ static void client_asks(struct host *h, unsigned nr)
 	}
 	struct fast f = { .engine = e, .chain = &h->model->sites[0].chain, .client = &c, .out = &out };
 	f.reply = &h->model->sites[0].reply;
-	enum verdict v = engine_fast(&f);
+	enum verdict v = fast_run(&f);
 	a->cached = v == ANSWERED;
 	if (v == ANSWERED)
 		replied(h, nr, buf_span(&out));
@@ -606,10 +605,10 @@ static void happen(struct host *h, const struct happening *e)
 		deliver(h, e);
 		break;
 	case HAPPEN_ASK:
-		engine_ask(&h->engines[e->worker], &e->ask);
+		ask_handed(&h->engines[e->worker], &e->ask);
 		break;
 	case HAPPEN_TELL:
-		engine_told(&h->engines[e->worker], &e->told);
+		ask_told(&h->engines[e->worker], &e->told);
 		break;
 	case HAPPEN_FETCHED:
 		engine_event(&h->engines[e->worker], &(struct event){ .kind = EV_FETCHED, .fetched = &e->fetched });

@@ -619,7 +619,7 @@ static void ask(struct player *p, const struct rpl_step *s)
 		cookie_judge(&p->cookie, p->engine.now.wall, &c);
 	struct fast f = { .engine = &p->engine, .chain = &p->model->sites[0].chain, .client = &c, .out = &out };
 	f.reply = &p->model->sites[0].reply;
-	enum verdict v = engine_fast(&f);
+	enum verdict v = fast_run(&f);
 	if (v == ANSWERED)
 		answered(p, i, buf_span(&out));
 	else if (v != SLOW || engine_question(&p->engine, f.chain, f.place, &c) != OK)
