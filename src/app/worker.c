@@ -11,6 +11,7 @@
 #include "crypto/verify.h"
 #include "io/clock.h"
 #include "io/process.h"
+#include "io/urgency.h"
 
 #define MAIL_MAX 1024u       /* taken from one inbox in one turn */
 /* An older configuration is kept so long at least: for as long as a peer's questions live, its mail may name it, and
@@ -301,7 +302,7 @@ static msec sleep_ms(const struct worker *w)
 	msec at = engine_deadline(&w->engine);
 	if (changing || serving_keeps(w->serving))
 		at = MIN(at, w->housekeeping);
-	if (w->fx.n > 0)   /* flushing may have written some */
+	if (w->fx.n > 0 || fetching_waits(w->help.fetching))   /* flushing may have written some effects */
 		return 0;
 	return at == NEVER ? NEVER : MAX(at - w->engine.now.ms, 0);
 }
@@ -315,6 +316,8 @@ static void turn(struct worker *w)
 	asking_trusted(w->asking);
 	for (unsigned i = 0; i < n; i++)
 		dispatch(w, &events[i]);
+	fetching_turn(w->help.fetching);   /* behind the questions */
+	worker_relieve(w);
 	take_mail(w);
 	do_errands(w);
 	bool more = true;
@@ -334,6 +337,7 @@ void *worker_run(void *arg)
 {
 	struct worker *w = arg;
 	atomic_store(&w->thread_id, process_thread());
+	urgency_short();
 	enter_next(w);   /* main has given it before the start; service may end before the first turn */
 	while (atomic_load(&w->stop) == WORKER_SERVES)
 		turn(w);

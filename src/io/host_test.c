@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +24,7 @@
 #include "io/listen.h"
 #include "io/process.h"
 #include "io/signals.h"
+#include "io/urgency.h"
 
 static char folder[] = "/tmp/signet-host-XXXXXX";
 static char why_text[512];
@@ -265,6 +269,36 @@ static void root_is_given_up(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* A thread's policy and turn; kernels before 6.12 know no turn and say 0. */
+static bool scheduled(unsigned policy, int nice_now, uint64_t turn_ns)
+{
+	struct sched_attr a = { .size = sizeof(a) };
+	return syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) == 0 && a.sched_policy == policy &&
+	       a.sched_nice == nice_now && (turn_ns == 0 ? a.sched_runtime != 100000 :
+	                                    a.sched_runtime == turn_ns || a.sched_runtime == 0);
+}
+
+/* In a process of its own, as it cannot be wholly taken back. */
+static void turns_are_asked_for(void **state)
+{
+	int status;
+	(void)state;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		bool fine = nice(3) != 99;
+		int now = getpriority(PRIO_PROCESS, 0);
+		urgency_short();
+		fine = fine && scheduled(SCHED_NORMAL, now, 100000);
+		urgency_none();
+		fine = fine && scheduled(SCHED_BATCH, now, 0);
+		urgency_short();
+		_exit(fine && scheduled(SCHED_NORMAL, now, 100000) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup(the_supervisor_is_told, each),
 		cmocka_unit_test_setup(the_machine_is_known, each),
 		cmocka_unit_test_setup(root_is_given_up, each),
+		cmocka_unit_test_setup(turns_are_asked_for, each),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,7 +3,8 @@
 #define APP_FETCH_CONFINE_H
 
 /* To end with the parent; no new rights by exec, no core, no debugger, no files written, none run, no thread or child
- * made (so nothing of libcurl looks a name up by itself). What the kernel does not know of is left out. */
+ * made (so nothing of libcurl looks a name up by itself). It lets those who answer questions go first. What the kernel
+ * does not know of is left out. */
 void confine(void);
 
 #endif
