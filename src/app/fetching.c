@@ -3,12 +3,14 @@
 #include "app/fetch/frames.h"
 #include "base/heap.h"
 #include "io/child.h"
+#include "io/clock.h"
 #include "io/stream.h"
 #include "proto/queue.h"
 
 #define OUT_MAX (16u << 20)           /* requests that wait for the helper to read them */
 #define IN_MAX (2 * (FRAME_HEADER + FRAME_PIECE_MAX))
-#define TURN_BYTES (32u * 1024u)      /* of answers in one turn: 40 objects of a cluster, half a millisecond */
+#define GIVEN_MAX 2048u               /* of an answer at once: a few objects of a cluster, some 20 us */
+#define TURN_US 50                    /* for answers in one turn of the loop; clients' questions come between */
 #define STEADY_MS (60 * SECOND)       /* a helper that ran so long has not failed at once */
 #define PAUSE_MS_FIRST ((msec)500)
 #define PAUSE_MS_MAX (30 * SECOND)
@@ -20,6 +22,9 @@ struct fetch_child {
 	pid_t pid;
 	msec born;
 	bool writing;                 /* the loop tells when more can be written */
+	bool readable;                /* something may stand in its socket */
+	bool more;                    /* the turn was over before what has come was */
+	uint32_t given;               /* of the payload of the first frame in `in` */
 	struct queue out, in;
 };
 
@@ -101,7 +106,8 @@ static enum err child_begin(struct fetching *f, struct buf *why)
 	TRY(child_find("signet-fetch", path, why));
 	TRY(child_start(path, &c->fd, &c->pid, why));
 	c->born = f->w->engine.now.ms;
-	c->writing = false;
+	c->writing = c->readable = c->more = false;
+	c->given = 0;
 	queue_init(&c->out, OUT_MAX);
 	queue_init(&c->in, IN_MAX);
 	if (loop_add(&f->w->loop, c->fd, LOOP_READ, KIND_FETCH, 0) == OK)
@@ -216,9 +222,10 @@ void fetching_flush(struct fetching *f)
 
 /* ---- what it answers ---- */
 
-/* false: no frame that a helper sends */
+/* Give the engine a frame, of a piece as much as is given at once. false: no frame that a helper sends */
 static bool frame_heed(struct fetching *f, const struct frame_in *frame)
 {
+	struct fetch_child *c = &f->child;
 	char text[FRAME_TEXT_MAX + 1];
 	struct buf b = buf_on(text, sizeof(text));
 	struct fetched what = { .fetch = frame->fetch, .bytes = frame->payload };
@@ -233,49 +240,78 @@ static bool frame_heed(struct fetching *f, const struct frame_in *frame)
 		what.bytes = span_from(frame->payload, 4);
 	} else if (frame->kind == FRAME_PIECE && frame->payload.n > 0) {
 		what.kind = FETCHED_PIECE;
+		what.bytes = span_from(frame->payload, c->given);
+		what.bytes.n = MIN(what.bytes.n, GIVEN_MAX);
+		c->given += (uint32_t)what.bytes.n;
 	} else {
 		return false;
 	}
 	if (what.kind == FETCHED_END ? forget(f, frame->fetch) : is_asked(f, frame->fetch))
 		tell(f, &what);
+	if (frame->kind != FRAME_PIECE || c->given == frame->payload.n) {
+		queue_drop(&c->in, frame->size);
+		c->given = 0;
+	}
 	worker_relieve(f->w);
 	return true;
 }
 
-static bool frames_heed(struct fetching *f)
+/* OK something was given | ERR_SHORT there is no whole frame | ERR_FORMAT */
+static enum err give(struct fetching *f)
 {
-	struct queue *q = &f->child.in;
 	struct frame_in frame;
-	enum err err;
-	while ((err = frame_in_read(queue_span(q), FRAME_PIECE_MAX, &frame)) == OK) {
-		if (!frame_heed(f, &frame))
-			return false;
-		queue_drop(q, frame.size);
-	}
-	return err == ERR_SHORT;
+	TRY(frame_in_read(queue_span(&f->child.in), FRAME_PIECE_MAX, &frame));
+	return frame_heed(f, &frame) ? OK : ERR_FORMAT;
 }
 
-void fetching_event(struct fetching *f, const struct loop_event *ev)
+/* One read of what the helper has said. */
+static enum stream_io take(struct fetch_child *c)
+{
+	char text[WHY_MAX];
+	struct buf why = buf_on(text, sizeof(text));
+	size_t cap = queue_left(&c->in), n;
+	uint8_t *to = queue_room(&c->in, cap);
+	ASSERT(to != NULL);
+	enum stream_io io = stream_read(c->fd, to, cap, &n, &why);
+	c->readable = io == STREAM_OK && n == cap;
+	if (io == STREAM_OK)
+		queue_add(&c->in, n);
+	return io;
+}
+
+void fetching_turn(struct fetching *f)
 {
 	struct fetch_child *c = &f->child;
-	char text[WHY_MAX];
-	enum stream_io io = STREAM_OK;
-	if (c->fd < 0 || !ev->readable)
+	int64_t until = clock_usec() + TURN_US;
+	enum err err = OK;
+	if (c->fd < 0 || (!c->readable && !c->more))
 		return;
-	for (size_t taken = 0, n; io == STREAM_OK && taken < TURN_BYTES; taken += n) {
-		struct buf why = buf_on(text, sizeof(text));
-		uint8_t *to = queue_room(&c->in, queue_left(&c->in));
-		ASSERT(to != NULL);
-		io = stream_read(c->fd, to, queue_left(&c->in), &n, &why);
-		if (io == STREAM_OK)
-			queue_add(&c->in, n);
-		if (io == STREAM_OK && !frames_heed(f))
-			io = STREAM_BROKEN;
+	c->more = false;
+	while (err == OK && !c->more) {
+		err = give(f);
+		if (err == ERR_SHORT && c->readable) {
+			enum stream_io io = take(c);
+			err = io == STREAM_OK ? OK : io == STREAM_WAIT ? ERR_SHORT : ERR_WORLD;
+		}
+		c->more = clock_usec() >= until;
 	}
-	if (io == STREAM_END || io == STREAM_BROKEN)
-		child_lost(f);
-	else
+	if (err == OK || err == ERR_SHORT) {
+		c->more &= err == OK;
 		queue_rest(&c->in);
+	} else {
+		child_lost(f);
+	}
+}
+
+bool fetching_waits(const struct fetching *f)
+{
+	return f->child.fd >= 0 && f->child.more;
+}
+
+/* It is read later in the turn. */
+void fetching_event(struct fetching *f, const struct loop_event *ev)
+{
+	f->child.readable |= ev->readable;
 }
 
 void fetching_free(struct fetching *f)

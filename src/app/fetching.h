@@ -17,6 +17,10 @@ void fetching_perform(struct fetching *f, const struct effect *fx);
 bool fetching_refused(struct fetching *f);
 /* KIND_FETCH. */
 void fetching_event(struct fetching *f, const struct loop_event *ev);
+/* Give the engine what has come, for a short time: a whole cluster may be on its way, and questions wait. */
+void fetching_turn(struct fetching *f);
+/* Not all of it was given: there has to be another turn at once. */
+bool fetching_waits(const struct fetching *f);
 void fetching_flush(struct fetching *f);
 
 #endif
