@@ -259,8 +259,8 @@ def print_pairs(rate, pairs):
     print("  changing: " + ", ".join(f"{key} {middle(pairs, 'changing', key):.4g}" for key in
                                      ("made_per_s", "events_per_s", "changes_per_s", "bytes_per_event", "cpu_server",
                                       "cpu_helper")))
-    print(f"  neighbours had {100 * max(middle(pairs, s, 'others') for s in ('idle', 'changing')):.0f} % of the program's "
-          "core", flush=True)
+    others = max(middle(pairs, state, "others") for state in ("idle", "changing"))
+    print(f"  neighbours had {100 * others:.0f} % of the program's core", flush=True)
 
 
 def measure(args):
