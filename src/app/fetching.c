@@ -135,11 +135,15 @@ static bool child_there(struct fetching *f)
 	return false;
 }
 
-static void child_drop(struct fetching *f, struct buf *how)
+/* lost: it has ended by itself, and no turn of the worker waits for it; else the worker is at its own end */
+static void child_drop(struct fetching *f, bool lost, struct buf *how)
 {
 	struct fetch_child *c = &f->child;
 	loop_remove(&f->w->loop, c->fd);
-	child_end(c->fd, c->pid, how);
+	if (lost)
+		child_reap(c->fd, c->pid, how);
+	else
+		child_end(c->fd, c->pid, how);
 	c->fd = -1;
 	queue_fini(&c->out);
 	queue_fini(&c->in);
@@ -152,7 +156,7 @@ static void child_lost(struct fetching *f)
 	struct buf b = buf_on(text, sizeof(text));
 	msec lived = f->w->engine.now.ms - f->child.born;
 	buf_text(&b, "signet-fetch has ended ");
-	child_drop(f, &b);
+	child_drop(f, true, &b);
 	buf_cstr(&b);
 	pause_longer(f, lived);
 	record_text(&f->w->log, RECORD_TEXT, f->w->engine.now.wall, NULL, text);
@@ -184,8 +188,9 @@ static bool put_frame(struct queue *q, enum frame_kind kind, uint64_t fetch, con
 void fetching_perform(struct fetching *f, const struct effect *fx)
 {
 	if (fx->kind == FX_FETCH_END) {
-		/* Where the helper reads nothing at all, its bytes are dropped when they come. */
-		if (forget(f, fx->fetch))
+		/* Where the helper reads nothing at all, its bytes are dropped when they come. While its end is told,
+		 * what hears of it may end other fetches: there is nobody left to be told to stop. */
+		if (forget(f, fx->fetch) && f->child.fd >= 0)
 			(void)put_frame(&f->child.out, FRAME_STOP, fx->fetch, NULL);
 		return;
 	}
@@ -319,6 +324,6 @@ void fetching_free(struct fetching *f)
 	char text[WHY_MAX];
 	struct buf how = buf_on(text, sizeof(text));
 	if (f->child.fd >= 0)
-		child_drop(f, &how);
+		child_drop(f, false, &how);
 	heap_free(f);
 }

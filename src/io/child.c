@@ -100,6 +100,16 @@ enum err child_start(const char *path, int *ret_fd, pid_t *ret_pid, struct buf *
 	return complain(why, path, error);
 }
 
+static void say_how(pid_t got, int status, struct buf *how)
+{
+	if (got < 0)
+		buf_text(how, "in a way that is not known");
+	else if (WIFSIGNALED(status))
+		buf_printf(how, "by signal %d", WTERMSIG(status));
+	else
+		buf_printf(how, "with exit status %d", WEXITSTATUS(status));
+}
+
 void child_end(int fd, pid_t pid, struct buf *how)
 {
 	int status = 0;
@@ -114,10 +124,14 @@ void child_end(int fd, pid_t pid, struct buf *how)
 		kill(pid, SIGKILL);
 		got = waitpid(pid, &status, 0);
 	}
-	if (got < 0)
-		buf_text(how, "in a way that is not known");
-	else if (WIFSIGNALED(status))
-		buf_printf(how, "by signal %d", WTERMSIG(status));
-	else
-		buf_printf(how, "with exit status %d", WEXITSTATUS(status));
+	say_how(got, status, how);
+}
+
+void child_reap(int fd, pid_t pid, struct buf *how)
+{
+	int status = 0;
+	close(fd);
+	kill(pid, SIGKILL);   /* changes nothing for one that is ending already: its status is what it was */
+	pid_t got = waitpid(pid, &status, 0);
+	say_how(got, status, how);
 }

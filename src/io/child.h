@@ -19,5 +19,7 @@ enum err child_find(const char *name, char ret[CHILD_PATH_MAX], struct buf *why)
 enum err child_start(const char *path, int *ret_fd, pid_t *ret_pid, struct buf *why) MUST_CHECK;
 /* Close the socket, end the child if that does not, and say how it ended: "exit status 1", "signal 9". */
 void child_end(int fd, pid_t pid, struct buf *how);
+/* The same for a child that has closed its end of the socket, or is not to be trusted: it is given no time. */
+void child_reap(int fd, pid_t pid, struct buf *how);
 
 #endif

@@ -28,8 +28,9 @@ GUIDE = {"1.1.1.1": "cloudflare", "1.0.0.1": "cloudflare", "9.9.9.9": "quad9", "
 HARDENING = HERE / "data" / "hardening.conf"
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 CONF_DIR = "/etc/unbound/unbound.conf.d"
-ETC_COPIED = ("passwd", "group", "ld.so.cache", "ld.so.conf", "alternatives", "protocols", "services", "localtime",
-              "ssl/openssl.cnf", "host.conf", "gai.conf")
+ETC_COPIED = ("passwd", "group", "ld.so.cache", "ld.so.conf", "protocols", "services", "localtime", "ssl/openssl.cnf",
+              "host.conf", "gai.conf")
+ETC_SHOWN = "/etc/alternatives"      # the system's own: hundreds of links
 PROBE_MS = 10        # every wait looks this often
 START_MS = 15000     # a program that has not answered by then will not
 
@@ -156,9 +157,7 @@ class World:
         for name in ETC_COPIED:
             source = Path("/etc") / name
             (etc / name).parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, etc / name, symlinks=True)
-            elif source.exists():
+            if source.exists():
                 shutil.copy(source, etc / name)
         self.write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:3 attempts:1\n")
         self.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
@@ -171,7 +170,10 @@ class World:
             self.path(folder).mkdir(parents=True, exist_ok=True)
         for owned in ("/var/lib/unbound", "/var/lib/unbound/root.key", "/var/log/unbound"):
             os.chown(self.path(owned), *service_user())
-        binds = [f"mount --bind {self.path(p)} {p}" for p in ("/etc", "/run", "/var/log", "/var/lib")]
+        binds = [f"mount --rbind {self.path(p)} {p}" for p in ("/etc", "/run", "/var/log", "/var/lib")]
+        if Path(ETC_SHOWN).is_dir():
+            self.path(ETC_SHOWN).mkdir()
+            binds.insert(0, f"mount --bind {ETC_SHOWN} {self.path(ETC_SHOWN)}")
         done = self.enter(["sh", "-ec", "\n".join(binds)], capture_output=True, text=True)
         if done.returncode:
             raise Refused(f"mounts are refused: {done.stderr.strip()}")

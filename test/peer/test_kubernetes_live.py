@@ -1,7 +1,9 @@
 """A cluster's names from a live API: the program under the name coredns with other people's Corefiles, as a pod finds
 it (environment, service account), against an API server over TLS that tells of changes, dies, comes back, forgets."""
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
@@ -410,6 +412,37 @@ def test_a_kubeconfig_leads_to_the_api(keys, user):
         assert second.alive()
         assert pod.api.asked[-1].user == ("system:apiserver-test-client" if user == "cert" else
                                           "system:serviceaccount:kube-system:coredns")
+
+
+SANITIZED = Path(__file__).resolve().parents[2] / "build-debug" / "signet"
+
+
+@pytest.mark.skipif(not SANITIZED.exists(), reason=f"no {SANITIZED} (make debug builds it)")
+def test_the_helper_is_killed_again_and_again(keys, monkeypatch):
+    """With the sanitizers: the process that speaks HTTP dies in the midst of its watches. Names are answered all the
+    while, another one takes over where it was, and nothing of those that died is left."""
+    monkeypatch.setenv("SIGNET_UNDER_TEST", str(SANITIZED))
+    with Pod(keys) as pod:
+        pod.synced()
+        pod.comes("db.data.svc", ok("10.244.1.21", "10.244.2.22"))
+        killed = set()
+
+        def helper():
+            found = [p for p in pod.server.processes() if p not in killed
+                     and Path(f"/proc/{p}/comm").read_text().strip() == "signet-fetch"]
+            return found and found[0]
+        for i in range(3):
+            pid = wait_for(helper, 60, "another signet-fetch")
+            killed.add(pid)
+            os.kill(pid, signal.SIGKILL)
+            assert pod.dig("web.shop.svc") == ok("10.96.10.11") and pod.dig("nosuch.shop.svc") == NX
+            pod.server.wait_log("signet-fetch has ended by signal 9", SOON, i + 1)
+            if i in (0, 2):
+                pod.cluster.put(service("shop", f"new{i}", f"10.96.10.9{i}"))
+                pod.comes(f"new{i}.shop.svc", ok(f"10.96.10.9{i}"), seconds=60)
+        assert pod.cluster.requests("services").count("stream") == 1     # they went on from the versions they had
+        assert pod.server.stop() == 0, pod.server.stderr()[-3000:]       # a leak is another status
+        assert "LeakSanitizer" not in pod.server.stderr()
 
 
 # --- what pods look up -----------------------------------------------------------------------------------------------
