@@ -11,6 +11,7 @@
 #define READY_TEXT_MAX 1024u
 #define CHECK_MS 1000               /* the program looks at its own health so often */
 #define CHECK_STEP_NS 50000000
+#define WAKE_STEP_NS 10000000
 
 enum role { ROLE_HEALTH = 1, ROLE_READY = 2, ROLE_METRICS = 4 };
 
@@ -161,6 +162,51 @@ static enum err place_want(struct httpd *h, const struct addr *addr, unsigned ro
 	return OK;
 }
 
+/* ---- the end of a place ---- */
+
+struct waking {
+	const struct addr *addr;
+	_Atomic bool done;
+};
+
+/* Who asks this machine at an address that is every one asks loopback. */
+static void host_text(const struct addr *at, struct buf *to)
+{
+	if (is_every(at))
+		buf_text(to, "127.0.0.1");
+	else
+		addr_text(at, to);
+	buf_cstr(to);
+}
+
+/* The library's thread waits up to two seconds for a connection before it sees that it is to end: here is one. */
+static void *waking_run(void *arg)
+{
+	struct waking *w = arg;
+	char host[ADDR_TEXT_MAX], error[128];
+	struct buf b = buf_on(host, sizeof(host));
+	host_text(w->addr, &b);
+	while (!atomic_load(&w->done)) {
+		nanosleep(&(struct timespec){ 0, WAKE_STEP_NS }, NULL);
+		struct mg_connection *c = mg_connect_client(host, w->addr->port, 0, error, sizeof(error));
+		if (c != NULL)
+			mg_close_connection(c);
+	}
+	return NULL;
+}
+
+static void place_end(struct place *p)
+{
+	struct waking w = { .addr = &p->addr };
+	pthread_t waker;
+	bool woken = pthread_create(&waker, NULL, waking_run, &w) == 0;
+	mg_stop(p->context);
+	atomic_store(&w.done, true);
+	if (woken)
+		pthread_join(waker, NULL);
+	heap_free(p);
+}
+
 /* Close the places of no use; of those that stay, roles are set if `enter`. */
 static void places_sort(struct httpd *h, bool enter)
 {
@@ -175,8 +221,7 @@ static void places_sort(struct httpd *h, bool enter)
 			continue;
 		}
 		*at = p->next;
-		mg_stop(p->context);
-		heap_free(p);
+		place_end(p);
 	}
 }
 
@@ -213,11 +258,8 @@ static bool ask_health(const struct addr *at)
 {
 	char host[ADDR_TEXT_MAX], error[128];
 	struct buf b = buf_on(host, sizeof(host));
-	if (is_every(at))
-		buf_text(&b, "127.0.0.1");
-	else
-		addr_text(at, &b);
-	struct mg_connection *c = mg_connect_client(buf_cstr(&b), at->port, 0, error, sizeof(error));
+	host_text(at, &b);
+	struct mg_connection *c = mg_connect_client(host, at->port, 0, error, sizeof(error));
 	if (c == NULL)
 		return false;
 	mg_printf(c, "GET /health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host);

@@ -177,13 +177,13 @@ def test_timeouts(world, line, other):
                          "\n        ".join(lines.values()) + "\n    }\n}\n")
         if "write" in line:
             sock = ask_unread(world)
-            time.sleep(3.5)
+            time.sleep(2.5)
         else:
             sock = stream(world)
             if "idle" in line:
                 sock.sendall(framed("a.example.org"))
         with sock:
-            took = closed_after(sock, 3.5)
+            took = closed_after(sock, 2.5)
             assert (took is not None) == ends, took
             assert "write" in line or took is None or took > 0.9
         server.stop()
