@@ -1,6 +1,7 @@
 #include "plugin/expr.h"
 
 #include "base/addr.h"
+#include "plugin/literal.h"
 
 #define LEVEL_OR 1u
 #define LEVEL_AND 2u
@@ -115,39 +116,14 @@ static bool suits(struct reader *r, const char *op, const struct node *a, const 
 
 /* ---- constants ---- */
 
-static struct node *constant(struct reader *r, struct datum v, size_t at)
-{
-	struct node *n = formula_node(&r->m, NODE_CONST, at);
-	if (n != NULL) {
-		n->value = v;
-		n->type = v.kind;
-	}
-	return n;
-}
-
-/* In '', "" or ``; a backslash takes what is behind it as it is, n and t for their blanks. */
 static struct node *read_text(struct reader *r)
 {
-	uint8_t quote = here(r);
-	size_t at = r->at++;
-	uint8_t *p = arena_alloc(r->m.arena, r->text.n - at);
-	if (p == NULL)
-		return formula_wrong(&r->m, at, "it is too long");
-	struct buf b = buf_on(p, r->text.n - at);
-	for (; r->at < r->text.n && here(r) != quote; r->at++) {
-		if (here(r) != '\\' || quote == '`') {
-			buf_u8(&b, here(r));
-			continue;
-		}
-		r->at++;
-		uint8_t c = here(r);
-		buf_u8(&b, c == 'n' ? '\n' : c == 't' ? '\t' : c);
-	}
-	if (r->at >= r->text.n)
-		return formula_wrong(&r->m, at, "a text without its end; expected %c", quote);
-	r->at++;
+	size_t at = r->at;
+	struct span text;
+	if (!literal_text(&r->m, r->text, &r->at, NULL, &text))
+		return NULL;
 	skip_blanks(r);
-	return constant(r, datum_of_text(buf_span(&b)), at);
+	return literal_node(&r->m, datum_of_text(text), at);
 }
 
 static struct node *read_number(struct reader *r)
@@ -160,7 +136,7 @@ static struct node *read_number(struct reader *r)
 	if (is_letter(here(r)) || here(r) == '.')
 		return formula_wrong(&r->m, at, "only whole decimal numbers are known");
 	skip_blanks(r);
-	return constant(r, datum_of_int(n), at);
+	return literal_node(&r->m, datum_of_int(n), at);
 }
 
 static struct node *read_list(struct reader *r)
@@ -242,9 +218,9 @@ static struct node *read_name(struct reader *r)
 	size_t at = r->at;
 	struct span name = word(r);
 	if (take(r, "true") || take(r, "false"))
-		return constant(r, datum_of_bool(name.n == 4), at);
+		return literal_node(&r->m, datum_of_bool(name.n == 4), at);
 	if (take(r, "nil"))
-		return constant(r, (struct datum){ .kind = DATUM_NIL }, at);
+		return literal_node(&r->m, (struct datum){ .kind = DATUM_NIL }, at);
 	r->at += name.n;
 	skip_blanks(r);
 	if (take(r, "("))
@@ -252,7 +228,7 @@ static struct node *read_name(struct reader *r)
 	for (unsigned i = 0; i < r->s->nvars; i++) {
 		if (!span_eq(r->s->vars[i].name, name))
 			continue;
-		struct node *vars = constant(r, (struct datum){ .kind = DATUM_VARS }, at);
+		struct node *vars = literal_node(&r->m, (struct datum){ .kind = DATUM_VARS }, at);
 		struct node *field = formula_node(&r->m, NODE_FIELD, at);
 		if (vars == NULL || field == NULL)
 			return NULL;
@@ -288,7 +264,7 @@ static struct node *read_unary(struct reader *r)
 		n = read_unary(r);
 		n = n == NULL || !want(r, n, DATUM_BOOL, at) ? NULL : operation(r, "!", n, at);
 	} else if (take(r, "-")) {
-		struct node *zero = constant(r, datum_of_int(0), at), *of = read_unary(r);
+		struct node *zero = literal_node(&r->m, datum_of_int(0), at), *of = read_unary(r);
 		if (zero != NULL && of != NULL && want(r, of, DATUM_INT, at)) {
 			zero->next = of;
 			n = operation(r, "-", zero, at);
