@@ -5,12 +5,10 @@
 
 #include "base/assert.h"
 #include "base/heap.h"
-#include "core/autotrust.h"
+#include "core/anchor_list.h"
+#include "core/nta.h"
 
 #define TABLE_BYTES_MAX (16u << 20)   /* 4,096 names with their keys */
-#define POINT_BYTES_MAX (1u << 20)
-
-const char *const anchor_row_kinds[] = { "static", "managed", "insecure", "nta" };
 
 /* One that is, or was, published. */
 struct table {
@@ -24,21 +22,6 @@ struct holder {
 	_Alignas(64) _Atomic(struct table *) table;
 };
 
-/* One state file. */
-struct point {
-	const char *file;            /* in the configuration's arena */
-	uint64_t mark;
-	struct autotrust state;
-	struct arena arena;          /* of the state */
-	unsigned tries;              /* left of the probe under way */
-	bool again;                  /* the last one did not verify: now */
-};
-
-struct nta {
-	struct name zone;            /* folded, in a block of its own */
-	int64_t until;
-};
-
 struct anchorage {
 	struct holder holders[ANCHORAGE_READERS];
 	_Atomic(struct table *) table;
@@ -49,9 +32,9 @@ struct anchorage {
 	struct arena conf;           /* the configuration's */
 	struct anchors fixed;
 	struct autotrust_conf autotrust;
-	unsigned npoints, nntas;
+	unsigned npoints;
 	struct point *points[POINTS_MAX];
-	struct nta ntas[NTAS_MAX];   /* in canonical order */
+	struct ntas ntas;
 	struct rng rng;
 };
 
@@ -191,9 +174,9 @@ static enum err fill(const struct anchorage *g, struct table *t, int64_t wall)
 	TRY(add_fixed(g, t, &g->fixed));
 	for (unsigned i = 0; i < g->npoints; i++)
 		TRY(add_point(g, t, g->points[i]));
-	for (unsigned i = 0; i < g->nntas; i++) {
-		if (g->ntas[i].until == 0 || wall < g->ntas[i].until)
-			TRY(add_nta(t, &g->ntas[i]));
+	for (unsigned i = 0; i < g->ntas.n; i++) {
+		if (nta_holds(&g->ntas.list[i], wall))
+			TRY(add_nta(t, &g->ntas.list[i]));
 	}
 	return OK;
 }
@@ -205,9 +188,7 @@ static void set_due(struct anchorage *g, int64_t wall)
 		int64_t due = g->points[i]->again ? wall : autotrust_due(&g->points[i]->state, wall);
 		at = due == 0 ? at : MIN(at, due);
 	}
-	for (unsigned i = 0; i < g->nntas; i++)
-		at = g->ntas[i].until == 0 ? at : MIN(at, g->ntas[i].until);
-	atomic_store(&g->due, at);
+	atomic_store(&g->due, MIN(at, ntas_first_end(&g->ntas)));
 }
 
 /* Publish what all parts come to now. */
@@ -224,26 +205,6 @@ static enum err renew(struct anchorage *g, int64_t wall)
 }
 
 /* ---- configuration ---- */
-
-static void point_free(struct point *p)
-{
-	arena_free(&p->arena);
-	heap_free(p);
-}
-
-static struct point *point_new(const struct anchor_point *from, const char *file)
-{
-	struct point *p = heap_new(sizeof(*p));
-	arena_init(&p->arena, POINT_BYTES_MAX);
-	p->file = file;
-	p->mark = from->mark;
-	enum err err = autotrust_copy(&p->arena, from->state, &p->state);
-	p->state.arena = &p->arena;
-	if (err == OK)
-		return p;
-	point_free(p);
-	return NULL;
-}
 
 /* The point of that file whose text is the one we know: what is in memory is as new, or newer. */
 static struct point *known_point(const struct anchorage *g, const struct anchor_point *like)
@@ -284,7 +245,7 @@ static enum err gather(const struct anchorage *g, const struct anchorage_conf *c
 		struct anchor_point like = { file, from->mark, known != NULL ? &known->state : from->state };
 		if (file == NULL)
 			return ERR_LIMIT;
-		ret->points[ret->n] = point_new(&like, file);
+		ret->points[ret->n] = anchor_point_new(&like, file);
 		if (ret->points[ret->n] == NULL)
 			return ERR_LIMIT;
 	}
@@ -294,7 +255,7 @@ static enum err gather(const struct anchorage *g, const struct anchorage_conf *c
 static void parts_free(struct parts *p)
 {
 	for (unsigned i = 0; i < p->n; i++)
-		point_free(p->points[i]);
+		anchor_point_free(p->points[i]);
 	arena_free(&p->arena);
 }
 
@@ -342,9 +303,8 @@ struct anchorage *anchorage_new(const uint8_t seed[32])
 void anchorage_free(struct anchorage *g)
 {
 	for (unsigned i = 0; i < g->npoints; i++)
-		point_free(g->points[i]);
-	for (unsigned i = 0; i < g->nntas; i++)
-		heap_free((void *)(uintptr_t)g->ntas[i].zone.wire);
+		anchor_point_free(g->points[i]);
+	ntas_free(&g->ntas);
 	sweep(g);
 	ASSERT(g->replaced == NULL);
 	table_free(atomic_load(&g->table));
@@ -355,58 +315,23 @@ void anchorage_free(struct anchorage *g)
 
 /* ---- negative trust anchors ---- */
 
-static unsigned nta_place(const struct anchorage *g, struct name zone, bool *ret_found)
-{
-	unsigned i = 0;
-	while (i < g->nntas && name_cmp(g->ntas[i].zone, zone) < 0)
-		i++;
-	*ret_found = i < g->nntas && name_eq(g->ntas[i].zone, zone);
-	return i;
-}
-
-static void nta_drop(struct anchorage *g, unsigned at)
-{
-	heap_free((void *)(uintptr_t)g->ntas[at].zone.wire);
-	memmove(g->ntas + at, g->ntas + at + 1, (--g->nntas - at) * sizeof(g->ntas[0]));
-}
-
-/* Those that are over make room. */
-static bool drop_ended(struct anchorage *g, int64_t wall)
-{
-	unsigned before = g->nntas;
-	for (unsigned i = g->nntas; i-- > 0;) {
-		if (g->ntas[i].until != 0 && g->ntas[i].until <= wall)
-			nta_drop(g, i);
-	}
-	return g->nntas != before;
-}
-
-static void nta_put(struct anchorage *g, unsigned at, struct name zone)
-{
-	uint8_t store[NAME_MAX_BYTES];
-	struct name folded = name_fold(zone, store);
-	folded.wire = memcpy(heap_new(folded.len), folded.wire, folded.len);
-	memmove(g->ntas + at + 1, g->ntas + at, (g->nntas++ - at) * sizeof(g->ntas[0]));
-	g->ntas[at] = (struct nta){ .zone = folded };
-}
-
 static enum err nta_add(struct anchorage *g, struct name zone, int64_t until, int64_t wall)
 {
-	drop_ended(g, wall);
+	ntas_drop_ended(&g->ntas, wall);
 	bool found;
-	unsigned at = nta_place(g, zone, &found);
-	if (!found && g->nntas == NTAS_MAX)
+	unsigned at = ntas_place(&g->ntas, zone, &found);
+	if (!found && g->ntas.n == NTAS_MAX)
 		return ERR_LIMIT;
 	if (!found)
-		nta_put(g, at, zone);
-	int64_t before = g->ntas[at].until;
-	g->ntas[at].until = until;
+		ntas_put(&g->ntas, at, zone);
+	int64_t before = g->ntas.list[at].until;
+	g->ntas.list[at].until = until;
 	enum err err = renew(g, wall);
 	if (err == OK)
 		return OK;
-	g->ntas[at].until = before;
+	g->ntas.list[at].until = before;
 	if (!found)
-		nta_drop(g, at);
+		ntas_drop(&g->ntas, at);
 	return err;
 }
 
@@ -424,10 +349,10 @@ enum err anchorage_nta_remove(struct anchorage *g, struct name zone, int64_t wal
 {
 	bool found;
 	pthread_mutex_lock(&g->lock);
-	drop_ended(g, wall);
-	unsigned at = nta_place(g, zone, &found);
+	ntas_drop_ended(&g->ntas, wall);
+	unsigned at = ntas_place(&g->ntas, zone, &found);
 	if (found)
-		nta_drop(g, at);
+		ntas_drop(&g->ntas, at);
 	enum err err = found ? renew(g, wall) : ERR_NOTFOUND;
 	pthread_mutex_unlock(&g->lock);
 	return err;
@@ -461,33 +386,11 @@ bool anchorage_probe(struct anchorage *g, int64_t wall, uint8_t *store, struct n
 		*ret = name_fold(p->state.zone, store);
 		found = p;
 	}
-	if (drop_ended(g, wall))
+	if (ntas_drop_ended(&g->ntas, wall))
 		(void)renew(g, wall);   /* without them there is room */
 	set_due(g, wall);
 	pthread_mutex_unlock(&g->lock);
 	return found != NULL;
-}
-
-/* What came for one point: in a fresh arena, so that years of keys that came and went leave nothing behind. returns
- * whether the table changes */
-static bool point_hear(struct point *p, const struct autotrust_turn *turn, struct validator *v,
-                       struct msg_rrset *dnskeys)
-{
-	struct arena fresh;
-	struct autotrust next;
-	arena_init(&fresh, POINT_BYTES_MAX);
-	if (autotrust_copy(&fresh, &p->state, &next) != OK) {
-		arena_free(&fresh);
-		return false;
-	}
-	struct ruling r = autotrust_probe(&next, turn, v, dnskeys);
-	p->again = dnskeys != NULL && r.security == SECURITY_BOGUS && p->tries > 0;
-	bool differs = autotrust_differs(&next, &p->state);
-	arena_free(&p->arena);
-	p->arena = fresh;
-	p->state = next;
-	p->state.arena = &p->arena;
-	return differs;
 }
 
 bool anchorage_hear(struct anchorage *g, struct name zone, struct validator *v, struct msg_rrset *dnskeys,
@@ -500,7 +403,7 @@ bool anchorage_hear(struct anchorage *g, struct name zone, struct validator *v, 
 		struct point *p = g->points[i];
 		if (!name_eq(p->state.zone, zone))
 			continue;
-		differs |= point_hear(p, &turn, v, dnskeys);
+		differs |= anchor_point_hear(p, &turn, v, dnskeys);
 		unsaved |= p->state.unsaved;
 	}
 	if (differs)
@@ -553,87 +456,19 @@ void anchorage_saved(struct anchorage *g, const struct anchor_save *save)
 
 /* ---- what there is ---- */
 
-/* Rows in the making. */
-struct listing {
-	struct arena *arena;
-	struct anchor_row *rows;
-	unsigned n, cap;
-};
-
-static void put_row(struct listing *l, struct anchor_row row, struct span rdata)
-{
-	if (rdata.n >= 4 && row.type == RR_DS) {
-		row.tag = get_u16(rdata.p);
-		row.algorithm = rdata.p[2];
-	} else if (rdata.n >= 4) {
-		row.tag = dnskey_tag(rdata);
-		row.algorithm = rdata.p[3];
-	}
-	row.zone = name_dup(l->arena, row.zone);
-	if (row.zone.wire != NULL && l->n < l->cap)
-		l->rows[l->n++] = row;
-}
-
-static void list_trust(struct listing *l, const struct trust *t)
-{
-	struct anchor_row row = { .kind = ANCHOR_ROW_FIXED, .zone = t->zone, .state = "FIXED" };
-	for (unsigned i = 0; i < t->nds; i++) {
-		row.type = RR_DS;
-		put_row(l, row, t->ds[i]);
-	}
-	for (unsigned i = 0; i < t->nkeys; i++) {
-		row.type = RR_DNSKEY;
-		put_row(l, row, t->keys[i]);
-	}
-}
-
-static void list_point(struct listing *l, const struct point *p)
-{
-	const struct autotrust *t = &p->state;
-	char *file = arena_text(l->arena, span_text(p->file));
-	struct anchor_row row = { .kind = ANCHOR_ROW_MANAGED, .zone = t->zone, .file = file, .queried = t->queried,
-		                  .succeeded = t->succeeded, .next_probe = t->next_probe };
-	for (unsigned i = 0; i < t->nds; i++) {
-		row.type = RR_DS;
-		row.state = "SEED";
-		put_row(l, row, t->ds[i]);
-	}
-	for (unsigned i = 0; i < t->nkeys; i++) {
-		row.type = RR_DNSKEY;
-		row.state = autokey_state_names[t->keys[i].state];
-		row.changed = t->keys[i].changed;
-		put_row(l, row, t->keys[i].rdata);
-	}
-}
-
-static void list_all(const struct anchorage *g, struct listing *l, int64_t wall)
-{
-	for (unsigned i = 0; i < g->fixed.n; i++)
-		list_trust(l, &g->fixed.list[i]->trust);
-	for (unsigned i = 0; i < g->npoints; i++)
-		list_point(l, g->points[i]);
-	for (unsigned i = 0; i < g->fixed.n; i++) {
-		const struct anchor *an = g->fixed.list[i];
-		if (anchor_is_negative(an))
-			put_row(l, (struct anchor_row){ .kind = ANCHOR_ROW_INSECURE, .zone = an->trust.zone,
-				.state = "INSECURE" }, (struct span){ 0 });
-	}
-	for (unsigned i = 0; i < g->nntas; i++) {
-		const struct nta *n = &g->ntas[i];
-		if (n->until == 0 || wall < n->until)
-			put_row(l, (struct anchor_row){ .kind = ANCHOR_ROW_NTA, .zone = n->zone, .state = "NTA",
-				.until = n->until }, (struct span){ 0 });
-	}
-}
-
 struct anchor_row *anchorage_list(struct anchorage *g, struct arena *a, int64_t wall, unsigned *ret_n)
 {
-	struct listing l = { .arena = a };
+	struct anchor_listing l = { .arena = a };
 	pthread_mutex_lock(&g->lock);
-	l.cap = g->nntas + g->fixed.n * 2 * TRUST_DS_MAX + g->npoints * (AUTOKEYS_MAX + TRUST_DS_MAX) + 1;
+	l.cap = g->ntas.n + g->fixed.n * 2 * TRUST_DS_MAX + g->npoints * (AUTOKEYS_MAX + TRUST_DS_MAX) + 1;
 	l.rows = ARENA_ARRAY(a, struct anchor_row, l.cap);
-	if (l.rows != NULL)
-		list_all(g, &l, wall);
+	if (l.rows != NULL) {
+		anchor_list_fixed(&l, &g->fixed);
+		for (unsigned i = 0; i < g->npoints; i++)
+			anchor_list_point(&l, g->points[i]);
+		anchor_list_insecure(&l, &g->fixed);
+		anchor_list_ntas(&l, &g->ntas, wall);
+	}
 	pthread_mutex_unlock(&g->lock);
 	*ret_n = l.n;
 	return l.rows;

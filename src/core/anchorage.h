@@ -12,6 +12,7 @@
 #define CORE_ANCHORAGE_H
 
 #include "base/arena.h"
+#include "core/nta.h"
 #include "wire/name.h"
 
 struct anchors;
@@ -21,7 +22,6 @@ struct msg_rrset;
 struct validator;
 
 #define ANCHORAGE_READERS 64u    /* workers of a process */
-#define NTAS_MAX 1024u           /* negative trust anchors at once: each is somebody's deed */
 #define POINTS_MAX 32u           /* state files */
 
 struct anchorage;
