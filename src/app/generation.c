@@ -216,15 +216,16 @@ static struct life *life_take(struct registry *r, const struct plugin *p, const 
 {
 	char text[LIFE_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
-	buf_printf(&b, "%s\n", label);
+	buf_printf(&b, "%s\n", p->live_shared ? "" : label);
 	if (p->live_text != NULL)
 		p->live_text(self, &b);
-	struct life *l = life_find(r, p, buf_cstr(&b));
+	bool whole = buf_ok(&b);   /* else it may be cut where another is not the same any more */
+	struct life *l = whole ? life_find(r, p, buf_cstr(&b)) : NULL;
 	if (l == NULL) {
 		l = heap_new(sizeof(*l));
 		l->plugin = p;
-		size_t size = strlen(text) + 1;
-		l->text = memcpy(heap_new(size), text, size);
+		size_t size = whole ? b.n + 1 : 1;
+		l->text = memcpy(heap_new(size), whole ? text : "", size);
 		l->live = p->live_make(self, &r->env);
 		l->next = r->lives;
 		r->lives = l;

@@ -65,18 +65,38 @@ static void plugins_sample(const struct site *site, const struct sample_labels *
 	}
 }
 
+/* A Corefile's blocks say themselves whether they are counted. */
+static bool is_shown(const struct generation *g, const struct site *s)
+{
+	return !g->model->daemon.corefile || s->counted;
+}
+
+/* What blocks share has been counted with the first of them? */
+static bool is_counted(const struct generation *g, unsigned site, const struct plugin *p, const void *live)
+{
+	for (unsigned i = 0; i < site; i++) {
+		const struct site *s = &g->model->sites[i];
+		for (unsigned k = 0; k < s->chain.n; k++)
+			if (s->plugins[k] == p && s->chain.links[k].live == live && is_shown(g, s))
+				return true;
+	}
+	return false;
+}
+
 static void sites_sample(const struct generation *g, struct samples *to)
 {
 	for (unsigned i = 0; i < g->model->nsites; i++) {
 		const struct site *site = &g->model->sites[i];
 		const struct sample_labels *where = &g->labels[i];
-		if (g->model->daemon.corefile && !site->counted)
+		if (!is_shown(g, site))
 			continue;
 		if (g->model->daemon.corefile)
 			plugins_sample(site, where, to);
 		for (unsigned k = 0; k < site->chain.n; k++) {
-			if (site->plugins[k]->samples != NULL)
-				site->plugins[k]->samples(&site->chain.links[k], where, to);
+			const struct plugin *p = site->plugins[k];
+			const struct link *l = &site->chain.links[k];
+			if (p->samples != NULL && !(p->live_shared && is_counted(g, i, p, l->live)))
+				p->samples(l, where, to);
 		}
 	}
 }

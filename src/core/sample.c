@@ -49,7 +49,7 @@ void sample_add(struct samples *s, const struct family *f, uint64_t n, const cha
 		return;
 	struct sample *same = find(s, f, labels);
 	if (same != NULL) {
-		same->n += n;
+		same->n = f->type == SAMPLE_LEAST ? MIN(same->n, n) : same->n + n;
 		return;
 	}
 	*x = (struct sample){ .family = f, .labels = labels, .n = n };
@@ -131,7 +131,7 @@ static bool is_first(const struct samples *s, unsigned at)
 
 void samples_text(const struct samples *s, struct buf *to)
 {
-	static const char *const types[] = { "counter", "gauge", "histogram" };
+	static const char *const types[] = { "counter", "gauge", "histogram", "gauge" };
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct family *f = s->list[i].family;
 		if (!is_first(s, i))

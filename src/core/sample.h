@@ -6,7 +6,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum sample_type { SAMPLE_COUNTER, SAMPLE_GAUGE, SAMPLE_HISTOGRAM };
+/* SAMPLE_LEAST: a gauge; of what two say the least counts, as it is no sum */
+enum sample_type { SAMPLE_COUNTER, SAMPLE_GAUGE, SAMPLE_HISTOGRAM, SAMPLE_LEAST };
 
 /* What numbers mean. One object for each name, in the file of who counts; families are told apart by address. */
 struct family {
@@ -42,8 +43,7 @@ struct samples {
 
 void samples_init(struct samples *s, struct arena *a);
 /* part, more: labels ready to print, server="x"; empty or NULL where there are none. What two say of one family with
- * equal labels adds up. Beyond SAMPLES_MAX, or of a full
- * arena, samples are left out. */
+ * equal labels adds up, or its least counts. Beyond SAMPLES_MAX, or of a full arena, samples are left out. */
 void sample_add(struct samples *s, const struct family *f, uint64_t n, const char *part, const char *more);
 /* What was measured: how many up to each bound, not summed up, and a last count of those above all; and their sum. */
 struct histogram {

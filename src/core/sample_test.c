@@ -4,6 +4,7 @@
 
 static const double bounds[] = { 0.5, 1 };
 static const struct family hits = { "x_hits_total", "Hits.", SAMPLE_COUNTER, NULL, 0 };
+static const struct family news = { "x_news", "News.", SAMPLE_LEAST, NULL, 0 };
 static const struct family size = { "x_size", "Sizes.", SAMPLE_HISTOGRAM, bounds, COUNT(bounds) };
 
 /* Families stand together whatever the order in which their samples came. */
@@ -33,6 +34,26 @@ static void page_test(void **state)
 	arena_free(&a);
 }
 
+/* Two say the same of one thing. */
+static void twice_test(void **state)
+{
+	struct arena a;
+	struct samples s;
+	char text[512];
+	struct buf b = buf_on(text, sizeof(text));
+	(void)state;
+	arena_init(&a, 1 << 16);
+	samples_init(&s, &a);
+	for (unsigned i = 1; i <= 3; i++) {
+		sample_add(&s, &hits, i, NULL, NULL);
+		sample_add(&s, &news, 10 - i, NULL, NULL);
+	}
+	samples_text(&s, &b);
+	assert_string_equal(buf_cstr(&b), "# HELP x_hits_total Hits.\n# TYPE x_hits_total counter\nx_hits_total 6\n"
+	                    "# HELP x_news News.\n# TYPE x_news gauge\nx_news 7\n");
+	arena_free(&a);
+}
+
 /* No room: what does not fit is left out, and what fits is whole. */
 static void full_test(void **state)
 {
@@ -50,6 +71,6 @@ static void full_test(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(page_test), cmocka_unit_test(full_test) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(page_test), cmocka_unit_test(twice_test), cmocka_unit_test(full_test) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,10 @@
 /* autopath: a client's search list, walked here. A pod's resolver asks for www.example.com.NS.svc.cluster.local before
  * it asks for www.example.com, and for more in between; here the first question is answered as the last would be, with
  * an alias in front that says so. The name tried is the question while it is tried, so access lists behind see it.
- * No name is made below namespaces that are called like a public suffix (CVE-2022-2837). */
+ * No name is made below namespaces that are called like a public suffix (CVE-2022-2837).
+ * Whose pod asks is known where pods are watched. Elsewhere the name it asks for says it, as a search list's first
+ * domain is that of the pod's own namespace; but a name may stand there for itself, so only such are taken for one that
+ * no service can mean: see list_of_question. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
@@ -24,6 +27,8 @@ struct autopath {
 	struct name search[SEARCH_MAX];
 	unsigned nsearch;
 	unsigned kubernetes;         /* its link; NO_LINK: there is none */
+	bool verified;               /* it watches all pods */
+	const struct directive *said;
 	const struct name *zone;     /* the cluster's */
 };
 
@@ -47,33 +52,30 @@ struct list {
 	uint8_t store[3][NAME_MAX_BYTES];
 };
 
+struct asker {
+	const struct chain *chain;
+	const struct engine *engine;
+	const struct addr *from;
+	const struct question *q;    /* as it came here */
+};
+
 static void list_add(struct list *l, struct name n)
 {
 	if (l->n < TRIES_MAX && n.len > 0)
 		l->names[l->n++] = n;
 }
 
-/* NS.svc.ZONE, svc.ZONE, ZONE of the pod that asks. false: nobody knows whose pod it is. */
-static bool list_of_pod(const struct autopath *s, const struct chain *chain, const struct engine *e,
-                        const struct addr *from, struct list *l)
+/* NS.svc.ZONE, svc.ZONE, ZONE. */
+static bool list_of_cluster(const struct autopath *s, struct span ns, struct list *l)
 {
-	const struct kubernetes_live *live = chain->links[s->kubernetes].live;
 	uint8_t labels[LABEL_MAX + 6];
 	struct buf b = buf_on(labels, sizeof(labels));
-	struct cluster_view v = cluster_view_open(live->cluster, e->worker);
-	struct span ns;
 	struct name name;
-	uint32_t id;
-	bool shown;
-	bool known = cluster_view_pod_namespace(&v, from, &id) && cluster_view_number(&v, id, &ns, &shown);
-	if (known) {
-		buf_u8(&b, (uint8_t)ns.n);
-		buf_span_put(&b, ns);
-		buf_put(&b, "\3svc", 4);
-	}
-	cluster_view_close(&v);
+	buf_u8(&b, (uint8_t)ns.n);
+	buf_span_put(&b, ns);
+	buf_put(&b, "\3svc", 4);
 	struct name first = { labels, (uint8_t)b.n, 2 }, svc = { (const uint8_t *)"\3svc", 4, 1 };
-	if (!known || name_join(first, 2, *s->zone, l->store[0], &name) != OK)
+	if (name_join(first, 2, *s->zone, l->store[0], &name) != OK)
 		return false;
 	list_add(l, name);
 	if (name_join(svc, 1, *s->zone, l->store[1], &name) == OK)
@@ -82,12 +84,73 @@ static bool list_of_pod(const struct autopath *s, const struct chain *chain, con
 	return true;
 }
 
-static bool list_make(const struct autopath *s, const struct chain *chain, const struct engine *e,
-                      const struct client *c, struct list *l)
+/* That of the pod that asks. false: nobody knows whose pod it is. */
+static bool list_of_pod(const struct autopath *s, const struct cluster_view *v, const struct addr *from,
+                        struct list *l)
+{
+	struct span ns;
+	uint32_t id;
+	bool shown;
+	return cluster_view_pod_namespace(v, from, &id) && cluster_view_number(v, id, &ns, &shown) &&
+	       list_of_cluster(s, ns, l);
+}
+
+/* Is the address that of endpoints, and none of them in the namespace? */
+static bool is_elsewhere(const struct cluster_view *v, const struct addr *from, uint32_t ns)
+{
+	struct cluster_slices all = cluster_view_at(v, from);
+	struct cluster_slice slice;
+	bool any = false;
+	while (cluster_view_next(v, &all, &slice)) {   /* at most the slices of a block of 256 addresses */
+		if (!slice.import && slice.ns == ns)
+			return false;
+		any |= !slice.import;
+	}
+	return any;
+}
+
+static struct span label_of(struct name n, unsigned up)
+{
+	struct name at = name_up(n, up);
+	return span_of(at.wire + 1, at.wire[0]);
+}
+
+/* That of NS, when the name is BASE.NS.svc.ZONE and cannot mean BASE in the namespace NS:
+ * - NS is there, and is called like no public suffix: else it would be the next name of a list, www.example.COM.svc.ZONE,
+ *   and BASE another name of the world
+ * - BASE has several labels, and the last is no service of NS: else it is the service, or an endpoint or port of it
+ * - the client is no endpoint of other namespaces alone */
+static bool list_of_question(const struct autopath *s, const struct cluster_view *v, const struct asker *who,
+                             struct list *l)
+{
+	uint8_t folded[NAME_MAX_BYTES];
+	struct name asked = who->q->name;
+	struct cluster_service service;
+	uint32_t id;
+	if (asked.labels < s->zone->labels + 4u || !name_below(asked, *s->zone))
+		return false;
+	unsigned base = asked.labels - s->zone->labels - 2u;
+	asked = name_fold(asked, folded);
+	struct span ns = label_of(asked, base);
+	if (!span_is(label_of(asked, base + 1), "svc") || !cluster_view_namespace(v, ns, &id) || kubernetes_is_odd(ns))
+		return false;
+	return !cluster_view_service(v, ROW_SERVICE, id, label_of(asked, base - 1), &service) &&
+	       !is_elsewhere(v, who->from, id) && list_of_cluster(s, ns, l);
+}
+
+static bool list_make(const struct autopath *s, const struct asker *who, struct list *l)
 {
 	l->n = 0;
-	if (s->of_cluster && (s->kubernetes == NO_LINK || !list_of_pod(s, chain, e, &c->from, l)))
+	if (s->of_cluster && s->kubernetes == NO_LINK)
 		return false;
+	if (s->of_cluster) {
+		const struct kubernetes_live *live = who->chain->links[s->kubernetes].live;
+		struct cluster_view v = cluster_view_open(live->cluster, who->engine->worker);
+		bool known = s->verified ? list_of_pod(s, &v, who->from, l) : list_of_question(s, &v, who, l);
+		cluster_view_close(&v);
+		if (!known)
+			return false;
+	}
 	for (unsigned i = 0; i < s->nsearch; i++)
 		list_add(l, s->search[i]);
 	return l->n > 0;
@@ -138,7 +201,8 @@ static enum verdict request(const struct link *l, struct query *q)
 	struct list list;
 	if (t != NULL || q->client == NULL || q->question.class != CLASS_IN)
 		return PASS;
-	if (!list_make(s, q->chain, q->engine, q->client, &list) || !concerns(s, &q->question, &list))
+	struct asker who = { q->chain, q->engine, &q->client->from, &q->question };
+	if (!list_make(s, &who, &list) || !concerns(s, &q->question, &list))
 		return PASS;
 	t = query_state(q, sizeof(*t));
 	return t == NULL || trail_make(s, q, &list, t) != OK ? query_fail_err(q, ERR_LIMIT) : PASS;
@@ -147,12 +211,12 @@ static enum verdict request(const struct link *l, struct query *q)
 static enum verdict fast(const struct link *l, struct fast *f)
 {
 	const struct autopath *s = l->self;
+	const struct question *q = &f->client->question;
+	struct asker who = { f->chain, f->engine, &f->client->from, q };
 	struct list list;
-	if (f->client->question.class != CLASS_IN || zones_find(&s->zones, f->client->question.name) == NULL)
+	if (q->class != CLASS_IN || zones_find(&s->zones, q->name) == NULL || !list_make(s, &who, &list))
 		return PASS;
-	if (!list_make(s, f->chain, f->engine, f->client, &list))
-		return PASS;
-	return concerns(s, &f->client->question, &list) ? SLOW : PASS;
+	return concerns(s, q, &list) ? SLOW : PASS;
 }
 
 /* ---- what was said ---- */
@@ -224,6 +288,7 @@ static void head(void *self, const struct directive *d, struct arena *a, struct 
 	struct autopath *s = self;
 	struct directive zones = *d;
 	s->kubernetes = NO_LINK;
+	s->said = d;
 	if (!arguments_at_least(d, 1, diag))
 		return;
 	const char *last = d->args[d->nargs - 1].text;
@@ -264,20 +329,32 @@ static void file_take(void *self, unsigned i, struct span text, struct arena *a,
 	}
 }
 
-/* Whose pods they are is asked of the block's kubernetes, which has to watch them all. */
+static void warn(const struct autopath *s, struct diag *diag, const char *what)
+{
+	diag_warning(diag, s->said->file, s->said->word.line, s->said->word.column, "autopath @kubernetes: %s", what);
+}
+
+/* Whose pods they are is asked of the block's kubernetes. */
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
 	struct autopath *s = self;
 	(void)a;
-	(void)diag;
+	if (!s->of_cluster)
+		return;
 	for (unsigned i = 0; i < chain->n; i++) {
 		const struct kubernetes *k = chain->links[i].self;
 		if (chain->links[i].steps != &plugin_kubernetes.steps)
 			continue;
 		s->zone = k->primary;
-		if (k->what.pods == CLUSTER_PODS_VERIFIED)
-			s->kubernetes = i;
+		s->kubernetes = i;
+		s->verified = k->what.pods == CLUSTER_PODS_VERIFIED;
 	}
+	if (s->kubernetes == NO_LINK)
+		warn(s, diag, "this block has no kubernetes, so no search list is walked");
+	else if (!s->verified)
+		warn(s, diag, "kubernetes does not watch pods, so the namespace of a client is taken from the name it asks "
+		              "for, and lists are walked for names of two labels and more; with \"pods verified\" it is "
+		              "taken from the client's address");
 }
 
 static void *live_make(const void *self, const struct live_env *env)

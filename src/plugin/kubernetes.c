@@ -474,7 +474,8 @@ const struct plugin plugin_kubernetes = {
 	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .request = kubernetes_request, .wake = kubernetes_wake, .fast = kubernetes_fast, .tend = tend,
 	           .fetched = fetched, .zones = &kubernetes_transfers },
-	.live_text = live_text, .live_make = live_make, .live_free = live_free, .live_leave = live_leave,
+	.live_text = live_text, .live_shared = true, .live_make = live_make, .live_free = live_free,
+	.live_leave = live_leave,
 	.file_want = file_want, .file_take = file_take,
 	.not_ready = not_ready, .samples = kubernetes_samples,
 };

@@ -109,7 +109,7 @@ struct kube_feed *kubernetes_api_feed(const struct kubernetes *k, struct cluster
 }
 
 static const struct family news = {
-	"signet_kubernetes_news_timestamp_seconds", "When a watch last heard of the API.", SAMPLE_GAUGE, NULL, 0
+	"signet_kubernetes_news_timestamp_seconds", "When a watch last heard of the API.", SAMPLE_LEAST, NULL, 0
 }, bytes = {
 	"signet_kubernetes_read_bytes_total", "Bytes that came from the API.", SAMPLE_COUNTER, NULL, 0
 }, events = {

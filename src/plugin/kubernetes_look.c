@@ -85,7 +85,7 @@ static const struct family odd = {
 	.help = "Namespaces called like a public suffix, svc or pod."
 };
 static const struct family synced = {
-	.name = "signet_kubernetes_synced", .type = SAMPLE_GAUGE, .help = "1 when all lists have come once."
+	.name = "signet_kubernetes_synced", .type = SAMPLE_LEAST, .help = "1 when all lists have come once."
 };
 static const struct family programming = {
 	.name = "coredns_kubernetes_dns_programming_duration_seconds", .type = SAMPLE_HISTOGRAM,

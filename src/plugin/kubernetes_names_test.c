@@ -511,6 +511,11 @@ static void unsynced(void **state)
 	fixture_say(cluster, "ns shop\nsvc shop web 10.96.10.11", 1700000001);
 	EXPECT({ "part", "web.shop.svc A", "OK 10.96.10.11" }, { "part", "web.shop.svc AAAA", "ND" },
 	       { "part", "nosuch.shop.svc A", "SERVFAIL" });
+	/* An alias that leads to what is not known yet is no more than that. */
+	fixture_say(cluster, "ns edge\nsvc edge early ext:late.shop.svc.cluster.local\n"
+	            "svc edge fine ext:web.shop.svc.cluster.local", 1700000001);
+	EXPECT({ "alias", "early.edge.svc A", "SERVFAIL" }, { "alias", "early.edge.svc AAAA", "SERVFAIL" },
+	       { "alias", "fine.edge.svc A", "OK CNAME web.shop.svc, web.shop.svc 10.96.10.11" });
 	assert_string_equal(plugin_kubernetes.not_ready(&b.chain.links[0]), "kubernetes");
 	for (unsigned kind = 0; kind < KUBE_KINDS; kind++) {
 		cluster_relist_begin(cluster, kind);

@@ -32,6 +32,8 @@ struct plugin {
 	struct steps steps;
 	/* What lives over reloads: kept by those with equal text, across configurations. NULL live_make: nothing. */
 	void (*live_text)(const void *self, struct buf *to);
+	/* One for all blocks with that text, not one for each: every callback below may come once a block. */
+	bool live_shared;
 	void *(*live_make)(const void *self, const struct live_env *env);
 	void (*live_free)(void *live);
 	/* What lives is there, or the configuration goes: let go of what self holds outside its arena. May be called

@@ -328,6 +328,48 @@ def test_a_reload_lists_nothing_again(keys):
         wait_for(lambda: pod.cluster.watching["services"] == 1, SOON, "the end of the old watches")
 
 
+TWO = BASE.replace("cluster.local in-addr.arpa ip6.arpa", "cluster.local") + """
+in-addr.arpa:53 ip6.arpa:53 other.local:53 {
+    errors
+    prometheus 127.0.0.1:9153
+    kubernetes other.local in-addr.arpa ip6.arpa {
+        pods insecure
+        ttl 7
+    }
+}
+"""
+
+
+def test_blocks_share_what_is_watched(keys):
+    """Two blocks with one API list it once, and go on with it when one of them goes, comes or changes."""
+    with Pod(keys, TWO) as pod:
+        pod.synced()
+        c = pod.cluster
+
+        def once():
+            return all(c.requests(plural) == ["stream"] for plural in ("services", "endpointslices", "namespaces"))
+        pod.comes("web.shop.svc.other.local.", ok("10.96.10.11"))
+        assert pod.dig("11.10.96.10.in-addr.arpa.", "PTR") == ok("web.shop.svc.other.local.")
+        assert once(), c.asked
+        page = pod.server.metrics()
+        assert total(page, "signet_kubernetes_lists_total") == 3 and total(page, "signet_kubernetes_synced") == 1
+        assert total(page, "signet_kubernetes_objects", kind="namespace") == len(c.objects["namespaces"])
+        assert total(page, "signet_kubernetes_news_timestamp_seconds", resource="services") < 2 * time.time()
+        # One block changes, one goes, and comes back.
+        for text, name in ((TWO.replace("ttl 7", "ttl 8"), "web.shop.svc.other.local."),
+                           (TWO[:TWO.index("in-addr.arpa:53")], None), (TWO, "web.shop.svc.other.local.")):
+            done = len(pod.server.lines("Reloading complete"))
+            pod.world.write(f"{FOLDER}/Corefile", text)
+            wait_for(lambda: len(pod.server.lines("Reloading complete")) > done, 30, "a reload")  # noqa: B023
+            pod.comes("web.shop.svc", ok("10.96.10.11"))
+            if name:
+                pod.comes(name, ok("10.96.10.11"))
+        c.put(service("shop", "new", "10.96.10.99"))
+        pod.comes("new.shop.svc", ok("10.96.10.99"))
+        pod.comes("new.shop.svc.other.local.", ok("10.96.10.99"))
+        assert once() and c.watching["services"] == 1, c.asked
+
+
 def crowd():
     """5,000 pods, and 400 services of 12 endpoints each."""
     yield from (namespace(f"n{i}") for i in range(20))
@@ -463,17 +505,59 @@ def test_resolvers_of_pods_find_names(keys):
         got = pod.world.run("busybox", "nslookup", "10.96.10.11")
         assert "web.shop.svc.cluster.local" in got.stdout
         assert pod.world.run("busybox", "nslookup", "nosuch.shop.svc.cluster.local").returncode != 0
-        musl = shutil.which("musl-gcc")
-        if musl is None:
+        lookup = musl_lookup(pod.world)
+        if lookup is None:
             pytest.skip("musl-gcc is not installed: busybox and glibc found the names, musl was not asked")
-        program = pod.world.dir / "musl-lookup"
-        source = pod.world.dir / "lookup.c"
-        source.write_text("#include <netdb.h>\n#include <stdio.h>\n#include <arpa/inet.h>\nint main(int n, char **v) {"
-                          "struct hostent *h = gethostbyname(v[n - 1]); if (!h) return 1;"
-                          "puts(inet_ntoa(*(struct in_addr *)h->h_addr_list[0])); return 0; }\n")
-        subprocess.run([musl, "-static", "-o", str(program), str(source)], check=True)
         for name in ("web", "web.shop", "web.shop.svc"):
-            assert pod.world.run(str(program), name).stdout.strip() == "10.96.10.11"
+            assert lookup(name) == "10.96.10.11"
+
+
+def musl_lookup(world):
+    """A program linked with musl that prints a name's first address; None: there is no musl."""
+    musl = shutil.which("musl-gcc")
+    if musl is None:
+        return None
+    program, source = world.dir / "musl-lookup", world.dir / "lookup.c"
+    source.write_text("#include <netdb.h>\n#include <stdio.h>\n#include <arpa/inet.h>\nint main(int n, char **v) {"
+                      "struct hostent *h = gethostbyname(v[n - 1]); if (!h) return 1;"
+                      "puts(inet_ntoa(*(struct in_addr *)h->h_addr_list[0])); return 0; }\n")
+    subprocess.run([musl, "-static", "-o", str(program), str(source)], check=True)
+    return lambda name: world.run(str(program), name).stdout.strip()
+
+
+WALKED = BASE.replace("errors", "errors\n    log\n    autopath @kubernetes").replace(
+    "    reload", "    hosts {\n        192.0.2.80 www.partner.example\n        fallthrough\n    }\n    reload")
+
+
+@needs("busybox", "getent")
+@pytest.mark.parametrize("pods", ["disabled", "insecure", "verified"])
+def test_a_search_list_is_walked_for_its_pod(keys, pods):
+    """One question is enough, whether pods are watched or the name says whose pod it is."""
+    text = WALKED.replace("pods insecure", f"pods {pods}")
+    with Pod(keys, text, [*shop(), make_pod("quiet", "asker", "127.0.0.1")]) as pod:
+        pod.synced()
+        if pods == "verified":
+            pod.comes("127-0-0-1.quiet.pod", ok("127.0.0.1"))
+        assert pod.cluster.requests("pods") == (["stream"] if pods == "verified" else [])
+        warned = pod.server.lines("kubernetes does not watch pods")
+        assert len(warned) == (pods != "verified"), warned
+        where = "svc.cluster.local"
+        lookups = [lambda name: pod.world.run("getent", "ahostsv4", name).stdout.split()[:1],
+                   lambda name: re.findall(r"^Address: +(192\S+)$", pod.world.run(
+                       "busybox", "nslookup", "-type=a", f"{name}.quiet.{where}").stdout, re.M)[:1]]
+        musl = musl_lookup(pod.world)
+        lookups += [lambda name: [musl(name)]] if musl else []
+        pod.world.write("/etc/resolv.conf", SEARCH.replace("shop.svc", "quiet.svc"))
+        for lookup in lookups:
+            before = len(pod.server.lines(r"\.partner\.example"))
+            assert lookup("www.partner.example") == ["192.0.2.80"]
+            asked = wait_for(lambda: pod.server.lines(r"\.partner\.example")[before:], SOON, "a line")  # noqa: B023
+            assert all(f"www.partner.example.quiet.{where}." in line for line in asked), asked
+        # A namespace called like a public suffix, in a name that is not the first of any list: the pod walks itself.
+        pod.world.write("/etc/resolv.conf", SEARCH)
+        assert lookups[0]("www.partner.example") == ["192.0.2.80"]
+        pod.server.wait_log(r"A IN www\.partner\.example\. ", SOON)
+        assert pod.dig(f"web.shop.{where}.") == ok("10.96.10.11")
 
 
 @needs("busybox")
