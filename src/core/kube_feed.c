@@ -9,6 +9,7 @@
 struct feed_kind {
 	struct kube_watch watch;
 	bool on;
+	bool silent;                  /* nothing has come of the request under way */
 	bool sweeping;                /* a list was whole: what it did not have is being taken out */
 	_Atomic bool synced;
 	msec heard;                   /* of the machine, as it was published */
@@ -22,6 +23,7 @@ struct kube_feed {
 	struct cluster *cluster;
 	struct kube_rate rate;
 	bool begun;
+	struct kube_timing timing;
 	struct feed_kind kinds[KUBE_KINDS];
 };
 
@@ -166,6 +168,9 @@ static void ask(struct kube_feed *f, struct feed_kind *k, struct engine *e, cons
 	uint64_t id = 0;
 	if (fetch_begin(e, steps, live, &what, &id) != OK)
 		id = 0;
+	if (id != 0)
+		kube_timing_turn(&f->timing, e->now.ms - w->times.due);
+	k->silent = id != 0;
 	kube_watch_begun(w, id, e->now.ms, &e->rng);
 }
 
@@ -198,10 +203,20 @@ msec kube_feed_tend(struct kube_feed *f, struct engine *e, const struct steps *s
 	return next;
 }
 
+static void time_it(struct kube_feed *f, struct feed_kind *k, msec now, const struct fetched *what)
+{
+	if (!k->silent || what->fetch != k->watch.fetch)
+		return;
+	k->silent = false;
+	kube_timing_answer(&f->timing, what->kind == FETCHED_HEAD ? what->status : 0, now - k->watch.times.begun);
+}
+
 void kube_feed_fetched(struct kube_feed *f, struct engine *e, const struct fetched *what)
 {
 	for (unsigned i = 0; i < KUBE_KINDS; i++) {
 		struct feed_kind *k = &f->kinds[i];
+		if (k->on)
+			time_it(f, k, e->now.ms, what);
 		if (!k->on || !kube_watch_fetched(&k->watch, what, e->now.ms, &e->rng))
 			continue;
 		take_news(f, k, e);
@@ -223,6 +238,20 @@ void kube_feed_leave(struct kube_feed *f, struct engine *e)
 		k->on = false;
 	}
 	f->begun = false;
+}
+
+const struct kube_timing *kube_feed_timing(const struct kube_feed *f)
+{
+	return &f->timing;
+}
+
+struct span kube_feed_host(const struct kube_feed *f)
+{
+	const char *at = strstr(f->conf.base, "://");
+	at = at == NULL ? f->conf.base : at + 3;
+	struct span host = span_of(at, strcspn(at, "/?#"));
+	const uint8_t *login = memrchr(host.p, '@', host.n);
+	return login == NULL ? host : span_from(host, (size_t)(login + 1 - host.p));
 }
 
 struct kube_feed_stat kube_feed_stat(const struct kube_feed *f)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "core/cluster.h"
+#include "core/kube_timing.h"
 #include "core/kube_watch.h"
 
 struct engine;
@@ -45,5 +46,8 @@ void kube_feed_fetched(struct kube_feed *f, struct engine *e, const struct fetch
 /* The writer's worker goes: nothing more is asked, and nothing will be heard. */
 void kube_feed_leave(struct kube_feed *f, struct engine *e);
 struct kube_feed_stat kube_feed_stat(const struct kube_feed *f);
+const struct kube_timing *kube_feed_timing(const struct kube_feed *f);
+/* HOST:PORT of the API, as its URL has it: whatever bytes a person wrote there. */
+struct span kube_feed_host(const struct kube_feed *f);
 
 #endif

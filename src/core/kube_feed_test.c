@@ -184,6 +184,18 @@ static void a_world_that_is_away_changes_nothing(void **state)
 	struct kube_feed_stat s = kube_feed_stat(feed);
 	assert_int_equal(s.news[KUBE_SERVICE], news);
 	assert_in_range(s.fails[KUBE_SERVICE], 600 / 25, 60);
+	const struct kube_timing *t = kube_feed_timing(feed);
+	unsigned code;
+	uint64_t n, begun = 0;
+	assert_true(kube_timing_code(t, 0, &code, &n) && code == 200 && n == 2);
+	assert_true(kube_timing_code(t, 1, &code, &n) && code == 0);
+	assert_in_range(n, s.fails[KUBE_SERVICE], 120);
+	assert_false(kube_timing_code(t, 2, &code, &n));
+	struct kube_took turns = kube_timing_read(&t->turns);
+	for (unsigned i = 0; i <= KUBE_TIMING_BOUNDS; i++)
+		begun += turns.buckets[i];
+	assert_in_range(begun, n + 2, n + 4);
+	assert_true(span_is(kube_feed_host(feed), "192.0.2.1"));
 	assert_int_equal(s.lists[KUBE_SERVICE], 1);
 }
 

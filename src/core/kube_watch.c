@@ -57,6 +57,7 @@ static msec rest(const struct kube_watch *w, msec least, struct rng *rng)
 static void back_off(struct kube_watch *w, msec now, msec least, struct rng *rng)
 {
 	leave(w);
+	w->times.due = 0;
 	w->at = now + rest(w, least, rng);
 	w->step = KUBE_RESTS;
 	w->fails++;
@@ -118,9 +119,9 @@ static void silent(struct kube_watch *w, msec now, struct rng *rng)
 
 static msec patience(const struct kube_watch *w)
 {
-	msec most = w->heard + (w->step == KUBE_WATCHES && w->status == 200 ? KUBE_IDLE : KUBE_ANSWER);
+	msec most = w->times.heard + (w->step == KUBE_WATCHES && w->status == 200 ? KUBE_IDLE : KUBE_ANSWER);
 	/* Events that go on and on do not make a list whole. */
-	return w->step == KUBE_STREAMS ? MIN(most, w->begun + KUBE_STREAM_MAX) : most;
+	return w->step == KUBE_STREAMS ? MIN(most, w->times.begun + KUBE_STREAM_MAX) : most;
 }
 
 bool kube_watch_turn(struct kube_watch *w, msec now, struct rng *rng, struct buf *url, enum kube_ask *ret_how)
@@ -133,6 +134,7 @@ bool kube_watch_turn(struct kube_watch *w, msec now, struct rng *rng, struct buf
 		return false;
 	enum kube_ask how = request_next(w, rng, &r);
 	msec when = kube_rate_take(w->rate, now, r.more.n > 0);
+	w->times.due = w->times.due == 0 ? now : w->times.due;
 	if (when > 0) {
 		w->at = when;
 		return false;
@@ -155,7 +157,8 @@ void kube_watch_begun(struct kube_watch *w, uint64_t fetch, msec now, struct rng
 		return;
 	}
 	w->fetch = fetch;
-	w->begun = w->heard = now;
+	w->times.due = 0;
+	w->times.begun = w->times.heard = now;
 	w->no.n = 0;
 	w->spoke = false;
 	w->coming = (struct kube_mark){ 0 };
@@ -308,7 +311,7 @@ static void ended(struct kube_watch *w, const char *text, msec now, struct rng *
 	} else if (text != NULL || w->status != 200) {
 		say(w, 1, "the API cannot be reached, or breaks off", span_text(text == NULL ? "" : text));
 		back_off(w, now, 0, rng);
-	} else if (w->step == KUBE_WATCHES && (w->spoke || now - w->begun >= KUBE_SHORT)) {
+	} else if (w->step == KUBE_WATCHES && (w->spoke || now - w->times.begun >= KUBE_SHORT)) {
 		w->fails = 0;
 		again(w, now);   /* its time is up */
 	} else if (w->step == KUBE_LISTS && w->coming.nversion > 0 && kube_stream_end(&w->stream) == OK) {
@@ -325,7 +328,7 @@ bool kube_watch_fetched(struct kube_watch *w, const struct fetched *f, msec now,
 {
 	if (w->fetch == 0 || f->fetch != w->fetch)
 		return false;
-	w->heard = now;
+	w->times.heard = now;
 	if (f->kind == FETCHED_HEAD)
 		head(w, f, now, rng);
 	else if (f->kind == FETCHED_PIECE)

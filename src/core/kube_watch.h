@@ -75,6 +75,12 @@ struct kube_counts {
 	uint64_t bad, over;           /* objects that could not be read; parts of them beyond the bounds */
 };
 
+/* Of the request under way, or the next one. */
+struct kube_times {
+	msec due;                     /* it waits for its turn since then; 0: it does not */
+	msec begun, heard;            /* the request; the last byte of it */
+};
+
 struct kube_watch {
 	struct kube_want want;
 	struct kube_rate *rate;
@@ -87,7 +93,7 @@ struct kube_watch {
 	unsigned status;              /* of the request under way; 0: its head has not come */
 	uint64_t fetch, left;         /* under way, and to be ended; 0: none */
 	unsigned fails;               /* in a row */
-	msec begun, heard;            /* the request; the last byte of it */
+	struct kube_times times;
 	msec at;                      /* when to act next */
 	msec news;                    /* the API was last heard to be of one mind with us; 0: never */
 	struct kube_mark mark;        /* from where to ask */

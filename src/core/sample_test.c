@@ -71,6 +71,8 @@ static void full_test(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(page_test), cmocka_unit_test(twice_test), cmocka_unit_test(full_test) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(page_test), cmocka_unit_test(twice_test), cmocka_unit_test(full_test),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

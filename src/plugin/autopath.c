@@ -116,8 +116,8 @@ static struct span label_of(struct name n, unsigned up)
 }
 
 /* That of NS, when the name is BASE.NS.svc.ZONE and cannot mean BASE in the namespace NS:
- * - NS is there, and is called like no public suffix: else it would be the next name of a list, www.example.COM.svc.ZONE,
- *   and BASE another name of the world
+ * - NS is there, and is called like no public suffix: else it would be the next name of a list,
+ *   www.example.COM.svc.ZONE, and BASE another name of the world
  * - BASE has several labels, and the last is no service of NS: else it is the service, or an endpoint or port of it
  * - the client is no endpoint of other namespaces alone */
 static bool list_of_question(const struct autopath *s, const struct cluster_view *v, const struct asker *who,
@@ -352,9 +352,9 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	if (s->kubernetes == NO_LINK)
 		warn(s, diag, "this block has no kubernetes, so no search list is walked");
 	else if (!s->verified)
-		warn(s, diag, "kubernetes does not watch pods, so the namespace of a client is taken from the name it asks "
-		              "for, and lists are walked for names of two labels and more; with \"pods verified\" it is "
-		              "taken from the client's address");
+		warn(s, diag, "kubernetes does not watch pods, so the namespace of a client is taken from the name it "
+		              "asks for, and lists are walked for names of two labels and more; with \"pods "
+		              "verified\" it is taken from the client's address");
 }
 
 static void *live_make(const void *self, const struct live_env *env)

@@ -122,7 +122,8 @@ static void a_names_own_list(void **state)
 		expect("web.billing." TEAM, "NOERROR aa\nweb.billing." TEAM " 30 IN CNAME "
 		       "web.billing.svc.cluster.local.\nweb.billing.svc.cluster.local. 30 IN A 10.96.10.13");
 		assert_string_equal(asked, "");
-		expect("WWW.other.TEAM-D.svc.Cluster.local.", "NOERROR\nWWW.other.TEAM-D.svc.Cluster.local. 60 IN CNAME "
+		expect("WWW.other.TEAM-D.svc.Cluster.local.", "NOERROR\n"
+		       "WWW.other.TEAM-D.svc.Cluster.local. 60 IN CNAME "
 		       "WWW.other.corp.example.\nWWW.other.corp.example. 60 IN A 203.0.113.5");
 		expect("broken.example." TEAM, "NOERROR\nbroken.example." TEAM " 60 IN CNAME "
 		       "broken.example.corp.example.\nbroken.example.corp.example. 60 IN A 203.0.113.5");
@@ -134,7 +135,7 @@ static void a_names_own_list(void **state)
 static void names_that_mean_themselves(void **state)
 {
 	static const char *const names[] = {
-		"www.example." "shop.svc.cluster.local.",       /* www.example.shop of another namespace: a public suffix */
+		"www.example." "shop.svc.cluster.local.",       /* www.example.shop of another one: a public suffix */
 		"www.example." "com.svc.cluster.local.",
 		"www.example." "nosuch.svc.cluster.local.",     /* no namespace */
 		"cache." TEAM,                                  /* a service that is not there */
@@ -185,7 +186,8 @@ static void a_files_list(void **state)
 static void a_files_list_has_namespaces_in_front_of_svc(void **state)
 {
 	(void)state;
-	start("autopath resolv.conf", "search first.test svc.cluster.test SVC.other.test end.corp.example\n", "disabled");
+	start("autopath resolv.conf", "search first.test svc.cluster.test SVC.other.test end.corp.example\n",
+	      "disabled");
 	expect("www.example.com.first.test.", "NOERROR\nwww.example.com.first.test. 60 IN CNAME "
 	       "www.example.com.end.corp.example.\nwww.example.com.end.corp.example. 60 IN A 203.0.113.5");
 	assert_string_equal(asked, "www.example.com.first.test. www.example.com.end.corp.example.");
@@ -245,8 +247,9 @@ static void settings(void **state)
 	block_close(&b);
 	/* The first is of the block before kubernetes joined it. */
 	static const char alone[] = "autopath @kubernetes: this block has no kubernetes, so no search list is walked",
-	                  blind[] = "autopath @kubernetes: kubernetes does not watch pods, so the namespace of a client "
-	                            "is taken from the name it asks for, and lists are walked for names of two labels "
+	                  blind[] = "autopath @kubernetes: kubernetes does not watch pods, so the namespace of a "
+	                            "client is taken from the name it asks for, and lists are walked for names "
+	                            "of two labels "
 	                            "and more; with \"pods verified\" it is taken from the client's address";
 	for (unsigned i = 0; i < 2; i++) {
 		char want[1024];

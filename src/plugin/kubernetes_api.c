@@ -2,6 +2,7 @@
 
 #include "core/sample.h"
 
+#define HOST_MAX 256u                     /* of a label */
 #define KUBECONFIG_EVERY (30 * SECOND)    /* it may be written again with a newer token */
 
 static const char *base_of(const struct kube_api *api)
@@ -124,8 +125,50 @@ static const struct family news = {
 	"signet_kubernetes_unreadable_total", "Objects kept not at all or in part.", SAMPLE_COUNTER, NULL, 0
 };
 
+#define TIMES(name, help) { name, help, SAMPLE_HISTOGRAM, kube_timing_bounds, KUBE_TIMING_BOUNDS }
+static const struct family requests = {
+	"coredns_kubernetes_rest_client_requests_total",
+	"Number of HTTP requests, partitioned by status code, method, and host.", SAMPLE_COUNTER, NULL, 0
+}, answers = TIMES("coredns_kubernetes_rest_client_request_duration_seconds",
+                   "Request latency in seconds. Broken down by verb and host."),
+turns = TIMES("coredns_kubernetes_rest_client_rate_limiter_duration_seconds",
+              "Client side rate limiter latency in seconds. Broken down by verb and host.");
+#undef TIMES
+
+static void put_host(struct span host, struct buf *to)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+	buf_text(to, "host=\"");
+	for (size_t i = 0; i < MIN(host.n, HOST_MAX); i++)
+		buf_u8(to, strchr(good, host.p[i]) != NULL && host.p[i] != 0 ? host.p[i] : '_');
+	buf_u8(to, '"');
+}
+
+static void samples_of_requests(const struct kube_feed *feed, struct samples *to)
+{
+	const struct kube_timing *t = kube_feed_timing(feed);
+	struct kube_took took = kube_timing_read(&t->answers), waited = kube_timing_read(&t->turns);
+	char of[HOST_MAX + 16], text[64];
+	struct buf label = buf_on(of, sizeof(of));
+	unsigned code;
+	uint64_t n;
+	put_host(kube_feed_host(feed), &label);
+	for (unsigned i = 0; kube_timing_code(t, i, &code, &n); i++) {   /* KUBE_TIMING_CODES */
+		struct buf what = buf_on(text, sizeof(text));
+		if (code == 0)
+			buf_text(&what, "code=\"<error>\",method=\"GET\"");
+		else
+			buf_printf(&what, "code=\"%u\",method=\"GET\"", code);
+		sample_add(to, &requests, n, buf_cstr(&what), buf_cstr(&label));
+	}
+	sample_histogram(to, &answers, (struct histogram){ took.buckets, took.sum }, "verb=\"GET\"", buf_cstr(&label));
+	sample_histogram(to, &turns, (struct histogram){ waited.buckets, waited.sum }, "verb=\"GET\"",
+	                 buf_cstr(&label));
+}
+
 void kubernetes_api_samples(const struct kube_feed *feed, struct samples *to)
 {
+	samples_of_requests(feed, to);
 	struct kube_feed_stat s = kube_feed_stat(feed);
 	for (unsigned i = 0; i < KUBE_KINDS; i++) {
 		char text[96];

@@ -355,6 +355,11 @@ def test_blocks_share_what_is_watched(keys):
         assert total(page, "signet_kubernetes_lists_total") == 3 and total(page, "signet_kubernetes_synced") == 1
         assert total(page, "signet_kubernetes_objects", kind="namespace") == len(c.objects["namespaces"])
         assert total(page, "signet_kubernetes_news_timestamp_seconds", resource="services") < 2 * time.time()
+        said = 'host="192.0.2.2:6443"'
+        name = "coredns_kubernetes_rest_client"
+        assert page[f'{name}_requests_total{{code="200",method="GET",{said}}}'] == 3
+        for family in ("request", "rate_limiter"):
+            assert page[f'{name}_{family}_duration_seconds_count{{verb="GET",{said}}}'] == 3
         # One block changes, one goes, and comes back.
         for text, name in ((TWO.replace("ttl 7", "ttl 8"), "web.shop.svc.other.local."),
                            (TWO[:TWO.index("in-addr.arpa:53")], None), (TWO, "web.shop.svc.other.local.")):
