@@ -65,6 +65,7 @@ cd "$(dirname "$0")/.." || exit 2
 status=0
 judge base "$pure|$base" || status=1
 judge wire "$pure" base crypto || status=1
-judge core "$pure|$psl" base wire crypto || status=1
+# secrets that a signed message was checked with are wiped (core/courier)
+judge core "$pure|$psl|explicit_bzero|__explicit_bzero_chk" base wire crypto || status=1
 judge plugin "$pure|$psl|$pcre2" base wire core || status=1
 exit $status

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/peer.h"
 #include "plugin/forwarding.h"
 
 #define SERVERS_TOLD_MAX 32u /* of one forward */
@@ -63,6 +64,19 @@ static void servers_put(const struct site *s, const struct forwarding *f, struct
 		           "tls://ADDRESS\n", s->label, f->name_text, clear, clear == 1 ? "" : "s", f->name_text);
 }
 
+/* Servers that sign, so that a zone, or word of its change, comes of nobody else. */
+static void peers_put(const struct site *s, struct buf *to)
+{
+	const struct peers *p = s->chain.peers;
+	for (unsigned i = 0; p != NULL && i < p->n && i < SERVERS_TOLD_MAX; i++) {
+		buf_printf(to, "enforced: %s: transfers and NOTIFY between us and ", s->label);
+		addr_text(&p->list[i].net.addr, to);
+		buf_printf(to, "/%u are signed with the key ", p->list[i].net.bits);
+		name_text(p->list[i].name, to);
+		buf_text(to, " (signet: CoreDNS refuses this block)\n");
+	}
+}
+
 static void site_put(const struct model *m, unsigned site, struct buf *to)
 {
 	const struct site *s = &m->sites[site];
@@ -83,6 +97,7 @@ static void site_put(const struct model *m, unsigned site, struct buf *to)
 			buf_printf(to, "leak: %s: what servers say below %s is believed; cure: dnssec { validate }\n",
 			           s->label, f->name_text);
 	}
+	peers_put(s, to);
 	if (proved)
 		buf_printf(to, "enforced: %s: answers of servers are proved by DNSSEC\n", s->label);
 }

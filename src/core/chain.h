@@ -111,6 +111,7 @@ struct chain_conf {
 #define AGAIN_MAX 8u     /* descents of one query: the bound on AGAIN */
 
 struct chain;
+struct peers;
 
 /* Where a question for names at and below `zone` goes that a chain asks of the whole server. */
 struct chain_route {
@@ -128,6 +129,7 @@ struct chain {
 	uint16_t proofs;      /* of the link that proves answers (plugin/validate); 0 none */
 	bool notified;        /* a plugin wants NOTIFY */
 	const struct tsig_keys *keys;   /* of signed messages (plugin tsig); NULL: none are taken */
+	const struct peers *peers;      /* servers that sign (plugin peers); NULL: none */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool some_personal;   /* a link has .personal */
 	bool judges_aliases;  /* where aliases lead is judged on an answer's way up (acl): no fast step says one */

@@ -1,6 +1,9 @@
 #include "core/notify.h"
 
 #include "base/heap.h"
+#include "core/peer.h"
+
+#define COMPLAINT_MAX 2048u
 
 /* One zone and one secondary. */
 struct told {
@@ -12,6 +15,7 @@ struct told {
 	uint64_t courier;          /* 0: none is under way */
 	unsigned tries;            /* NOTIFY_TRIES: no more */
 	msec next;
+	bool complained;           /* its answers are not signed as they have to be, and that has been said */
 };
 
 struct notify {
@@ -84,6 +88,7 @@ void notify_note(struct notify *n, struct engine *e, const struct rr *soa, const
 	t->to = *to;
 	t->serial = serial;
 	t->tries = 0;
+	t->complained = false;
 	t->next = e->now.ms;
 	compose(t, e, soa);
 }
@@ -96,7 +101,8 @@ msec notify_tend(struct notify *n, struct engine *e, const struct steps *steps, 
 		struct told *t = n->list[i];
 		if (t->next <= e->now.ms && (t->tries < NOTIFY_TRIES || t->courier != 0) && said < NOTIFY_AT_ONCE) {
 			struct courier_ask ask = { .steps = steps, .live = live, .to = &t->to,
-				                   .message = span_of(t->message, t->size) };
+				                   .message = span_of(t->message, t->size),
+				                   .key = peer_key(e->tending.chain->peers, &t->to.addr) };
 			end(e, t);
 			said++;
 			t->next = e->now.ms + ((msec)NOTIFY_WAIT_MS << t->tries);
@@ -112,6 +118,24 @@ msec notify_tend(struct notify *n, struct engine *e, const struct steps *steps, 
 	return at;
 }
 
+/* Once of each serial. */
+static void complain(struct engine *e, struct told *t, const char *why)
+{
+	char zone[NAME_TEXT_MAX], to[ADDR_TEXT_MAX + 8];
+	struct buf z = buf_on(zone, sizeof(zone)), a = buf_on(to, sizeof(to));
+	struct name name;
+	uint8_t *text = arena_alloc(e->fx->scratch, COMPLAINT_MAX);
+	struct buf b = buf_on(text, COMPLAINT_MAX);
+	if (t->complained || text == NULL || effects_room(e->fx) == 0 ||
+	    name_from_wire(span_of(t->zone, NAME_MAX_BYTES), &name) != OK)
+		return;
+	name_text(name, &z);
+	addr_port_text(&t->to.addr, &a);
+	buf_printf(&b, "plugin/transfer: %s: %s was told of serial %u: %s", buf_cstr(&z), buf_cstr(&a), t->serial, why);
+	effects_add(e->fx, FX_LOG)->bytes = buf_span(&b);
+	t->complained = true;
+}
+
 void notify_heard(struct notify *n, struct engine *e, const struct heard *what)
 {
 	struct told *t = NULL;
@@ -120,6 +144,10 @@ void notify_heard(struct notify *n, struct engine *e, const struct heard *what)
 			t = n->list[i];
 	if (t == NULL)
 		return;
+	if (what->kind == HEARD_FALSE) {   /* nobody knows whose: the next try may have a better answer */
+		complain(e, t, what->text);
+		return;
+	}
 	if (what->kind == HEARD_END) {
 		t->courier = 0;   /* it may be there the next time */
 		return;

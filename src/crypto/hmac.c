@@ -35,6 +35,11 @@ size_t hmac_done(struct hmac *h, uint8_t ret[HMAC_MAX])
 	return n;
 }
 
+void hmac_drop(struct hmac *h)
+{
+	EVP_MAC_CTX_free((EVP_MAC_CTX *)(void *)h);
+}
+
 bool hmac_equal(struct span a, struct span b)
 {
 	return a.n == b.n && CRYPTO_memcmp(a.p, b.p, a.n) == 0;

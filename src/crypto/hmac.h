@@ -14,6 +14,8 @@ struct hmac *hmac_new(const char *digest, struct span key) MUST_CHECK;
 void hmac_add(struct hmac *h, struct span part);
 /* The end of it; returns its bytes, 0: it failed. */
 size_t hmac_done(struct hmac *h, uint8_t ret[HMAC_MAX]);
+/* It is not wanted any more; NULL is none. */
+void hmac_drop(struct hmac *h);
 /* Equal, in a time that does not tell where they differ. */
 bool hmac_equal(struct span a, struct span b);
 

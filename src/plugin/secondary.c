@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "core/courier.h"
+#include "core/peer.h"
 #include "core/transfer.h"
 #include "core/transfer_in.h"
 #include "core/zone_walk.h"
@@ -189,7 +190,8 @@ static void begin(struct live *live, struct engine *e, struct held *h)
 	live->under_way++;
 	transfer_in_question(h->in, &b);
 	struct courier_ask what = { .steps = &plugin_secondary.steps, .live = live, .to = &live->masters[h->master],
-		                    .stream = true, .message = buf_span(&b) };
+		                    .stream = true, .message = buf_span(&b),
+		                    .key = peer_key(e->tending.chain->peers, &live->masters[h->master].addr) };
 	if (!buf_ok(&b) || courier_begin(e, &what, &h->courier) != OK)
 		failed(live, e, h, "too much is under way");
 }
@@ -238,11 +240,16 @@ static void heard(void *self, struct engine *e, const struct heard *what)
 	if (h == NULL)
 		return;
 	h->heard = e->now.ms;
-	if (what->kind == HEARD_END) {
+	if (what->kind != HEARD_MESSAGE) {
 		failed(live, e, h, what->text);
 		return;
 	}
-	switch (transfer_in_take(h->in, what->bytes, &z, &why)) {
+	enum transfer_got got = transfer_in_take(h->in, what->bytes, &z, &why);
+	if (what->loose && got != TRANSFER_GOT_PART && got != TRANSFER_GOT_STRAY) {   /* RFC8945 5.3.1 */
+		failed(live, e, h, "its last message is not signed");
+		return;
+	}
+	switch (got) {
 	case TRANSFER_GOT_PART:
 	case TRANSFER_GOT_STRAY:
 		break;
@@ -346,6 +353,7 @@ static enum verdict notified(const struct link *l, struct fast *f)
 		const struct addr *a = &live->masters[i].addr, *from = &f->client->from;
 		known |= a->family == from->family && memcmp(a->ip, from->ip, addr_len(a)) == 0;
 	}
+	known = known && peer_is(f->chain->peers, f->client);
 	if (known)
 		atomic_store(&h->notified, true);
 	return saying_fast_error(f, known ? RCODE_NOERROR : RCODE_REFUSED, (struct reason){ -1, NULL });

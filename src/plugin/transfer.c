@@ -5,6 +5,7 @@
  * Of the rules that hold the zone, the one whose zone has most labels counts. Transfers go over TCP and TLS alone. */
 #include "core/engine.h"
 #include "core/notify.h"
+#include "core/peer.h"
 #include "core/transfer.h"
 #include "plugin/arguments.h"
 #include "plugin/plugin.h"
@@ -121,7 +122,7 @@ static enum verdict request(const struct link *l, struct query *q)
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
 	if (c->proto != PROTO_TCP && c->proto != PROTO_DOT)
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "zones are transferred over TCP alone");
-	if (!may_have(r, c) || (r->required && c->tsig == NULL))
+	if (!may_have(r, c) || (r->required && c->tsig == NULL) || !peer_is(q->chain->peers, c))
 		return query_fail(q, RCODE_REFUSED, EDE_PROHIBITED, "no transfer of this zone");
 	if (q->question.type == RR_IXFR && !c->has_serial)   /* which it has to say (RFC1995 3) */
 		return query_fail(q, RCODE_FORMERR, -1, NULL);

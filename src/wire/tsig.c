@@ -30,6 +30,11 @@ const struct tsig_algorithm *tsig_algorithm(struct name name)
 	return NULL;
 }
 
+struct name tsig_key_algorithm(const struct tsig_key *key)
+{
+	return key->algorithm == NULL ? algorithms[0].name : key->algorithm->name;
+}
+
 /* ---- the record ---- */
 
 static uint64_t get_u48(const uint8_t *p)
@@ -172,9 +177,11 @@ unsigned tsig_check(struct tsig_chain *c, struct span message, const struct tsig
 {
 	uint8_t mac[HMAC_MAX];
 	c->theirs = t->time;
-	if (c->algorithm == NULL || !name_eq(t->algorithm, c->algorithm->name) || !name_eq(t->key, c->key.name))
+	if (c->algorithm == NULL || !name_eq(t->algorithm, c->algorithm->name) || !name_eq(t->key, c->key.name) ||
+	    (c->key.algorithm != NULL && c->key.algorithm != c->algorithm))
 		return wrong(c, TSIG_BADKEY);
-	struct hmac *h = begin(c);
+	struct hmac *h = c->open == NULL ? begin(c) : c->open;
+	c->open = NULL;
 	if (h == NULL)
 		return wrong(c, TSIG_BADKEY);
 	add_message(h, message, t->original_id, t->at);
@@ -189,6 +196,76 @@ unsigned tsig_check(struct tsig_chain *c, struct span message, const struct tsig
 		return wrong(c, TSIG_BADTRUNC);
 	uint64_t apart = t->time > c->now ? t->time - c->now : c->now - t->time;
 	return wrong(c, apart > t->fudge ? TSIG_BADTIME : 0);
+}
+
+/* ---- answers ---- */
+
+void tsig_end(struct tsig_chain *c)
+{
+	hmac_drop(c->open);
+	c->open = NULL;
+}
+
+/* What the other end says of our signature. */
+static const char *error_text(unsigned error)
+{
+	switch (error) {
+	case TSIG_BADSIG: return "it finds our signature wrong (BADSIG)";
+	case TSIG_BADKEY: return "it has no such key for this algorithm (BADKEY)";
+	case TSIG_BADTIME: return "it has another time than we have (BADTIME)";
+	case TSIG_BADTRUNC: return "it wants a longer signature (BADTRUNC)";
+	default: return "it reports an error with its signature";
+	}
+}
+
+static enum tsig_answer is_false(const char **ret_why, const char *why)
+{
+	*ret_why = why;
+	return TSIG_FALSE;
+}
+
+static enum tsig_answer loose(struct tsig_chain *c, struct span message, const char **ret_why)
+{
+	if (!c->follows)
+		return is_false(ret_why, "its answer is not signed");
+	if (c->loose == TSIG_LOOSE_MAX)
+		return is_false(ret_why, "too many messages without a signature");
+	if (c->open == NULL)
+		c->open = begin(c);
+	if (c->open == NULL)
+		return is_false(ret_why, "no memory for a signature");
+	hmac_add(c->open, message);
+	c->loose++;
+	return TSIG_LOOSE;
+}
+
+/* Errors about our key and signature come without a MAC (5.3.2): whoever made them, nothing good came. */
+enum tsig_answer tsig_answered(struct tsig_chain *c, struct span message, const char **ret_why)
+{
+	struct tsig t;
+	enum err e = tsig_read(message, &t);
+	if (e == ERR_NOTFOUND)
+		return loose(c, message, ret_why);
+	if (e != OK)
+		return is_false(ret_why, "its signature cannot be read");
+	if (!name_eq(t.key, c->key.name))
+		return is_false(ret_why, "its answer is signed with another key");
+	if (!name_eq(t.algorithm, c->algorithm_name))
+		return is_false(ret_why, "its answer is signed with another algorithm");
+	if (t.error != 0)
+		return is_false(ret_why, error_text(t.error));
+	if (!tsig_mac_fits(c, &t))
+		return is_false(ret_why, "its signature is of a length that none has");
+	unsigned wrong = tsig_check(c, message, &t);
+	c->error = 0;
+	if (wrong == TSIG_BADTIME)
+		return is_false(ret_why, "its answer is signed at another time than ours");
+	if (wrong != 0)
+		return is_false(ret_why, wrong == TSIG_BADTRUNC ? "its signature is cut short"
+		                                                : "its signature is wrong");
+	c->follows = true;
+	c->loose = 0;
+	return TSIG_SEALED;
 }
 
 /* ---- signing ---- */
@@ -211,7 +288,8 @@ enum err tsig_sign(struct tsig_chain *c, struct buf *message)
 		t.other = buf_span(&b);
 	ASSERT(message->n >= MSG_HEADER);
 	if (c->algorithm != NULL && c->error != TSIG_BADKEY && c->error != TSIG_BADSIG) {
-		struct hmac *h = begin(c);
+		struct hmac *h = c->open == NULL ? begin(c) : c->open;
+		c->open = NULL;
 		if (h == NULL)
 			return ERR_LIMIT;
 		add_message(h, buf_span(message), get_u16(message->p), message->n);

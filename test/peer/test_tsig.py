@@ -10,38 +10,26 @@ import pytest
 
 import ns
 from conftest import needs
-from test_zone_transfers import ZONE, taken
-from test_zones import FOLDER, serve
+from zonepeers import FOLDER, KEY, block, serve, taken, zone
 
 pytestmark = needs("dig", "kdig")
 
-SECRET = "c2VjcmV0IGtleSBmb3IgdGVzdGluZyAxMjM0NTY="
-KEY = dns.tsig.Key("k.test.", SECRET)
-DIG = f"hmac-sha256:k.test:{SECRET}"
+SECRET, DIG = KEY.secret, KEY.dig()
 LARGE = 3000
 
 
 def corefile(*lines, transfer=("to *",)):
-    return f"""z.test:53 {{
-    tsig {{
-        {chr(10).join(lines)}
-    }}
-    file {FOLDER}/zone z.test
-    transfer {{
-        {chr(10).join(transfer)}
-    }}
-}}
-"""
+    return block("tsig {", *lines, "}", f"file {FOLDER}/zone z.test", "transfer {", *transfer, "}")
 
 
 @pytest.fixture
 def world(keys):
     with ns.World(keys, hosts={}) as made:
-        made.write(f"{FOLDER}/zone", ZONE + "".join(f"n{i} A 10.0.0.1\n" for i in range(LARGE)))
+        made.write(f"{FOLDER}/zone", zone(more="".join(f"n{i} A 10.0.0.1\n" for i in range(LARGE))))
         yield made
 
 
-def asked(world, key=KEY, algorithm="hmac-sha256", kind="A", how=dns.query.udp, verify=True):
+def asked(world, key=KEY.dnspython(), algorithm="hmac-sha256", kind="A", how=dns.query.udp, verify=True):
     """The answer, whose signature dnspython has checked."""
     query = dns.message.make_query("ns.z.test.", kind)
     if key is not None:

@@ -1,9 +1,7 @@
 """Whole zones to secondaries (plugin transfer): named, knotd, dig and kdig take them; and who may not have them."""
 import socket
 import struct
-import subprocess
 
-import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
@@ -13,37 +11,17 @@ import ns
 from ask import ask, rcode
 from conftest import needs
 from ns import wait_for
-from test_zones import FOLDER, serve
+from zonepeers import FOLDER, PORTS, begin, master, said, serve, taken, zone
 
 pytestmark = needs("named", "knotd", "dig", "kdig")
 
 LARGE = 20000
-ZONE = """$ORIGIN z.test.
-$TTL 300
-@ SOA ns host 7 3600 600 86400 300
-@ NS ns
-ns A 192.0.2.1
-*.w TXT "wild"
-sub NS ns.sub
-ns.sub A 192.0.2.2
-"""
-
-
-def corefile(*transfer, zone="z.test"):
-    inside = "\n        ".join(transfer)
-    return f"""{zone}:53 {{
-    file {FOLDER}/zone {zone}
-    transfer {{
-        {inside}
-    }}
-}}
-"""
 
 
 @pytest.fixture
 def world(keys):
     with ns.World(keys, hosts={}) as made:
-        made.write(f"{FOLDER}/zone", ZONE)
+        made.write(f"{FOLDER}/zone", zone())
         yield made
 
 
@@ -51,13 +29,8 @@ def dig(world, *args):
     return world.run("dig", "@127.0.0.1", "+noall", "+answer", "+comments", *args).stdout
 
 
-def taken(world, *args, program="dig"):
-    text = world.run(program, "@127.0.0.1", "z.test", *args).stdout
-    return sorted(" ".join(line.split()).lower() for line in text.splitlines() if line and line[0] != ";")
-
-
 def test_dig_and_kdig_get_all_of_it(world):
-    serve(world, corefile("to *"))
+    serve(world, master("to *"))
     wanted = sorted(["z.test. 300 in soa ns.z.test. host.z.test. 7 3600 600 86400 300"] * 2 + [
         "z.test. 300 in ns ns.z.test.", "ns.z.test. 300 in a 192.0.2.1", '*.w.z.test. 300 in txt "wild"',
         "sub.z.test. 300 in ns ns.sub.z.test.", "ns.sub.z.test. 300 in a 192.0.2.2"])
@@ -69,7 +42,7 @@ def test_dig_and_kdig_get_all_of_it(world):
 
 
 def test_others_get_nothing(world):
-    serve(world, corefile("to 192.0.2.77 198.51.100.0/24"))
+    serve(world, master("to 192.0.2.77 198.51.100.0/24"))
     assert taken(world, "AXFR") == []
     query = dns.message.make_query("z.test.", "AXFR")
     with world.net():
@@ -79,20 +52,20 @@ def test_others_get_nothing(world):
 
 
 def test_over_udp_nobody_gets_it(world):
-    serve(world, corefile("to *"))
+    serve(world, master("to *"))
     query = dns.message.make_query("z.test.", "AXFR")
     with world.net():
         assert dns.query.udp(query, "127.0.0.1", timeout=5).rcode() == dns.rcode.REFUSED
 
 
 def test_required_wants_a_signature(world):
-    serve(world, corefile("to *", "required"))
+    serve(world, master("to *", "required"))
     assert taken(world, "AXFR") == []
 
 
 def test_the_longest_zone_decides(world):
     """CVE-2026-33489: by labels, and not by the order of their text."""
-    world.write(f"{FOLDER}/zone", ZONE.replace("z.test", "a.z.test"))
+    world.write(f"{FOLDER}/zone", zone().replace("z.test", "a.z.test"))
     serve(world, f""".:53 {{
     file {FOLDER}/zone a.z.test
     transfer z.test {{
@@ -108,8 +81,8 @@ def test_the_longest_zone_decides(world):
 
 def test_a_large_zone_goes_out_in_pieces_beside_questions(world):
     names = "".join(f"n{i} A 10.0.{i >> 8 & 255}.{i & 255}\n" for i in range(LARGE))
-    world.write(f"{FOLDER}/zone", ZONE + names)
-    serve(world, corefile("to *"))
+    world.write(f"{FOLDER}/zone", zone(more=names))
+    serve(world, master("to *"))
     with world.net():
         slow = socket.create_connection(("127.0.0.1", 53), timeout=5)
         wire = dns.message.make_query("z.test.", "AXFR").to_wire()
@@ -128,31 +101,11 @@ def test_a_large_zone_goes_out_in_pieces_beside_questions(world):
 
 
 def test_named_and_knotd_are_secondaries(world):
-    serve(world, corefile("to *"))
-    world.write("/etc/others/named.conf", """options { directory "/etc/others"; listen-on port 5401 { 127.0.0.1; };
-  listen-on-v6 { none; }; recursion no; pid-file none; session-keyfile none; dnssec-validation no; };
-controls { };
-zone "z.test" { type secondary; primaries { 127.0.0.1 port 53; }; masterfile-format text; };
-""")
-    world.write("/etc/others/knot.conf", """server:
-  listen: 127.0.0.1@5402
-  rundir: /run
-database:
-  storage: /run
-remote:
-  - id: primary
-    address: 127.0.0.1@53
-zone:
-  - domain: z.test
-    master: primary
-""")
-    for argv in (["named", "-f", "-c", "/etc/others/named.conf"], ["knotd", "-c", "/etc/others/knot.conf"]):
-        world.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for port in (5401, 5402):
-        def answers(port=port):
-            m = ask(world, "x.w.z.test.", "TXT", port=port, timeout=1)
-            return m is not None and m.flags & dns.flags.AA and m.answer
-        wait_for(answers, 30, f"the secondary on {port}")
+    serve(world, master("to *"))
+    for name in ("named", "knotd"):
+        begin(world, name, taking=True)
+    for name in ("named", "knotd"):
+        wait_for(lambda name=name: said(world, port=PORTS[name]), 30, f"the zone of {name}")
 
 
 def over_tcp(world, name, kind):
@@ -175,5 +128,5 @@ def test_a_transfer_of_another_zone_is_refused_and_asked_of_nobody(world):
 
 
 def test_ixfr_without_a_version_is_malformed(world):
-    serve(world, corefile("to *"))
+    serve(world, master("to *"))
     assert over_tcp(world, "z.test", "IXFR") == dns.rcode.FORMERR

@@ -21,11 +21,10 @@ import ns
 from ask import ask, counters
 from conftest import needs
 from ns import HERE, wait_for
-from server import Server
+from zonepeers import FOLDER, serve
 
 pytestmark = needs("named", "knotd", "nsd", "dnssec-keygen", "dnssec-signzone", "dnssec-verify", "ldns-verify-zone")
 
-FOLDER = "/etc/coredns"
 ORACLES = {"named": 5401, "knotd": 5402, "nsd": 5403}
 PARTNER = 5405
 ORIGIN = "parity.test."
@@ -162,11 +161,6 @@ zone:
 """)
     world.popen(["nsd", "-d", "-c", "/etc/partner/nsd.conf"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for(lambda: ask(world, "partner.example.", "SOA", port=PARTNER, timeout=1), 20, "the partner's server")
-
-
-def serve(world, corefile, **options):
-    world.write(f"{FOLDER}/Corefile", corefile)
-    return Server(world, folder=FOLDER, argv=[world.borrowed("coredns"), "-conf", f"{FOLDER}/Corefile"], **options)
 
 
 @pytest.fixture(scope="module", params=list(SIGNERS))
