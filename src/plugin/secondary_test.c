@@ -1,6 +1,7 @@
 /* A secondary beside a primary by hand: what is said to it, what it may say, and when. Time is the test's. */
 #include "plugin/block_each_test.h"
 
+#include "core/fast.h"
 #include "wire/tsig.h"
 
 #define SECRET "c2VjcmV0IGtleSBmb3IgdGVzdGluZyAxMjM0NTY="
@@ -368,7 +369,7 @@ static enum verdict notify(struct tsig_chain *with)
 	c.flags = OPCODE_NOTIFY << 11;
 	c.tsig = with;
 	struct fast f = { .engine = b.engine, .chain = &b.chain, .client = &c, .reply = &b.reply, .out = &to };
-	enum verdict v = engine_notified(&f);
+	enum verdict v = fast_notified(&f);
 	return v == ANSWERED && f.rcode == RCODE_NOERROR ? PASS : v;
 }
 
