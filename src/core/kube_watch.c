@@ -278,7 +278,6 @@ static void head(struct kube_watch *w, const struct fetched *f, msec now, struct
 
 static void piece(struct kube_watch *w, struct span bytes)
 {
-	w->spoke = true;
 	w->counts.bytes += bytes.n;
 	if (w->status == 200) {
 		w->piece = bytes;
@@ -359,6 +358,7 @@ static void keep_version(struct kube_mark *m, struct span version)
 /* The API is of one mind with us. */
 static void well(struct kube_watch *w, msec now)
 {
+	w->spoke = true;
 	if (w->step == KUBE_WATCHES)
 		w->fails = 0;
 	w->told.no = 0;

@@ -101,7 +101,7 @@ struct kube_watch {
 	struct kube_stream stream;
 	struct span piece;            /* not read yet */
 	struct kube_no no;
-	bool spoke;                   /* something came of this request */
+	bool spoke;                   /* something that can be read came of this request */
 	struct kube_told told;
 	struct kube_counts counts;
 };

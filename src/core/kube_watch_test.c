@@ -494,6 +494,29 @@ static void a_watch_that_ends_at_once_rests(void **state)
 	URL_HAS("resourceVersion=10");
 }
 
+static void half_an_event_is_no_reason_to_hurry(void **state)
+{
+	struct buf e = events();
+	(void)state;
+	streamed();
+	end(NULL);
+	assert_int_equal(asks_within(0), 0);
+	head(200, PROTOBUF);
+	event(&e, "ADDED", "b", "11");
+	e.n -= 3;
+	send(&e);
+	end(NULL);
+	assert_true(asks_within(2 * SECOND) >= KUBE_BACKOFF_FIRST / 2);
+	URL_HAS("resourceVersion=10");
+	/* One that is whole is. */
+	head(200, PROTOBUF);
+	event(&e, "ADDED", "b", "11");
+	send(&e);
+	end(NULL);
+	assert_int_equal(asks_within(0), 0);
+	URL_HAS("resourceVersion=11");
+}
+
 static void what_cannot_be_read_is_left_out(void **state)
 {
 	struct buf e = events(), o = buf_on(object, sizeof(object));
@@ -581,7 +604,8 @@ int main(void)
 		T(forgetting_again_and_again_rests), T(an_expired_page_is_asked_for_as_a_whole),
 		T(a_silent_watch_is_left), T(a_streaming_list_has_an_end),
 		T(errors_rest_longer_and_longer), T(what_is_forbidden_is_said_once),
-		T(a_busy_server_says_when), T(a_watch_that_ends_at_once_rests), T(what_cannot_be_read_is_left_out),
+		T(a_busy_server_says_when), T(a_watch_that_ends_at_once_rests),
+		T(half_an_event_is_no_reason_to_hurry), T(what_cannot_be_read_is_left_out),
 		T(json_will_do), T(what_cannot_begin_is_tried_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
