@@ -128,10 +128,16 @@ enum err cluster_remove(struct cluster *c, enum kube_kind kind, struct span ns_n
 
 /* ---- what is told ---- */
 
+/* The serial number of names that change now: the time, but it never goes back, as clocks do (RFC1982). */
+static int64_t changed_next(int64_t was, int64_t now)
+{
+	return now >= was ? now : was + 1;
+}
+
 void cluster_commit(struct cluster *c, struct wall wall)
 {
 	if (c->relevant)
-		atomic_store(&c->told.changed, wall.sec);
+		atomic_store(&c->told.changed, changed_next(atomic_load(&c->told.changed), wall.sec));
 	store_commit(&c->store);
 	cluster_timing_done(&c->timings, wall);
 	c->relevant = false;

@@ -340,6 +340,25 @@ static void the_serial_moves_with_names_alone(void **state)
 	assert_int_equal(cluster_changed(c), clock_now);
 }
 
+static void the_serial_never_goes_back(void **state)
+{
+	(void)state;
+	put_namespace("shop");
+	commit();
+	int64_t then = cluster_changed(c);
+	clock_now -= 3600;
+	put_service("shop", "web", "10.96.0.1");
+	commit();
+	assert_int_equal(cluster_changed(c), then + 1);
+	put_service("shop", "web", "10.96.0.2");
+	commit();
+	assert_int_equal(cluster_changed(c), then + 2);
+	clock_now += 3600;
+	put_service("shop", "web", "10.96.0.3");
+	commit();
+	assert_int_equal(cluster_changed(c), clock_now);
+}
+
 static void other_namespaces_are_left_out(void **state)
 {
 	(void)state;
@@ -473,6 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_object_comes_and_goes), TEST(a_change_leaves_nothing_behind), TEST(pods_share_addresses),
 		TEST(what_a_list_lacks_goes), TEST(the_serial_moves_with_names_alone),
+		TEST(the_serial_never_goes_back),
 		TEST(other_namespaces_are_left_out), TEST(what_does_not_fit_is_counted),
 		TEST(a_change_copies_little), TEST(times_are_read), TEST(programming_is_timed),
 	};
