@@ -81,8 +81,8 @@ static enum err say_srv_endpoints(struct cluster_work *w, const struct topic *t)
 		cluster_walk_open(&walk, w->view, &t->filter);
 		while (!w->records.cut && cluster_walk_next(&walk, &spot)) {
 			struct name target = cluster_work_endpoint(w, &spot, w->zone);
-			if (target.len == 0)
-				continue;   /* too long to be a name */
+			if (target.len == 0 || count_ports(t, spot.slice->ports) == 0)
+				continue;   /* too long to be a name, or nothing points there */
 			if (section == SEC_ANSWER)
 				add_srv(w, t, spot.slice->ports, target, candidates);
 			else

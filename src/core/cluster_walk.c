@@ -51,7 +51,8 @@ static bool next_endpoint(struct cluster_walk *w)
 		bool named = w->endpoint.name.n > 0;
 		if (f->zone.n > 0 && !span_eq(cluster_slice_zone(&w->slice, w->endpoint.zone), f->zone))
 			continue;
-		if (f->label.n == 0 || (named ? span_eq(w->endpoint.name, f->label) : w->as_addr.family != ADDR_NONE))
+		/* A slice may be found by a name and by an address: each endpoint is told once. */
+		if (f->label.n == 0 || (named ? w->which == 0 && span_eq(w->endpoint.name, f->label) : w->which == 1))
 			return true;
 	}
 	return false;

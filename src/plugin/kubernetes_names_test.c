@@ -577,6 +577,14 @@ static void events(void **state)
 	EXPECT({ "D05", "empty.data.svc A", "OK 10.244.1.51" });
 	fixture_say(cluster, "slice data t2 other x/1/TCP 10.244.1.51,h=twin", 1700000017);
 	EXPECT({ "D05", "empty.data.svc A", "NX" });
+	/* A name that reads as the address of another endpoint of its slice: each counts once. */
+	fixture_say(cluster, "slice data t3 twins t/9000/TCP 10.244.1.53,h=10-244-1-54 10.244.1.54", 1700000018);
+	EXPECT({ "D11", "10-244-1-54.twins.data.svc SRV", "OK 0 50 9000 10-244-1-54.twins.data.svc + A 10.244.1.53, "
+	         "A 10.244.1.54" });
+	/* Addresses beside SRV are those of its targets. */
+	fixture_say(cluster, "slice data t3 twins u/9001/TCP 10.244.1.53,h=odd", 1700000018);
+	EXPECT({ "D12", "_t._tcp.twins.data.svc SRV", "OK 0 50 9000 twin.twins.data.svc + twin.twins.data.svc A "
+	         "10.244.1.51, twin.twins.data.svc A 10.244.1.52" });
 	fixture_say(cluster, "del ns shop", 1700000018);
 	EXPECT({ "D06", "web.shop.svc A", "NX" }, { "D06", "shop.svc A", "NX" });
 	fixture_say(cluster, "ns shop", 1700000019);
