@@ -83,12 +83,14 @@ bench: $(SIGNET)
 slices: $(SIGNET)
 	$(PYTHON) tools/slices.py
 
-# Random worlds of the network, and of signed zones: with the sanitizers, more than 10000 in the release build.
+# Random worlds of the network, of signed zones and of clusters: with the sanitizers, more than 10000 in the release
+# build.
 SIM := $(if $(shell test $(N) -gt 10000 && echo many),$(BUILD),$(DEBUG))
 sim: $(if $(filter $(SIM),$(BUILD)),release,debug)
-	test -x $(SIM)/test/sim/sim && test -x $(SIM)/test/sim/oracle
-	$(SIM)/test/sim/oracle --seeds $(N) --seed $(SEED) & \
-	$(SIM)/test/sim/sim --seeds $(N) --seed $(SEED); worlds=$$?; wait $$! && exit $$worlds
+	test -x $(SIM)/test/sim/sim && test -x $(SIM)/test/sim/oracle && test -x $(SIM)/test/sim/clusters
+	$(SIM)/test/sim/oracle --seeds $(N) --seed $(SEED) & zones=$$!; \
+	$(SIM)/test/sim/sim --seeds $(N) --seed $(SEED) && $(SIM)/test/sim/clusters --seeds $(N) --seed $(SEED); \
+	worlds=$$?; wait $$zones && exit $$worlds
 
 # Our own, and with RPL=DIR those of a peer's test-suite in that folder, in-process: milliseconds each.
 scenarios: debug

@@ -7,6 +7,7 @@
 #define LETTER_MS_MAX 3u
 #define STEPS_MAX 400000u
 #define GRACE_MS 5
+#define LIFE_TEXT_MAX 16384u
 #define IDLE_END_MS 200000      /* after the last reply: idle connections and probes have ended by then */
 
 const char *const lie_names[LIE_COUNT] = { "none", "id", "three-ids", "question", "no-response", "garbage", "cut",
@@ -616,7 +617,7 @@ static void happen(struct host *h, const struct happening *e)
 	}
 }
 
-static msec next_time(const struct host *h)
+msec host_next(const struct host *h)
 {
 	msec at = h->times.n == 0 ? NEVER : h->times.heap[0]->at;
 	for (unsigned i = 0; i < h->workers; i++)
@@ -628,7 +629,7 @@ void host_run(struct host *h, msec until)
 {
 	msec end = until;
 	for (unsigned step = 0; h->seen.fault == NULL; step++) {
-		msec at = next_time(h);
+		msec at = host_next(h);
 		if (at == NEVER || at > end)
 			break;
 		if (step == STEPS_MAX)
@@ -683,6 +684,41 @@ uint64_t host_metric(const struct host *h, enum metric m)
 
 /* ---- beginning and end ---- */
 
+static bool same_life(const struct plugin *p, const void *a, const void *b)
+{
+	char texts[2][LIFE_TEXT_MAX];
+	struct buf to[2] = { buf_on(texts[0], LIFE_TEXT_MAX), buf_on(texts[1], LIFE_TEXT_MAX) };
+	if (p->live_text != NULL) {
+		p->live_text(a, &to[0]);
+		p->live_text(b, &to[1]);
+	}
+	return span_eq(buf_span(&to[0]), buf_span(&to[1]));
+}
+
+/* What lives of a link: of the same of `old` with equal text, else new. */
+static void *life_take(struct host *h, const struct plugin *p, const void *self, struct model *old)
+{
+	for (unsigned i = 0; old != NULL && i < old->sites[0].chain.n; i++) {
+		struct link *l = &old->sites[0].chain.links[i];
+		if (old->sites[0].plugins[i] != p || l->live == NULL || !same_life(p, self, l->self))
+			continue;
+		void *live = l->live;
+		l->live = NULL;
+		return live;
+	}
+	return p->live_make(self, &h->env);
+}
+
+static void lives_take(struct host *h, struct model *m, struct model *old)
+{
+	struct chain *c = &m->sites[0].chain;
+	c->instance = 1;
+	for (unsigned i = 0; i < c->n; i++) {
+		if (m->sites[0].plugins[i]->live_make != NULL)
+			c->links[i].live = life_take(h, m->sites[0].plugins[i], c->links[i].self, old);
+	}
+}
+
 bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed)
 {
 	memset(h, 0, sizeof(*h));
@@ -700,19 +736,14 @@ bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed
 		h->workers = 0;
 		return false;
 	}
-	struct live_env env = { .workers = workers };
-	rng_fill(&h->rng, &env.key, sizeof(env.key));
-	struct chain *c = &h->model->sites[0].chain;
-	c->instance = 1;
-	for (unsigned i = 0; i < c->n; i++) {
-		if (h->model->sites[0].plugins[i]->live_make != NULL)
-			c->links[i].live = h->model->sites[0].plugins[i]->live_make(c->links[i].self, &env);
-	}
+	h->env.workers = workers;
+	rng_fill(&h->rng, &h->env.key, sizeof(h->env.key));
+	lives_take(h, h->model, NULL);
 	h->fx = heap_new(sizeof(*h->fx) * workers);
 	for (unsigned i = 0; i < workers; i++) {
 		uint8_t bytes[32];
 		rng_fill(&h->rng, bytes, sizeof(bytes));
-		engine_init(&h->engines[i], i, workers, &env.key, bytes);
+		engine_init(&h->engines[i], i, workers, &h->env.key, bytes);
 		arena_init(&h->scratch[i], 16u << 20);
 		h->fx[i].scratch = &h->scratch[i];
 		h->engines[i].fx = &h->fx[i];
@@ -722,16 +753,46 @@ bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed
 	return true;
 }
 
-static void leave(struct host *h)
+/* Nobody needs what lives of the model and was not taken over. */
+static void lives_leave(struct host *h, struct model *m)
 {
-	struct chain *c = &h->model->sites[0].chain;
+	struct chain *c = &m->sites[0].chain;
 	for (unsigned i = 0; i < c->n; i++) {
-		const struct plugin *p = h->model->sites[0].plugins[i];
-		for (unsigned k = 0; k < h->workers && p->live_leave != NULL; k++) {
+		const struct plugin *p = m->sites[0].plugins[i];
+		for (unsigned k = 0; k < h->workers && p->live_leave != NULL && c->links[i].live != NULL; k++) {
 			p->live_leave(c->links[i].live, &h->engines[k]);
 			perform_all(h, k);
 		}
 	}
+}
+
+static void lives_free(struct model *m)
+{
+	for (unsigned i = 0; i < m->sites[0].chain.n; i++) {
+		const struct plugin *p = m->sites[0].plugins[i];
+		if (p->live_free != NULL && m->sites[0].chain.links[i].live != NULL)
+			p->live_free(m->sites[0].chain.links[i].live);
+	}
+}
+
+void host_tend(struct host *h)
+{
+	for (unsigned i = 0; i < h->workers; i++)
+		engine_tend(&h->engines[i], &h->model->sites[0].chain);
+}
+
+bool host_reload(struct host *h, const char *conf)
+{
+	struct model *old = h->model, *new = model_from_text(span_text(conf), &h->diag);
+	if (new == NULL)
+		return false;
+	lives_take(h, new, old);
+	h->model = new;
+	host_tend(h);
+	lives_leave(h, old);
+	lives_free(old);
+	model_free(old);
+	return true;
 }
 
 void host_fini(struct host *h)
@@ -742,16 +803,12 @@ void host_fini(struct host *h)
 			fault(h, "something is left under way");
 	}
 	if (h->model != NULL) {
-		leave(h);
+		lives_leave(h, h->model);
 		for (unsigned i = 0; i < h->workers; i++) {
 			engine_fini(&h->engines[i]);
 			arena_free(&h->scratch[i]);
 		}
-		for (unsigned i = 0; i < h->model->sites[0].chain.n; i++) {
-			const struct plugin *p = h->model->sites[0].plugins[i];
-			if (p->live_free != NULL)
-				p->live_free(h->model->sites[0].chain.links[i].live);
-		}
+		lives_free(h->model);
 		model_free(h->model);
 	}
 	while (h->times.n > 0)

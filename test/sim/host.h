@@ -111,17 +111,25 @@ struct host {
 	void (*web)(struct host *h, uint32_t worker, const struct effect *fx);
 	bool tls;                           /* no plaintext may leave */
 	struct stale_rules stale;
+	struct live_env env;
 	struct verdicts seen;
 };
 
 /* returns false when the configuration has errors: h->diag says which */
 bool host_init(struct host *h, const char *conf, unsigned workers, uint64_t seed);
+/* Plugins do from now on what they do between questions. */
+void host_tend(struct host *h);
+/* The same with another configuration, which takes over what lives where its text is equal; nothing is under way.
+ * returns false: it has errors */
+bool host_reload(struct host *h, const char *conf);
 /* Let go of everything; a block left behind is a fault. */
 void host_fini(struct host *h);
 /* A client will ask this: when, whom and in which form says `how`. The number of the question. */
 unsigned host_ask(struct host *h, const char *name, const struct asked *how);
 /* Run until then, or until all questions are answered and all is quiet (NEVER). */
 void host_run(struct host *h, msec until);
+/* When something happens next. */
+msec host_next(const struct host *h);
 /* Something will come of a fetch, then; what->text is static. */
 void host_fetched(struct host *h, uint32_t worker, msec at, const struct fetched *what);
 uint64_t host_metric(const struct host *h, enum metric m);
