@@ -169,17 +169,61 @@ struct name name_dup(struct arena *a, struct name n)
 	return n;
 }
 
+#define WORD sizeof(uint64_t)
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+static inline uint64_t word_at(const uint8_t *p)
+{
+	uint64_t w;
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* fold() of eight bytes at once: sums of seven bits each carry into the eighth of their own byte alone. */
+static inline uint64_t fold_word(uint64_t w)
+{
+	uint64_t low = w & 0x7f * EACH_BYTE;
+	uint64_t from_a = low + (0x80 - 'A') * EACH_BYTE, past_z = low + (0x7f - 'Z') * EACH_BYTE;
+	uint64_t upper = from_a & ~past_z & ~w & 0x80 * EACH_BYTE;
+	return w | upper >> 2;
+}
+
+static inline void fold_word_at(const uint8_t *from, uint8_t *to)
+{
+	uint64_t w = fold_word(word_at(from));
+	memcpy(to, &w, sizeof(w));
+}
+
+/* Where the bytes are no whole words, the last word covers some a second time. */
 struct name name_fold(struct name n, uint8_t store[NAME_MAX_BYTES])
 {
 	/* length bytes are below 'A' and so fold to themselves */
-	for (size_t i = 0; i < n.len; i++)
-		store[i] = fold(n.wire[i]);
+	if (n.len < WORD) {
+		for (size_t i = 0; i < n.len; i++)
+			store[i] = fold(n.wire[i]);
+	} else {
+		for (size_t i = 0; i + WORD < n.len; i += WORD)
+			fold_word_at(n.wire + i, store + i);
+		fold_word_at(n.wire + n.len - WORD, store + n.len - WORD);
+	}
 	n.wire = store;
 	return n;
 }
 
+static inline bool word_eq(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x = word_at(a), y = word_at(b);
+	return x == y || fold_word(x) == fold_word(y);
+}
+
 static bool fold_eq(const uint8_t *a, const uint8_t *b, size_t n)
 {
+	if (n >= WORD) {
+		for (size_t i = 0; i + WORD < n; i += WORD)
+			if (!word_eq(a + i, b + i))
+				return false;
+		return word_eq(a + n - WORD, b + n - WORD);
+	}
 	for (size_t i = 0; i < n; i++)
 		if (a[i] != b[i] && fold(a[i]) != fold(b[i]))
 			return false;
@@ -203,7 +247,11 @@ struct name name_up(struct name n, unsigned labels)
 
 bool name_below(struct name n, struct name top)
 {
-	return n.labels >= top.labels && name_eq(name_up(n, n.labels - top.labels), top);
+	if (n.labels < top.labels || n.len < top.len)
+		return false;
+	/* What most names fail first: the same bytes at the end. Then these have to begin with a label. */
+	const uint8_t *at = n.wire + (n.len - top.len);
+	return fold_eq(at, top.wire, top.len) && name_up(n, n.labels - top.labels).wire == at;
 }
 
 unsigned name_common(struct name a, struct name b)

@@ -215,12 +215,55 @@ static void rfc4034_6_1_order(void **state)
 		}
 }
 
+/* Names are folded and compared eight bytes at once: any byte at any place of a label of any length is what it is by
+ * itself, and its neighbours do not change it. */
+static void each_byte_at_each_place(void **state)
+{
+	(void)state;
+	for (unsigned len = 1; len <= 20; len++) {
+		for (unsigned at = 1; at <= len; at++) {
+			for (unsigned byte = 0; byte < 256; byte++) {
+				uint8_t w[2][24] = { { 0 } }, store[NAME_MAX_BYTES];
+				w[0][0] = w[1][0] = (uint8_t)len;
+				memset(w[0] + 1, at % 2 == 0 ? 'Q' : 0xff, len);
+				memset(w[1] + 1, at % 2 == 0 ? 'q' : 0xff, len);
+				struct name a = { w[0], (uint8_t)(len + 2), 1 }, b = { w[1], (uint8_t)(len + 2), 1 };
+				w[0][at] = (uint8_t)byte;
+				struct name f = name_fold(a, store);
+				for (unsigned i = 0; i < f.len; i++)
+					assert_int_equal(f.wire[i], fold(w[0][i]));
+				w[1][at] = (uint8_t)(byte ^ 0x20);
+				bool letter = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+				assert_int_equal(name_eq(a, b), letter);
+				assert_int_equal(name_below(a, b), letter);
+				w[1][at] = (uint8_t)byte;
+				assert_true(name_eq(a, b) && name_below(b, a));
+			}
+		}
+	}
+}
+
+/* The bytes of a zone stand at a name's end, but within its last labels. */
+static void borders_count(void **state)
+{
+	(void)state;
+	static const uint8_t top[] = "\1a\2bc", inside[] = "\6x\1a\2bc", below[] = "\1x\1a\2bc";
+	struct name t = { top, 6, 2 }, in = { inside, 8, 1 }, b = { below, 8, 3 };
+	static const uint8_t more[] = "\1y\6x\1a\2bc";
+	struct name m = { more, 10, 2 };
+	assert_true(name_below(b, t));
+	assert_false(name_below(in, t));
+	assert_false(name_below(m, t));
+	assert_false(name_below(t, b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_both_ways), cmocka_unit_test(wrong_text), cmocka_unit_test(lengths),
 		cmocka_unit_test(origins), cmocka_unit_test(compressed), cmocka_unit_test(hostile),
 		cmocka_unit_test(relations), cmocka_unit_test(rfc4034_6_1_order),
+		cmocka_unit_test(each_byte_at_each_place), cmocka_unit_test(borders_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
