@@ -165,6 +165,8 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	if (c->question.class != CLASS_IN || is_transfer(c->question.type) || chain_personal(f->chain, &c->question) ||
 	    !caching_holds(&s->keeping, c->question.name))
 		return PASS;
+	if (caching_keeps_none(&s->keeping, c->question.name))
+		return LATER;
 	key_make(&found, cache_of(l), f->chain, &c->question, client_form(f->chain, c));
 	find(&found, cache_of(l));
 	enum state state = judge(s, &found, now);

@@ -28,6 +28,11 @@ bool caching_keeps(const struct keeping *k, struct name name, bool denial)
 	return !w->is || zones_find(&w->zones, name) == NULL;
 }
 
+bool caching_keeps_none(const struct keeping *k, struct name name)
+{
+	return k->success.is && k->denial.is && !caching_keeps(k, name, false) && !caching_keeps(k, name, true);
+}
+
 uint32_t caching_ttl(const struct caching *s, const struct packed *p)
 {
 	bool denial = (p->flags & PACKED_DENIAL) != 0;

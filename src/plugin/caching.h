@@ -65,6 +65,8 @@ static inline void caching_count(struct caching_live *live, const struct engine 
 bool caching_holds(const struct keeping *k, struct name name);
 /* May an answer of that kind be kept for the name? */
 bool caching_keeps(const struct keeping *k, struct name name, bool denial);
+/* May none, a failure neither? Then there is nothing to look for. */
+bool caching_keeps_none(const struct keeping *k, struct name name);
 /* One hit more of the key: was it asked for often enough, of late? Any thread; now and then one is not counted. */
 bool caching_is_hot(const struct keeping *k, struct caching_live *live, uint64_t hash, msec now);
 /* How long an answer lives, and the TTL of all its records. */
