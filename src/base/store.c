@@ -199,7 +199,7 @@ void store_turn(struct store *s, uint32_t i)
 void store_park(struct store *s, uint32_t i)
 {
 	ASSERT(i < s->nreaders);
-	atomic_store(&s->readers[i].turn, PARKED);
+	atomic_store_explicit(&s->readers[i].turn, PARKED, memory_order_release);   /* what was read was read before */
 }
 
 struct store_view store_view(const struct store *s)
