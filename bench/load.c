@@ -1,6 +1,7 @@
 /* load: asks one server as fast as it answers, with a fixed number of questions outstanding.
  *
- *   bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] [-W WARM] [-s | -x] MODE ADDR PORT
+ *   bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] [-W WARM] [-s | -x | -k | -k -x]
+ *              MODE ADDR PORT
  *
  * MODE is udp, tcp, dot or doh. CONNS sockets keep WINDOW questions each in flight: whatever a read brings
  * is counted and replaced by as many new questions with one write (one sendmmsg, one TLS record; over
@@ -8,7 +9,8 @@
  * Names are h<i>.d<i modulo 400>.bench for i from FIRST, NAMES of them, in order and over again for
  * MS milliseconds; with -o each is asked once and the run ends with the last. Before that, WARM
  * questions (default: each name once, with -o none) open the way. With -s names are below signed. and
- * an answer must say that it was proved (AD); with -x they do not exist there, and it must say so.
+ * an answer must say that it was proved (AD); with -x they do not exist there, and it must say so. With -k they are
+ * services of a cluster (bench/pod.py), with -k -x what a pod's search list makes of names of the world there.
  *
  * Talks with its parent so that only the load itself is timed: prints "ready" when all connections
  * stand and the warming is done, starts at a line on stdin, prints one line of counts, and holds the
@@ -39,6 +41,8 @@
 #define WINDOW_MAX 256u /* so that a slot fits the low byte of an id */
 #define NAMES_MAX 100000u
 #define QUERY_MAX 64u
+#define NAME_TEXT_MAX 48u /* so that it fits */
+#define NAMESPACES 20u    /* as bench/pod.py has them */
 #define DOMAINS 400u /* registrable domains, so that limits per domain do not bite */
 #define ANSWER_MAX 4096u
 #define BATCH 64u /* datagrams per system call */
@@ -76,7 +80,7 @@ struct counts {
 
 struct load {
 	enum mode mode;
-	unsigned nconns, window, together, ms, first, nnames, warm, once, is_signed, absent;
+	unsigned nconns, window, together, ms, first, nnames, warm, once, is_signed, absent, in_cluster;
 	struct sockaddr_in to;
 	SSL_CTX *tls;
 	int epoll_fd;
@@ -97,22 +101,32 @@ static uint64_t clock_us(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
 }
 
+static void query_name(char to[NAME_TEXT_MAX], const struct load *l, unsigned i)
+{
+	const char *zone = l->is_signed ? "signed" : "bench";
+
+	if (l->in_cluster)
+		snprintf(to, NAME_TEXT_MAX, "s%06u%s.n%03u.svc.cluster.local", i, l->absent ? ".example.com" : "",
+		         i % NAMESPACES);
+	else
+		snprintf(to, NAME_TEXT_MAX, "%c%06u.d%03u.%s", l->absent ? 'x' : 'h', i, i % DOMAINS, zone);
+}
+
 static void query_make(struct query *q, const struct load *l, unsigned i)
 {
-	char labels[3][16];
+	char name[NAME_TEXT_MAX];
 	size_t at = 2;
 
-	snprintf(labels[0], sizeof(labels[0]), "%c%06u", l->absent ? 'x' : 'h', i);
-	snprintf(labels[1], sizeof(labels[1]), "d%03u", i % DOMAINS);
-	snprintf(labels[2], sizeof(labels[2]), "%s", l->is_signed ? "signed" : "bench");
+	query_name(name, l, i);
 	memcpy(q->frame + at, l->is_signed ? "\0\0\1\40\0\1\0\0\0\0\0\0" : "\0\0\1\0\0\1\0\0\0\0\0\0", 12);
 	at += 12;
-	for (int k = 0; k < 3; k++) {
-		size_t len = strlen(labels[k]);
+	for (const char *label = name; *label != '\0';) {
+		size_t len = strcspn(label, ".");
 
 		q->frame[at++] = (uint8_t)len;
-		memcpy(q->frame + at, labels[k], len);
+		memcpy(q->frame + at, label, len);
 		at += len;
+		label += len + (label[len] == '.');
 	}
 	memcpy(q->frame + at, "\0\0\1\0\1", 5);
 	at += 5;
@@ -463,7 +477,7 @@ static void load_options(struct load *l, int argc, char **argv)
 	static const char *const modes[] = { [UDP] = "udp", [TCP] = "tcp", [DOT] = "dot", [DOH] = "doh" };
 	int opt, warm = -1;
 
-	while ((opt = getopt(argc, argv, "c:w:b:t:f:n:oW:sx")) != -1) {
+	while ((opt = getopt(argc, argv, "c:w:b:t:f:n:oW:sxk")) != -1) {
 		if (opt == 'c')
 			l->nconns = number(optarg, 1, CONNS_MAX);
 		else if (opt == 'w')
@@ -480,15 +494,18 @@ static void load_options(struct load *l, int argc, char **argv)
 			l->once = 1;
 		else if (opt == 's' || opt == 'x')
 			l->is_signed = 1, l->absent |= opt == 'x';
+		else if (opt == 'k')
+			l->in_cluster = 1;
 		else if (opt == 'W')
 			warm = (int)number(optarg, 0, NAMES_MAX);
 		else
 			exit(2);
 	}
+	l->is_signed &= !l->in_cluster;
 	l->warm = warm >= 0 ? (unsigned)warm : l->once ? 0 : l->nnames;
 	if (argc - optind != 3)
 		errx(2, "usage: bench_load [-c CONNS] [-w WINDOW] [-t MS] [-f FIRST] [-n NAMES] [-o] "
-		        "[-W WARM] [-s | -x] udp|tcp|dot|doh ADDR PORT");
+		        "[-W WARM] [-s | -x | -k | -k -x] udp|tcp|dot|doh ADDR PORT");
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (strcmp(argv[optind], modes[i]) == 0)
 			l->mode = (enum mode)i;

@@ -20,6 +20,7 @@ from pathlib import Path
 import latency
 import measure
 import peers
+import pod
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -39,7 +40,11 @@ WORKLOADS = {
     "proof": ("udp", "UDP, cold, each name fetched over DoT and proved (P-256, one zone)",
               ["-c", 4, "-w", 25, "-o", "-W", 40, "-s"]),
     "flood": ("udp", "UDP, names that do not exist below a signed zone", ["-c", 4, "-w", 25, "-x"]),
+    "cluster": ("udp", "UDP, services of a cluster", ["-c", 4, "-w", 25, "-k"]),
+    "ndots": ("udp", "UDP, names of the world behind a pod's search list: not in the cluster",
+              ["-c", 4, "-w", 25, "-k", "-x"]),
 }
+CLUSTER = ("cluster", "ndots")       # asked of a server in a pod
 COLD = ("cold", "proof")             # each name once: no floor to compare with
 APART = ("first", "memory")          # measured apart, one server at a time
 PROVING = ("signet", "unbound")      # with or without their log: servers that prove what they answer
@@ -58,6 +63,8 @@ TARGETS = (
     ("proof", "signet", "unbound", 0.75),
     ("flood", "signet log off", "echo udp", 1.60),
     ("flood", "signet", "echo udp", 1.60),
+    ("cluster", pod.NAME, "echo udp", 1.30),
+    ("ndots", pod.NAME, "echo udp", 1.30),
 )
 FIRST_TARGETS = (("dot proved", 80), ("udp proved", 45))
 KEPT_TARGET_BYTES = 400
@@ -205,8 +212,8 @@ def answers(s, tools):
     if s.is_echo:
         return True
     for _ in range(20):
-        done = measure.turn(s, tools, LOAD_CORE, ["-c", 1, "-w", 1, "-n", 3, "-t", 20, "udp",
-                                                  "127.0.0.1", s.port])
+        done = measure.turn(s, tools, LOAD_CORE, [*(["-k"] if s.name == pod.NAME else []), "-c", 1, "-w", 1, "-n", 3,
+                                                  "-t", 20, "udp", "127.0.0.1", s.port])
         if done.get("records"):
             return True
         time.sleep(0.25)
@@ -254,7 +261,11 @@ def load_args(args, workload, server, number):
 def is_able(s, workload):
     if workload in COLD and s.is_echo or WORKLOADS[workload][0] not in s.modes:
         return False
-    return s.is_echo or workload not in ("proof", "flood") or s.name.startswith(PROVING) and s.name != COREFILE
+    if (workload in CLUSTER) != (s.name == pod.NAME) and not s.is_echo:
+        return False
+    if s.is_echo or s.name == pod.NAME or workload not in ("proof", "flood"):
+        return True
+    return s.name.startswith(PROVING) and s.name != COREFILE
 
 
 def measure_all(args, servers):
@@ -435,6 +446,11 @@ def run(args):
     upstream = start_upstream(tools, work)
     files = [f.read_text(encoding="utf-8") for f in (args.conf, args.corefile)]
     servers = peers.all_servers(args.signet, tools, work, files, say)
+    if set(args.only) & set(CLUSTER) and any(s.name == "signet" for s in servers):
+        os.sched_setaffinity(0, {LOAD_CORE})
+        pod.start_api(work)
+        servers.append(pod.server(args.signet.resolve(), work, len(servers)))
+    servers = [s for s in servers if args.apart or any(is_able(s, w) for w in args.only)]
     say(f"users' files {args.conf}, {args.corefile}; {platform.machine()}, kernel {platform.release()}, "
         f"{os.cpu_count()} cores: servers on core {SERVER_CORE}, load and upstream on {LOAD_CORE}")
     for s in servers:
