@@ -1,7 +1,6 @@
-#include "sim/host.h"
+#include "sim/wire.h"
 
 #include "base/heap.h"
-#include "core/exchange.h"
 
 #define START_MS 1000000
 #define LETTER_MS_MAX 3u
@@ -10,10 +9,7 @@
 #define LIFE_TEXT_MAX 16384u
 #define IDLE_END_MS 200000      /* after the last reply: idle connections and probes have ended by then */
 
-const char *const lie_names[LIE_COUNT] = { "none", "id", "three-ids", "question", "no-response", "garbage", "cut",
-	"extra", "servfail", "refused", "no-edns", "tc", "silent", "case" };
-
-static void fault(struct host *h, const char *what)
+void host_fault(struct host *h, const char *what)
 {
 	if (h->seen.fault == NULL)
 		h->seen.fault = what;
@@ -36,360 +32,6 @@ static void trace_event(struct host *h, uint32_t what, uint64_t which, struct sp
 	trace(h, bytes.p, bytes.n);
 }
 
-/* ---- what will happen ---- */
-
-static bool before(const struct happening *a, const struct happening *b)
-{
-	return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static struct happening *schedule(struct host *h, msec at, enum happen_kind kind, struct span bytes)
-{
-	if (h->times.n == h->times.cap) {
-		size_t cap = h->times.cap == 0 ? 256 : h->times.cap * 2;
-		struct happening **heap = heap_new(sizeof(*heap) * cap);
-		if (h->times.n > 0)
-			memcpy(heap, h->times.heap, sizeof(*heap) * h->times.n);
-		heap_free(h->times.heap);
-		h->times.heap = heap;
-		h->times.cap = cap;
-	}
-	struct happening *e = heap_new(sizeof(*e) + bytes.n);
-	e->at = at;
-	e->order = h->times.order++;
-	e->kind = kind;
-	e->entry = -1;
-	e->bytes = (uint8_t *)(e + 1);
-	if (bytes.n > 0)
-		memcpy(e->bytes, bytes.p, bytes.n);
-	e->event.bytes = span_of(e->bytes, bytes.n);
-	size_t i = h->times.n++;
-	for (; i > 0 && before(e, h->times.heap[(i - 1) / 2]); i = (i - 1) / 2)
-		h->times.heap[i] = h->times.heap[(i - 1) / 2];
-	h->times.heap[i] = e;
-	return e;
-}
-
-static struct happening *next_happening(struct host *h)
-{
-	struct happening *first = h->times.heap[0], *last = h->times.heap[--h->times.n];
-	size_t i = 0;
-	for (size_t kid; (kid = 2 * i + 1) < h->times.n; i = kid) {
-		if (kid + 1 < h->times.n && before(h->times.heap[kid + 1], h->times.heap[kid]))
-			kid++;
-		if (before(last, h->times.heap[kid]))
-			break;
-		h->times.heap[i] = h->times.heap[kid];
-	}
-	if (h->times.n > 0)
-		h->times.heap[i] = last;
-	return first;
-}
-
-/* ---- the network ---- */
-
-static bool chance(struct host *h, unsigned of_100)
-{
-	return of_100 > 0 && rng_below(&h->rng, 100) < of_100;
-}
-
-static msec trip(struct host *h, const struct server *s)
-{
-	return s->rtt / 2 + (s->jitter > 0 ? (msec)rng_below(&h->rng, (uint32_t)s->jitter) : 0);
-}
-
-static bool is_dead(const struct host *h, const struct server *s)
-{
-	return h->now.ms >= s->dead_from && h->now.ms < s->dead_until;
-}
-
-static struct wire *wire_find(struct host *h, uint32_t worker, uint64_t id, bool stream)
-{
-	for (unsigned i = 0; i < WIRES_MAX; i++) {
-		struct wire *w = &h->wires[i];
-		if (w->used && w->worker == worker && w->id == id && w->stream == stream)
-			return w;
-	}
-	return NULL;
-}
-
-static struct wire *wire_new(struct host *h, uint32_t worker, uint64_t id, const struct upstream *u)
-{
-	for (unsigned i = 0; i < WIRES_MAX; i++) {
-		struct wire *w = &h->wires[i];
-		if (w->used)
-			continue;
-		*w = (struct wire){ .used = true, .id = id, .worker = worker, .entry = -1 };
-		while (w->server < h->nservers && !addr_eq(&h->servers[w->server].addr, &u->addr))
-			w->server++;
-		if (w->server < h->nservers)
-			return w;
-		w->used = false;
-		break;
-	}
-	for (unsigned i = 0; i < h->nservers; i++) {
-		if (h->servers[i].zones.n > 0 || h->servers[i].tree != NULL)
-			return NULL;   /* zones may name servers that are not there */
-	}
-	fault(h, "a question for somebody who was not configured, or too many at once");
-	return NULL;
-}
-
-static void post_event(struct host *h, const struct wire *w, msec at, const struct event *ev, int entry)
-{
-	struct happening *e = schedule(h, at, HAPPEN_EVENT, ev->bytes);
-	struct span copy = e->event.bytes;
-	e->event = *ev;
-	e->event.bytes = copy;
-	e->event.socket = w->stream ? 0 : w->id;
-	e->event.stream = w->stream ? w->id : 0;
-	e->worker = w->worker;
-	e->entry = entry;
-}
-
-static void arrive_later(struct host *h, const struct wire *w, struct span message)
-{
-	struct server *s = &h->servers[w->server];
-	if (!w->stream && chance(h, s->loss))
-		return;
-	struct happening *e = schedule(h, h->now.ms + trip(h, s), HAPPEN_ARRIVES, message);
-	e->nr = w->server;
-	e->worker = w->worker;
-	e->event.socket = w->id;
-	e->event.kind = w->stream ? EV_MESSAGE : EV_DATAGRAM;
-}
-
-static void perform_datagram(struct host *h, uint32_t worker, const struct effect *fx)
-{
-	struct msg m;
-	size_t at;
-	if (h->tls)
-		fault(h, "plaintext although TLS is asked for");
-	struct wire *w = wire_new(h, worker, fx->socket, fx->server);
-	h->sent++;
-	if (w == NULL || msg_peek(fx->bytes, &m, &at) != OK)
-		return;
-	w->entry = world_find(&h->world, m.question.name);
-	w->flags = m.flags;
-	for (unsigned i = 0; i < WIRES_MAX; i++) {
-		const struct wire *o = &h->wires[i];
-		bool other = o != w && o->used && !o->stream && o->server == w->server;
-		if (other && o->entry == w->entry && o->entry >= 0 && o->flags == w->flags)
-			fault(h, "one server is asked the same twice at once");
-	}
-	arrive_later(h, w, fx->bytes);
-}
-
-static void perform_open(struct host *h, uint32_t worker, const struct effect *fx)
-{
-	if (h->tls && !fx->server->tls)
-		fault(h, "a stream without TLS although TLS is asked for");
-	struct wire *w = wire_new(h, worker, fx->stream, fx->server);
-	if (w == NULL)
-		return;
-	w->stream = true;
-	struct server *s = &h->servers[w->server];
-	s->opens++;
-	struct event ev = { .kind = EV_CLOSED, .why = CLOSED_REFUSED, .text = "connection refused" };
-	if (is_dead(h, s)) {
-		if (s->refuses)
-			post_event(h, w, h->now.ms + s->rtt, &ev, -1);
-		return;
-	}
-	if (fx->server->tls && s->proof != PROOF_GOOD) {
-		ev.why = CLOSED_AUTH;
-		ev.text = s->proof == PROOF_WRONG_NAME ? "the certificate is for other names"
-			: "the certificate's issuer is not known";
-		post_event(h, w, h->now.ms + 2 * s->rtt, &ev, -1);
-		return;
-	}
-	ev = (struct event){ .kind = EV_OPENED };
-	post_event(h, w, h->now.ms + s->rtt * (fx->server->tls ? 2 : 1), &ev, -1);
-}
-
-static void perform_write(struct host *h, uint32_t worker, const struct effect *fx)
-{
-	struct wire *w = wire_find(h, worker, fx->stream, true);
-	if (w == NULL)
-		return;
-	if (!w->open)
-		fault(h, "written before the stream was open");
-	for (struct span s = fx->bytes; s.n >= 2;) {
-		size_t n = get_u16(s.p);
-		if (s.n < n + 2) {
-			fault(h, "half a message written");
-			return;
-		}
-		h->sent++;
-		arrive_later(h, w, span_of(s.p + 2, n));
-		s = span_from(s, n + 2);
-	}
-}
-
-/* ---- servers ---- */
-
-static enum lie pick_lie(struct host *h, const struct server *s)
-{
-	if (s->lies == 0 || !chance(h, s->lies_of_100))
-		return LIE_NONE;
-	for (unsigned tries = 0; tries < 64; tries++) {
-		unsigned lie = rng_below(&h->rng, LIE_COUNT);
-		if (s->lies >> lie & 1)
-			return (enum lie)lie;
-	}
-	return LIE_NONE;
-}
-
-static enum tree_lie pick_tree_lie(struct host *h, const struct server *s)
-{
-	return chance(h, s->lies_of_100) ? (enum tree_lie)(1 + rng_below(&h->rng, SAY_COUNT - 1)) : SAY_TRUTH;
-}
-
-/* Records that nobody asked for, about names that are none of this answer's. */
-static void add_extra(const struct question *q, struct buf *b)
-{
-	static const uint8_t victim[] = "\6victim\5world", evil[] = "\2ns\4evil", a66[] = { 66, 66, 66, 66 };
-	struct msg_writer w;
-	struct msg m;
-	struct arena a;
-	uint8_t copy[4096];
-	struct buf out = buf_on(copy, sizeof(copy));
-	arena_init(&a, 1u << 20);
-	struct name vn = { victim, sizeof(victim), 2 }, en = { evil, sizeof(evil), 2 };
-	struct rr rr = { .owner = vn, .type = RR_A, .class = CLASS_IN, .ttl = 86400, .rdata = span_of(a66, 4) };
-	struct rr ns = { .owner = name_root, .type = RR_NS, .class = CLASS_IN, .ttl = 86400,
-		         .rdata = span_of(evil, sizeof(evil)) };
-	enum err err = msg_parse(&a, buf_span(b), &m);
-	msg_begin(&w, &out, m.id, m.flags);
-	msg_question(&w, q);
-	for (unsigned s = SEC_ANSWER; s <= SEC_ADDITIONAL && err == OK; s++) {
-		for (size_t i = 0; i < m.nrrs && err == OK; i++) {
-			if (m.rrs[i].section == s)
-				err = msg_rr(&w, (enum section)s, &m.rrs[i]);
-		}
-		rr.owner = s == SEC_ADDITIONAL ? en : vn;
-		if (err == OK)
-			err = msg_rr(&w, (enum section)s, s == SEC_AUTHORITY ? &ns : &rr);
-	}
-	msg_end(&w);
-	if (err == OK && buf_ok(&out) && out.n <= b->cap) {
-		memcpy(b->p, out.p, out.n);
-		b->n = out.n;
-	}
-	arena_free(&a);
-}
-
-/* Turn a true answer into what this server says. returns whether it is still true */
-static bool bend(struct host *h, enum lie lie, const struct question *q, uint16_t id, struct buf *b)
-{
-	static const uint8_t victim[] = "\6victim\5world";
-	struct question other = { .name = { victim, sizeof(victim), 2 }, .type = RR_A, .class = CLASS_IN };
-	uint16_t flags = get_u16(b->p + 2);
-	bool whole = !(flags & FLAG_TC) && FLAGS_RCODE(flags) != RCODE_REFUSED;
-	switch (lie) {
-	case LIE_ID:
-	case LIE_THREE_IDS:
-	case LIE_NO_RESPONSE:
-		b->n = 0;
-		b->full = false;
-		world_answer(&h->world, q, (struct saying){ lie == LIE_NO_RESPONSE ? id : id ^ 0x5a5a, true, 4096 }, b);
-		if (lie == LIE_NO_RESPONSE)
-			b->p[2] &= 0x7f;
-		return false;
-	case LIE_QUESTION:
-		b->n = 0;
-		b->full = false;
-		world_answer(&h->world, &other, (struct saying){ id, true, 4096 }, b);
-		return false;
-	case LIE_GARBAGE:
-		for (size_t i = MSG_HEADER + q->name.len + 4u; i < b->n; i++)
-			b->p[i] = (uint8_t)rng_below(&h->rng, 256);
-		put_u16(b->p + 6, 3);
-		return false;
-	case LIE_CUT:
-		b->n -= MIN(b->n - MSG_HEADER, 1 + rng_below(&h->rng, 20));
-		return false;
-	case LIE_EXTRA:
-		if (whole)
-			add_extra(q, b);
-		return whole;
-	case LIE_SERVFAIL:
-	case LIE_REFUSED:
-	case LIE_NO_EDNS:
-		b->n = MSG_HEADER + q->name.len + 4u;
-		memset(b->p + 6, 0, 6);
-		b->p[3] = (uint8_t)((b->p[3] & 0xf0) | (lie == LIE_SERVFAIL ? RCODE_SERVFAIL : lie == LIE_REFUSED
-			? RCODE_REFUSED : RCODE_FORMERR));
-		return false;
-	case LIE_TC:
-		b->p[2] |= 2;
-		return false;
-	case LIE_CASE:
-		for (unsigned i = 0; i < q->name.len; i++)
-			b->p[MSG_HEADER + i] = fold(b->p[MSG_HEADER + i]);
-		return whole;
-	case LIE_NONE:
-	case LIE_SILENT:
-	case LIE_COUNT:
-		break;
-	}
-	return whole;
-}
-
-static void send_back(struct host *h, const struct wire *w, struct span bytes, int entry)
-{
-	struct server *s = &h->servers[w->server];
-	struct event ev = { .kind = w->stream ? EV_MESSAGE : EV_DATAGRAM, .bytes = bytes };
-	unsigned copies = w->stream ? 1 : chance(h, s->loss) ? 0 : chance(h, s->twice) ? 2 : 1;
-	for (unsigned i = 0; i < copies; i++)
-		post_event(h, w, h->now.ms + trip(h, s), &ev, entry);
-}
-
-/* A question reaches a server. */
-static void arrives(struct host *h, const struct happening *e)
-{
-	static uint8_t room[65535];
-	struct server *s = &h->servers[e->nr];
-	struct wire *w = wire_find(h, e->worker, e->event.socket, e->event.kind == EV_MESSAGE);
-	struct buf b = buf_on(room, sizeof(room));
-	struct msg m;
-	struct edns edns = { 0 };
-	size_t at;
-	bool stream = e->event.kind == EV_MESSAGE;
-	s->datagrams += !stream;
-	s->streamed += stream;
-	if (is_dead(h, s) && !stream && s->refuses && w != NULL)
-		post_event(h, w, h->now.ms + s->rtt / 2, &(struct event){ .kind = EV_UNREACHABLE }, -1);
-	if (is_dead(h, s) || w == NULL || msg_peek(e->event.bytes, &m, &at) != OK)
-		return;
-	if (msg_query_edns(e->event.bytes, &m, at, &edns) != OK)
-		fault(h, "a malformed question");
-	s->without_edns += !edns.present;
-	if (stream && chance(h, s->closes)) {
-		struct event ev = { .kind = EV_CLOSED, .why = CLOSED_PEER, .text = "closed by the server" };
-		post_event(h, w, h->now.ms + trip(h, s), &ev, -1);
-		return;
-	}
-	enum lie lie = pick_lie(h, s);
-	if ((lie == LIE_TC && stream) || (lie == LIE_NO_EDNS && !edns.present))
-		lie = LIE_NONE;
-	if (lie == LIE_SILENT)
-		return;
-	struct saying how = { m.id, false, stream ? 65535 : edns.present ? edns.udp_size : 512 };
-	if (s->tree != NULL)
-		tree_answer(s->tree, &m.question,
-		            &(struct tree_asked){ m.id, how.limit, &edns, pick_tree_lie(h, s), e->nr,
-		                                  s->resolves ? 0 : s->tree->servers }, &b);
-	else if (s->zones.n > 0)
-		zones_answer(&s->zones, &m.question, m.id, how.limit, &b);
-	else
-		world_answer(&h->world, &m.question, how, &b);
-	bool is_true = bend(h, lie, &m.question, m.id, &b);
-	int entry = is_true ? world_find(&h->world, m.question.name) : -1;
-	for (unsigned i = 0; i < (lie == LIE_THREE_IDS ? 3u : 1u); i++)
-		send_back(h, w, buf_span(&b), entry);
-}
-
 /* ---- effects ---- */
 
 static void judge(struct host *h, struct asked *a)
@@ -398,14 +40,14 @@ static void judge(struct host *h, struct asked *a)
 	struct arena arena;
 	arena_init(&arena, 1u << 20);
 	if (msg_parse(&arena, a->reply, &m) != OK)
-		fault(h, "a malformed reply");
+		host_fault(h, "a malformed reply");
 	else if (m.id != a->id || m.question.type != a->type || m.question.name.len != a->name.len ||
 	         memcmp(m.question.name.wire, a->name.wire, a->name.len) != 0)
-		fault(h, "a reply to another question, or in another case");
+		host_fault(h, "a reply to another question, or in another case");
 	else if (a->entry >= 0) {
 		const char *wrong = world_judge(&h->world, (unsigned)a->entry, &m, h->now.ms, &h->stale);
 		if (wrong != NULL)
-			fault(h, wrong);
+			host_fault(h, wrong);
 	}
 	arena_free(&arena);
 }
@@ -416,9 +58,9 @@ static void replied(struct host *h, unsigned nr, struct span bytes)
 	a->replied = h->now.ms;
 	a->reply = arena_span(&h->keep, bytes);
 	if (a->replies++ > 0)
-		fault(h, "two replies to one question");
+		host_fault(h, "two replies to one question");
 	if (h->now.ms > a->at + QUERY_LIFE_MS + GRACE_MS)
-		fault(h, "a reply after the deadline");
+		host_fault(h, "a reply after the deadline");
 	trace_event(h, 1000, nr, bytes);
 	if (bytes.n > 0)
 		judge(h, a);
@@ -432,13 +74,13 @@ static void perform_reply(struct host *h, uint32_t worker, const struct query *q
 	uint32_t turn = (uint32_t)rng_u64(&h->engines[worker].rng);
 	enum err err = OK;
 	if (q->budget->packets > BUDGET_PACKETS || q->budget->questions > BUDGET_QUESTIONS)
-		fault(h, "a budget below nothing");
+		host_fault(h, "a budget below nothing");
 	if (!q->dropped && q->answer == NULL)
 		err = reply_error(conf, q->client, RCODE_SERVFAIL, (struct reason){ 0, err_text(q->err) }, &out);
 	else if (!q->dropped)
 		err = reply_write(conf, q->client, q->answer, (struct reply_form){ 0, NO_TTL_CAP, turn }, &out);
 	if (err != OK)
-		fault(h, "a reply that could not be written");
+		host_fault(h, "a reply that could not be written");
 	replied(h, (unsigned)q->client->conn - 1, buf_span(&out));
 }
 
@@ -448,7 +90,7 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 	if (fx->kind == FX_ASK) {
 		const struct query *q = fx->query;
 		struct span name = span_of(q->question.name.wire, q->question.name.len);
-		struct happening *e = schedule(h, at, HAPPEN_ASK, name);
+		struct happening *e = timeline_add(&h->times, at, HAPPEN_ASK, name);
 		e->worker = fx->worker;
 		e->ask = (struct remote_ask){ .chain = q->chain, .place = q->place, .depth = q->ask.depth,
 			                      .doubts = q->ask.doubts,
@@ -458,7 +100,7 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 		return;
 	}
 	struct span blob = fx->answer == NULL ? (struct span){ 0 } : span_of(fx->answer, fx->answer->size);
-	struct happening *e = schedule(h, at, HAPPEN_TELL, blob);
+	struct happening *e = timeline_add(&h->times, at, HAPPEN_TELL, blob);
 	e->worker = fx->worker;
 	e->told = (struct remote_answer){ .remote = fx->remote, .err = fx->err, .others = fx->others,
 		                          .maker = fx->maker, .share = fx->share,
@@ -467,7 +109,7 @@ static void post_letter(struct host *h, uint32_t from, const struct effect *fx)
 
 void host_fetched(struct host *h, uint32_t worker, msec at, const struct fetched *what)
 {
-	struct happening *e = schedule(h, at, HAPPEN_FETCHED, what->bytes);
+	struct happening *e = timeline_add(&h->times, at, HAPPEN_FETCHED, what->bytes);
 	e->worker = worker;
 	e->fetched = *what;
 	e->fetched.bytes = e->event.bytes;
@@ -491,13 +133,13 @@ static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 		perform_reply(h, worker, fx->query);
 		break;
 	case FX_DATAGRAM:
-		perform_datagram(h, worker, fx);
+		wire_datagram(h, worker, fx);
 		break;
 	case FX_OPEN:
-		perform_open(h, worker, fx);
+		wire_open(h, worker, fx);
 		break;
 	case FX_WRITE:
-		perform_write(h, worker, fx);
+		wire_write(h, worker, fx);
 		break;
 	case FX_SOCKET_END:
 	case FX_CLOSE:
@@ -514,13 +156,13 @@ static void perform(struct host *h, uint32_t worker, const struct effect *fx)
 		perform_fetch(h, worker, fx);
 		break;
 	case FX_SAVE:
-		fault(h, "a trust anchor is to be saved, and there is none");
+		host_fault(h, "a trust anchor is to be saved, and there is none");
 		break;
 	case FX_PART:
-		fault(h, "a zone is transferred, and there is none");
+		host_fault(h, "a zone is transferred, and there is none");
 		break;
 	case FX_FATAL:
-		fault(h, "the program cannot go on");
+		host_fault(h, "the program cannot go on");
 		break;
 	case FX_LOG:
 		h->seen.log[0] = 0;
@@ -562,7 +204,7 @@ static void client_asks(struct host *h, unsigned nr)
 		            .from = { .family = ADDR_4, .port = 5353, .ip = { 127, 0, 0, 1 } } };
 	unsigned rcode;
 	if (client_read(&c, buf_span(&b), 1232, &rcode) != CLIENT_QUESTION) {
-		fault(h, "a good question is not taken");
+		host_fault(h, "a good question is not taken");
 		return;
 	}
 	struct fast f = { .engine = e, .chain = &h->model->sites[0].chain, .client = &c, .out = &out };
@@ -600,7 +242,7 @@ static void happen(struct host *h, const struct happening *e)
 		client_asks(h, e->nr);
 		break;
 	case HAPPEN_ARRIVES:
-		arrives(h, e);
+		wire_arrives(h, e);
 		break;
 	case HAPPEN_EVENT:
 		deliver(h, e);
@@ -619,7 +261,7 @@ static void happen(struct host *h, const struct happening *e)
 
 msec host_next(const struct host *h)
 {
-	msec at = h->times.n == 0 ? NEVER : h->times.heap[0]->at;
+	msec at = timeline_at(&h->times);
 	for (unsigned i = 0; i < h->workers; i++)
 		at = MIN(at, engine_deadline(&h->engines[i]));
 	return at;
@@ -633,12 +275,12 @@ void host_run(struct host *h, msec until)
 		if (at == NEVER || at > end)
 			break;
 		if (step == STEPS_MAX)
-			fault(h, "no end of it");
+			host_fault(h, "no end of it");
 		h->now.ms = MAX(h->now.ms, at);
 		for (unsigned i = 0; i < h->workers; i++)
 			h->engines[i].now = h->now;
-		while (h->times.n > 0 && h->times.heap[0]->at <= h->now.ms) {
-			struct happening *e = next_happening(h);
+		while (timeline_at(&h->times) <= h->now.ms) {
+			struct happening *e = timeline_next(&h->times);
 			happen(h, e);
 			heap_free(e);
 			for (unsigned i = 0; i < h->workers; i++) {
@@ -670,7 +312,7 @@ unsigned host_ask(struct host *h, const char *name, const struct asked *how)
 	a->name = name_dup(&h->keep, n);
 	a->entry = world_find(&h->world, n);
 	a->id = (uint16_t)rng_u64(&h->rng);
-	schedule(h, a->at, HAPPEN_CLIENT, (struct span){ 0 })->nr = h->nasked;
+	timeline_add(&h->times, a->at, HAPPEN_CLIENT, (struct span){ 0 })->nr = h->nasked;
 	return h->nasked++;
 }
 
@@ -800,7 +442,7 @@ void host_fini(struct host *h)
 	for (unsigned i = 0; i < h->workers; i++) {
 		if (h->seen.fault == NULL && (h->engines[i].queries.used > 0 || h->engines[i].asks.n > 0 ||
 		                         h->engines[i].sockets.used > 0 || h->engines[i].clients > 0))
-			fault(h, "something is left under way");
+			host_fault(h, "something is left under way");
 	}
 	if (h->model != NULL) {
 		lives_leave(h, h->model);
@@ -812,11 +454,11 @@ void host_fini(struct host *h)
 		model_free(h->model);
 	}
 	while (h->times.n > 0)
-		heap_free(next_happening(h));
+		heap_free(timeline_next(&h->times));
 	heap_free(h->times.heap);
 	heap_free(h->fx);
 	arena_free(&h->keep);
 	arena_free(&h->conf);
 	if (heap_blocks() != h->seen.blocks)
-		fault(h, "memory is left behind");
+		host_fault(h, "memory is left behind");
 }

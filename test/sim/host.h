@@ -5,6 +5,7 @@
 #define SIM_HOST_H
 
 #include "conf/model.h"
+#include "sim/timeline.h"
 #include "sim/tree.h"
 #include "sim/world.h"
 #include "sim/zones.h"
@@ -57,29 +58,6 @@ struct wire {
 	bool used, stream, open;
 	int entry;
 	uint16_t flags;
-};
-
-enum happen_kind { HAPPEN_NOTHING, HAPPEN_CLIENT, HAPPEN_ARRIVES, HAPPEN_EVENT, HAPPEN_ASK, HAPPEN_TELL,
-		   HAPPEN_FETCHED };
-
-struct happening {
-	msec at;
-	uint64_t order;
-	enum happen_kind kind;
-	unsigned nr;                        /* client, server */
-	uint32_t worker;
-	int entry;                          /* a true answer about it */
-	struct event event;
-	struct remote_ask ask;
-	struct remote_answer told;
-	struct fetched fetched;
-	uint8_t *bytes;
-};
-
-struct timeline {
-	struct happening **heap;            /* by time, then order */
-	size_t n, cap;
-	uint64_t order;
 };
 
 struct verdicts {
