@@ -1,11 +1,11 @@
 #include "app/conn.h"
 
+#include "app/encryption.h"
 #include "base/heap.h"
 #include "proto/doh.h"
 #include "proto/frame.h"
 
 #define LIMITS_MAX 64u   /* tcp-connection-limit statements looked at */
-#define REKEY_MS (DAY * SECOND)
 
 struct client_conn {
 	int fd;
@@ -36,13 +36,6 @@ struct patience {
 	bool first;                       /* `read` is for a connection's first question too, from its beginning */
 };
 
-/* What a listener's connections are encrypted with. */
-struct served {
-	uint32_t listener;
-	uint64_t hash;                    /* of its credentials */
-	struct tls_context *tls;
-};
-
 struct conns {
 	struct serving *s;
 	struct worker *w;
@@ -52,11 +45,9 @@ struct conns {
 	const struct socket_conf *conf;
 	struct patience patience;
 	uint32_t questions_max;           /* of one connection; 0: any number */
-	struct served *served;
-	unsigned nserved, nhttps;         /* nhttps: connections over HTTPS */
+	struct encryption tls;            /* of listeners */
+	unsigned nhttps;                  /* connections over HTTPS */
 	unsigned ntransfers;              /* connections with a zone on its way */
-	uint8_t ticket_key[TLS_TICKET_KEY];
-	msec rekey_at;
 	uint32_t limited[LIMITS_MAX];
 	uint8_t read[READ_MAX], plain[READ_MAX], reply[MSG_MAX];
 };
@@ -67,7 +58,7 @@ struct conns *conns_new(struct serving *s)
 	c->s = s;
 	c->w = serving_worker(s);
 	slots_init(&c->slots, CLIENTS_CONN_MAX);
-	c->rekey_at = c->w->engine.now.ms;
+	encryption_init(&c->tls, c->w);
 	return c;
 }
 
@@ -129,13 +120,6 @@ static void conn_close(struct conns *c, struct client_conn *k)
 	heap_free(k);
 }
 
-static void served_free(struct served *list, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		tls_context_free(list[i].tls);
-	heap_free(list);
-}
-
 void conns_free(struct conns *c)
 {
 	for (uint32_t i = 0; i < c->slots.cap; i++) {
@@ -143,7 +127,7 @@ void conns_free(struct conns *c)
 			conn_close(c, c->slots.rows[i].what);
 	}
 	slots_fini(&c->slots);
-	served_free(c->served, c->nserved);
+	encryption_fini(&c->tls);
 	heap_free(c->dirty);
 	heap_pages_free(c, sizeof(*c));
 }
@@ -158,58 +142,6 @@ static int limit_of(const struct conns *c, const struct addr *from)
 			best = (int)i;
 	}
 	return best;
-}
-
-/* A key a day for the tickets of TLS clients (attacks F6); all workers draw the same, so that a client is known to
- * whichever has its next connection. True: it is a new one. */
-static bool rekey(struct conns *c)
-{
-	msec now = c->w->engine.now.ms, before = c->rekey_at;
-	for (; c->rekey_at <= now; c->rekey_at += REKEY_MS)
-		rng_fill(&c->w->tickets, c->ticket_key, sizeof(c->ticket_key));
-	return c->rekey_at != before;
-}
-
-/* The context that a listener has with equal credentials, taken over; else a new one. */
-static struct tls_context *context_for(struct conns *c, uint32_t listener, const struct credentials *tls)
-{
-	char text[TLS_TEXT_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	for (unsigned i = 0; i < c->nserved; i++) {
-		struct served *old = &c->served[i];
-		struct tls_context *kept = old->tls;
-		if (kept == NULL || old->listener != listener || old->hash != tls->hash)
-			continue;
-		old->tls = NULL;
-		return kept;
-	}
-	struct tls_context *made = credentials_context(tls, span_of(c->ticket_key, sizeof(c->ticket_key)), &why);
-	ASSERT(made != NULL);   /* main has made one of the same before */
-	return made;
-}
-
-static void rekey_all(struct conns *c)
-{
-	if (!rekey(c))
-		return;
-	for (unsigned i = 0; i < c->nserved; i++)
-		tls_context_rekey(c->served[i].tls, span_of(c->ticket_key, sizeof(c->ticket_key)));
-}
-
-static void serve_tls(struct conns *c, const struct generation *g)
-{
-	struct served *next = heap_new(sizeof(*next) * MAX(g->nlisteners, 1));
-	unsigned n = 0;
-	rekey_all(c);
-	for (unsigned i = 0; i < g->nlisteners; i++) {
-		const struct credentials *tls = g->roads[i]->tls;
-		uint32_t nr = g->listeners[i]->nr;
-		if (tls != NULL)
-			next[n++] = (struct served){ nr, tls->hash, context_for(c, nr, tls) };
-	}
-	served_free(c->served, c->nserved);
-	c->served = next;
-	c->nserved = n;
 }
 
 static struct patience patience_of(const struct model *m)
@@ -238,7 +170,7 @@ void conns_enter(struct conns *c, const struct generation *g)
 			mark(c, k);
 		}
 	}
-	serve_tls(c, g);
+	encryption_enter(&c->tls, g);
 }
 
 /* ---- accepting ---- */
@@ -276,20 +208,11 @@ static bool admit(struct conns *c, const struct addr *from, int *ret_limit)
 	return c->slots.used < c->conf->tcp_clients;
 }
 
-static struct tls_context *context_of(const struct conns *c, uint32_t listener)
-{
-	for (unsigned i = 0; i < c->nserved; i++) {
-		if (c->served[i].listener == listener)
-			return c->served[i].tls;
-	}
-	return NULL;
-}
-
 static void conn_add(struct conns *c, const struct listener *l, int fd, const struct addr *from, const struct addr *to)
 {
 	int limit;
 	bool https = l->what.transport == TRANSPORT_HTTPS;
-	struct tls_context *tls = context_of(c, l->nr);
+	struct tls_context *tls = encryption_of(&c->tls, l->nr);
 	if ((l->what.transport == TRANSPORT_TLS && tls == NULL) || (https && !admit_https(c)) ||
 	    !admit(c, from, &limit)) {
 		stream_abort(fd);
@@ -310,7 +233,7 @@ static void conn_add(struct conns *c, const struct listener *l, int fd, const st
 	if (limit >= 0)
 		c->limited[limit]++;
 	if (tls != NULL) {
-		rekey_all(c);
+		encryption_rekey(&c->tls);
 		k->tls = tls_server_new(tls);
 	}
 	if (https) {

@@ -1,25 +1,14 @@
 #include "app/upstreams.h"
 
-#include "app/trust.h"
+#include "app/upstream_tls.h"
 #include "base/heap.h"
-#include "core/exchange.h"
 #include "proto/frame.h"
 
 #define DATAGRAMS_MAX 8u        /* read from one socket in one turn: strays must not starve the rest */
-#define OWN_TLS_MAX 64u         /* groups with certificates of their own */
-#define TICKETS_MAX 256u        /* upstreams whose TLS sessions are kept */
-#define KEY_MAX 400u
 #define UP_OUT_MAX (256u * 1024u)
 #define WHY_MAX 256u
 
 enum up_state { UP_UNTRUSTED, UP_CONNECTING, UP_HANDSHAKE, UP_OPEN };
-
-/* TLS sessions of one upstream. */
-struct tickets {
-	struct tickets *next;
-	struct tls_sessions sessions;
-	char key[];
-};
 
 struct up_stream {
 	uint64_t stream;             /* the engine's name for it; also our id in the loop */
@@ -34,14 +23,6 @@ struct up_stream {
 	struct queue out;
 };
 
-/* A context of its own for the servers of a group that has certificates of its own. */
-struct own_tls {
-	struct own_tls *next;
-	uint64_t id;
-	bool ca;                     /* its authorities are its own too */
-	struct tls_context *tls;     /* NULL: what the files hold is no good */
-};
-
 struct asking {
 	struct worker *w;
 	struct ask_conf conf;
@@ -54,12 +35,7 @@ struct asking {
 	uint32_t nstreams;
 	slot_id *dirty;
 	size_t ndirty, dirty_cap;
-	struct tls_context *tls;
-	uint32_t trusted;            /* version of the CA certificates that tls knows; 0 none yet */
-	struct own_tls *own;
-	unsigned nown;
-	struct tickets *tickets;
-	unsigned ntickets;
+	struct upstream_tls tls;
 	uint8_t read[READ_MAX], plain[READ_MAX];
 };
 
@@ -72,11 +48,7 @@ struct asking *asking_new(struct worker *w)
 {
 	struct asking *a = heap_pages(sizeof(*a));
 	a->w = w;
-	char text[TLS_TEXT_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	struct tls_client_conf conf = { .alpn = "dot" };
-	a->tls = tls_client_context(&conf, &why);
-	ASSERT(a->tls != NULL);
+	upstream_tls_init(&a->tls, w);
 	return a;
 }
 
@@ -207,7 +179,7 @@ static void mark(struct asking *a, struct up_stream *u)
 /* Unless its certificate was checked against authorities of before. */
 static void keep_tickets(const struct asking *a, struct up_stream *u)
 {
-	if (u->tls != NULL && u->tickets != NULL && u->trusted == a->trusted)
+	if (u->tls != NULL && u->tickets != NULL && u->trusted == a->tls.trusted)
 		tls_sessions_take(u->tls, &u->tickets->sessions);
 }
 
@@ -267,78 +239,6 @@ static void stream_fail_tls(struct asking *a, struct up_stream *u)
 	stream_fail(a, u, tls_fault(u->tls) == TLS_FAULT_AUTH ? CLOSED_AUTH : CLOSED_TLS, tls_text(u->tls));
 }
 
-static struct tickets *tickets_of(struct asking *a, const struct upstream *server)
-{
-	char key[KEY_MAX];
-	struct buf b = buf_on(key, sizeof(key));
-	addr_port_text(&server->addr, &b);
-	buf_printf(&b, "#%s", server->tls_name == NULL ? "" : server->tls_name);
-	if (server->trust != NULL)
-		buf_printf(&b, "#%llx", (unsigned long long)server->trust->id);
-	buf_cstr(&b);
-	for (struct tickets *t = a->tickets; t != NULL; t = t->next) {
-		if (strcmp(t->key, key) == 0)
-			return t;
-	}
-	if (a->ntickets == TICKETS_MAX || !buf_ok(&b))
-		return NULL;
-	struct tickets *t = heap_new(sizeof(*t) + b.n + 1);
-	memcpy(t->key, key, b.n + 1);
-	tls_sessions_init(&t->sessions);
-	t->next = a->tickets;
-	a->tickets = t;
-	a->ntickets++;
-	return t;
-}
-
-static struct tls_context *own_tls_make(struct asking *a, const struct upstream_trust *t)
-{
-	char text[TLS_TEXT_MAX];
-	struct buf why = buf_on(text, sizeof(text));
-	struct tls_client_conf conf = { .alpn = "dot", .certificate = t->certificate, .key = t->key };
-	struct tls_store *store = t->ca.n > 0 ? tls_store_parse(t->ca, &why) : NULL;
-	conf.store = store;
-	struct tls_context *c = t->ca.n > 0 && store == NULL ? NULL : tls_client_context(&conf, &why);
-	if (store != NULL)
-		tls_store_free(store);
-	if (c == NULL)
-		say(a, buf_cstr(&why));
-	else if (t->ca.n == 0)
-		(void)trust_give(a->w->help.trust, c);
-	return c;
-}
-
-/* The oldest: certificates are renewed, and those of before are asked for no more. Its connections go on. */
-static void own_tls_drop(struct asking *a)
-{
-	struct own_tls **at = &a->own;
-	while ((*at)->next != NULL)
-		at = &(*at)->next;
-	tls_context_free((*at)->tls);
-	heap_free(*at);
-	*at = NULL;
-	a->nown--;
-}
-
-/* The context for the server's connections; NULL: there can be none. */
-static struct tls_context *tls_for(struct asking *a, const struct upstream *server)
-{
-	const struct upstream_trust *t = server->trust;
-	if (t == NULL)
-		return a->tls;
-	for (struct own_tls *o = a->own; o != NULL; o = o->next) {
-		if (o->id == t->id)
-			return o->tls;
-	}
-	if (a->nown == OWN_TLS_MAX)
-		own_tls_drop(a);
-	struct own_tls *o = heap_new(sizeof(*o));
-	*o = (struct own_tls){ .next = a->own, .id = t->id, .ca = t->ca.n > 0, .tls = own_tls_make(a, t) };
-	a->own = o;
-	a->nown++;
-	return o->tls;
-}
-
 static void stream_connect_now(struct asking *a, struct up_stream *u)
 {
 	char text[WHY_MAX];
@@ -374,7 +274,7 @@ static void stream_open(struct asking *a, const struct effect *fx)
 	frame_init(&u->frame);
 	queue_init(&u->out, UP_OUT_MAX);
 	a->streams[i] = u;
-	if (u->server->tls && a->trusted == 0)
+	if (u->server->tls && a->tls.trusted == 0)
 		return;   /* asking_trusted begins */
 	stream_connect_now(a, u);
 }
@@ -406,9 +306,9 @@ static void stream_connecting(struct asking *a, struct up_stream *u)
 		return;
 	}
 	u->state = UP_HANDSHAKE;
-	u->tickets = tickets_of(a, u->server);
-	u->trusted = a->trusted;
-	struct tls_context *context = tls_for(a, u->server);
+	u->tickets = upstream_tls_tickets(&a->tls, u->server);
+	u->trusted = a->tls.trusted;
+	struct tls_context *context = upstream_tls_context(&a->tls, u->server);
 	if (context == NULL) {
 		stream_fail(a, u, CLOSED_TLS, "TLS: certificates of our own that cannot be used");
 		return;
@@ -571,25 +471,10 @@ void asking_perform(struct asking *a, const struct effect *fx)
 	}
 }
 
-/* A session resumed is a certificate not looked at again: those of before prove nothing to the new authorities. */
-static void forget_tickets(struct asking *a)
-{
-	for (struct tickets *t = a->tickets; t != NULL; t = t->next) {
-		tls_sessions_fini(&t->sessions);
-		tls_sessions_init(&t->sessions);
-	}
-}
-
 void asking_trusted(struct asking *a)
 {
-	if (trust_version(a->w->help.trust) == a->trusted)
+	if (!upstream_tls_trust(&a->tls))
 		return;
-	a->trusted = trust_give(a->w->help.trust, a->tls);
-	for (struct own_tls *o = a->own; o != NULL; o = o->next) {
-		if (!o->ca && o->tls != NULL)
-			(void)trust_give(a->w->help.trust, o->tls);
-	}
-	forget_tickets(a);
 	for (uint32_t i = 0; i < a->nstreams; i++) {
 		struct up_stream *u = a->streams[i];
 		if (u != NULL && u->state == UP_UNTRUSTED && u->server->tls)
@@ -614,17 +499,7 @@ void asking_free(struct asking *a)
 		if (a->streams[i] != NULL)
 			stream_drop(a, a->streams[i]);
 	}
-	for (struct tickets *t = a->tickets, *next; t != NULL; t = next) {
-		next = t->next;
-		tls_sessions_fini(&t->sessions);
-		heap_free(t);
-	}
-	tls_context_free(a->tls);
-	for (struct own_tls *o = a->own, *next; o != NULL; o = next) {
-		next = o->next;
-		tls_context_free(o->tls);
-		heap_free(o);
-	}
+	upstream_tls_fini(&a->tls);
 	heap_free(a->fds);
 	heap_free(a->streams);
 	heap_free(a->dirty);
