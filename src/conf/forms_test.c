@@ -10,25 +10,7 @@
 
 #include <cmocka.h>
 
-#include "conf/model.h"
-
-static struct arena arena;
-static struct diag diag;
-
-static struct model *load(const char *text)
-{
-	const struct corefile_flags flags = { .text = span_text(text) };
-	arena_init(&arena, 8u << 20);
-	diag_init(&diag, &arena);
-	return model_load_as_coredns("Corefile", &flags, &diag);
-}
-
-static void drop(struct model *m)
-{
-	if (m != NULL)
-		model_free(m);
-	arena_free(&arena);
-}
+#include "conf/corefile_test.h"
 
 /* Is there an error that holds this? */
 static bool said(const char *what)

@@ -9,27 +9,9 @@
 
 #include <cmocka.h>
 
-#include "conf/model.h"
+#include "conf/corefile_test.h"
 #include "plugin/caching.h"
 #include "plugin/forwarding.h"
-
-static struct arena arena;
-static struct diag diag;
-
-static struct model *load(const char *text)
-{
-	const struct corefile_flags flags = { .text = span_text(text) };
-	arena_init(&arena, 8u << 20);
-	diag_init(&diag, &arena);
-	return model_load_as_coredns("Corefile", &flags, &diag);
-}
-
-static void drop(struct model *m)
-{
-	if (m != NULL)
-		model_free(m);
-	arena_free(&arena);
-}
 
 static const void *settings_of(const struct model *m, const struct plugin *p, unsigned nth)
 {

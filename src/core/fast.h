@@ -5,6 +5,7 @@
 
 #include "core/chain.h"
 #include "core/client.h"
+#include "core/packed.h"
 #include "core/reply.h"
 
 struct fast {
@@ -22,6 +23,8 @@ struct fast {
 
 /* PASS never; ANSWERED, DROP or SLOW (then enter the chain at f->place). */
 enum verdict fast_run(struct fast *f);
+/* Reply with an answer that was made for this question. ANSWERED, or SLOW when it cannot be written here. */
+enum verdict fast_answer(struct fast *f, const struct packed *p);
 /* For a packet that is no question: what the guards of the chain say of its sender. PASS, ANSWERED or DROP. */
 enum verdict fast_guard(struct fast *f);
 /* A NOTIFY, by the .notified of the chain's links. PASS nobody wants it, ANSWERED or DROP. */

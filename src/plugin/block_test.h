@@ -166,6 +166,19 @@ static inline const char *block_wrong(struct block *b)
 	return buf_cstr(&to);
 }
 
+/* Each line within the braces, in a directive of its own, with what is wrong with it. */
+static inline void block_refuses(struct block *b, const struct plugin *p, const char *head,
+                                 const char *const (*rows)[2])
+{
+	for (; (*rows)[0] != NULL; rows++) {
+		char text[100];
+		struct buf to = buf_on(text, sizeof(text));
+		buf_printf(&to, "%s\n%s", head, (*rows)[0]);
+		block_say(b, p, NULL, buf_cstr(&to));
+		assert_string_equal(block_wrong(b), (*rows)[1]);
+	}
+}
+
 static inline const char *block_msg_text(struct block *b, const struct msg *m)
 {
 	static const char *const signs[] = { "\n", "\n+ ", "\n++ " };

@@ -415,15 +415,10 @@ static void settings(void **state)
 		{ "min-lease-ttl 30", "min-lease-ttl: '30' is no duration from 1s to 168h" },
 		{ "max-lease-ttl 169h", "max-lease-ttl: '169h' is no duration from 1s to 168h" },
 		{ "nope", "unknown property 'nope'" },
+		{ NULL, NULL },
 	};
 	block_open(&b);
-	for (unsigned i = 0; i < COUNT(rows); i++) {
-		char text[100];
-		struct buf to = buf_on(text, sizeof(text));
-		buf_printf(&to, "etcd sky.test\n%s", rows[i][0]);
-		block_say(&b, &plugin_etcd, NULL, buf_cstr(&to));
-		assert_string_equal(block_wrong(&b), rows[i][1]);
-	}
+	block_refuses(&b, &plugin_etcd, "etcd sky.test", rows);
 	block_add(&b, &plugin_etcd, "etcd sky.test\nmax-lease-ttl 20s");
 	assert_string_equal(block_wrong(&b), "etcd: min-lease-ttl is more than max-lease-ttl");
 	block_close(&b);

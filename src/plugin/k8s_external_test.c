@@ -109,15 +109,10 @@ static void settings(void **state)
 		{ "apex a.b", "'a.b' is no apex; expected a label" },
 		{ "ttl 3601", "ttl must be in range [0, 3600]: 3601" },
 		{ "nope", "unknown property 'nope'" },
+		{ NULL, NULL },
 	};
 	block_open(&b);
-	for (unsigned i = 0; i < COUNT(rows); i++) {
-		char text[100];
-		struct buf to = buf_on(text, sizeof(text));
-		buf_printf(&to, "k8s_external out.test\n%s", rows[i][0]);
-		block_say(&b, &plugin_k8s_external, NULL, buf_cstr(&to));
-		assert_string_equal(block_wrong(&b), rows[i][1]);
-	}
+	block_refuses(&b, &plugin_k8s_external, "k8s_external out.test", rows);
 	block_add(&b, &plugin_k8s_external, "k8s_external out.test");
 	assert_string_equal(block_wrong(&b), "kubernetes plugin not loaded; expected one in the same server block");
 	block_close(&b);

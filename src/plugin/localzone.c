@@ -190,14 +190,9 @@ static enum verdict fast(const struct link *l, struct fast *f)
 	struct arena a;
 	const struct packed *p;
 	arena_init(&a, ANSWER_ARENA_MAX);
-	enum err err = answer_make(&a, &f->client->question, &r, &p);
-	if (err == OK) {
-		f->rcode = p->rcode;
-		uint32_t turn = (uint32_t)rng_u64(&f->engine->rng);
-		err = reply_write(f->reply, f->client, p, (struct reply_form){ 0, NO_TTL_CAP, turn }, f->out);
-	}
+	enum verdict v = answer_make(&a, &f->client->question, &r, &p) == OK ? fast_answer(f, p) : SLOW;
 	arena_free(&a);
-	return err == OK ? ANSWERED : SLOW;
+	return v;
 }
 
 /* ---- questions with a query object ---- */

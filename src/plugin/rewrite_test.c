@@ -1,6 +1,5 @@
-#include "plugin/block_test.h"
+#include "plugin/block_each_test.h"
 
-static struct block b;
 static struct span told;           /* EDNS options that upstreams get with the latest question */
 static char seen[300];             /* that question, behind rewrite */
 
@@ -71,20 +70,6 @@ static void rewrite(const char *const *lines)
 		self = block_say(&b, &plugin_rewrite, self, *lines);
 	block_join(&b, &plugin_rewrite, self, NULL);
 	assert_string_equal(block_wrong(&b), "");
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	block_open(&b);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	block_close(&b);
-	return 0;
 }
 
 #define LINES(...) (const char *const[]){ __VA_ARGS__, NULL }

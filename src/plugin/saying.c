@@ -61,14 +61,9 @@ enum verdict saying_fast_msg(const struct msg *m, enum origin origin, struct fas
 	struct arena a;
 	const struct packed *p;
 	arena_init(&a, ARENA_MAX);
-	enum err err = pack(m, origin, &a, &p);
-	if (err == OK) {
-		f->rcode = p->rcode;
-		uint32_t turn = (uint32_t)rng_u64(&f->engine->rng);
-		err = reply_write(f->reply, f->client, p, (struct reply_form){ 0, NO_TTL_CAP, turn }, f->out);
-	}
+	enum verdict v = pack(m, origin, &a, &p) == OK ? fast_answer(f, p) : SLOW;
 	arena_free(&a);
-	return err == OK ? ANSWERED : SLOW;
+	return v;
 }
 
 enum verdict saying_query(const struct saying *s, struct query *q)

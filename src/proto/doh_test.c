@@ -253,6 +253,19 @@ static enum err exchange(struct peer *p, struct doh *d)
 	}
 }
 
+static void open_both(struct peer *p, struct doh *d)
+{
+	doh_init(d);
+	peer_open(p);
+}
+
+static void close_both(struct peer *p, struct doh *d)
+{
+	nghttp2_session_del(p->session);
+	doh_fini(d);
+	assert_int_equal(heap_blocks(), 0);
+}
+
 /* Requests are answered in whatever order the answers come. */
 static void http2_questions(void **state)
 {
@@ -261,8 +274,7 @@ static void http2_questions(void **state)
 	uint32_t one, two, none;
 	struct span m;
 	(void)state;
-	doh_init(&d);
-	peer_open(&p);
+	open_both(&p, &d);
 	p.post = MESSAGE;
 	peer_ask(&p, "POST", "/dns-query", true);
 	peer_ask(&p, "GET", "/dns-query?dns=" MESSAGE_64, false);
@@ -282,9 +294,7 @@ static void http2_questions(void **state)
 	assert_int_equal(p.closed, 3);
 	assert_int_equal(p.responses, 2);
 	assert_false(doh_partial(&d) || doh_ended(&d));
-	nghttp2_session_del(p.session);
-	doh_fini(&d);
-	assert_int_equal(heap_blocks(), 0);
+	close_both(&p, &d);
 }
 
 /* A body without end is given up when it is longer than a message; the connection stays. */
@@ -295,16 +305,13 @@ static void http2_long_body(void **state)
 	uint32_t stream;
 	struct span m;
 	(void)state;
-	doh_init(&d);
-	peer_open(&p);
+	open_both(&p, &d);
 	peer_ask(&p, "POST", "/dns-query", true);
 	assert_int_equal(exchange(&p, &d), OK);
 	assert_int_equal(p.closed, 1);
 	assert_false(doh_next(&d, &stream, &m));
 	assert_false(doh_ended(&d));
-	nghttp2_session_del(p.session);
-	doh_fini(&d);
-	assert_int_equal(heap_blocks(), 0);
+	close_both(&p, &d);
 }
 
 /* Bodies that do not end are kept up to a sum; what comes beyond costs its sender the stream. */
@@ -314,8 +321,7 @@ static void http2_many_bodies(void **state)
 	struct peer p;
 	size_t left[4] = { 60000, 60000, 60000, 60000 };
 	(void)state;
-	doh_init(&d);
-	peer_open(&p);
+	open_both(&p, &d);
 	for (size_t i = 0; i < COUNT(left); i++) {
 		const nghttp2_data_provider from = { .source = { .ptr = &left[i] }, .read_callback = peer_body };
 		peer_send(&p, "POST", "/dns-query", &from);
@@ -323,9 +329,7 @@ static void http2_many_bodies(void **state)
 	assert_int_equal(exchange(&p, &d), OK);
 	assert_int_equal(p.closed, 2);
 	assert_false(doh_ended(&d));
-	nghttp2_session_del(p.session);
-	doh_fini(&d);
-	assert_int_equal(heap_blocks(), 0);
+	close_both(&p, &d);
 }
 
 /* A client that asks and takes back, over and over, is left after H2_RESETS_MAX; one that takes back some is not. */
@@ -336,8 +340,7 @@ static void http2_rapid_reset(void **state)
 	uint32_t stream;
 	struct span m;
 	(void)state;
-	doh_init(&d);
-	peer_open(&p);
+	open_both(&p, &d);
 	enum err err = OK;
 	unsigned n = 0;
 	for (; err == OK && n < 3 * H2_RESETS_MAX; n++) {
@@ -360,9 +363,7 @@ static void http2_rapid_reset(void **state)
 	}
 	assert_int_equal(err, ERR_LIMIT);
 	assert_true(doh_ended(&d));
-	nghttp2_session_del(p.session);
-	doh_fini(&d);
-	assert_int_equal(heap_blocks(), 0);
+	close_both(&p, &d);
 }
 
 /* What begins as HTTP/2 does and goes on as nothing. */
