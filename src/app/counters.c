@@ -14,3 +14,17 @@ uint64_t counters_sum(struct worker *workers, uint32_t nworkers, enum metric id)
 	}
 	return n;
 }
+
+bool counters_next(struct worker *workers, uint32_t nworkers, unsigned *at, struct counter *ret)
+{
+	while (*at < METRIC_COUNT && metric_rows[*at].name == NULL)
+		++*at;
+	if (*at == METRIC_COUNT)
+		return false;
+	struct buf labels = buf_on(ret->labels, sizeof(ret->labels));
+	ret->row = &metric_rows[*at];
+	metric_labels(ret->row, &labels);
+	buf_cstr(&labels);
+	ret->n = counters_sum(workers, nworkers, (enum metric)(*at)++);
+	return true;
+}

@@ -39,24 +39,17 @@ static void labels_put(struct page *p, const char *labels)
 static int stats(struct server *s, const struct ctl_request *r, struct page *p)
 {
 	page_list(p, "metrics", NULL);
-	for (unsigned i = 0; i < METRIC_COUNT; i++) {
-		const struct metric_row *row = &metric_rows[i];
-		char text[128];
-		struct buf labels = buf_on(text, sizeof(text));
-		if (row->name == NULL)
-			continue;
-		metric_labels(row, &labels);
-		buf_cstr(&labels);
-		uint64_t n = counters_sum(s->workers, s->nworkers, (enum metric)i);
+	struct counter c;
+	for (unsigned at = 0; counters_next(s->workers, s->nworkers, &at, &c);) {
 		if (!r->json) {
-			page_line(p, "%12llu  %s%s%s%s", (unsigned long long)n, row->name, *text != 0 ? "{" : "", text,
-			          *text != 0 ? "}" : "");
+			page_line(p, "%12llu  %s%s%s%s", (unsigned long long)c.n, c.row->name,
+			          *c.labels != 0 ? "{" : "", c.labels, *c.labels != 0 ? "}" : "");
 			continue;
 		}
 		page_row(p);
-		page_cell(p, "name", 0, "%s", row->name);
-		labels_put(p, text);
-		page_cell_number(p, "value", 0, n);
+		page_cell(p, "name", 0, "%s", c.row->name);
+		labels_put(p, c.labels);
+		page_cell_number(p, "value", 0, c.n);
 		page_row_end(p);
 	}
 	page_list_end(p);

@@ -128,19 +128,14 @@ static void rows_text(const struct server *s, struct buf *to)
 {
 	buf_printf(to, "# HELP signet_info The program that runs.\n# TYPE signet_info gauge\n"
 	           "signet_info{version=\"%s\"} 1\n", SIGNET_VERSION);
-	for (unsigned i = 0; i < METRIC_COUNT; i++) {
-		const struct metric_row *row = &metric_rows[i];
-		char text[128];
-		struct buf labels = buf_on(text, sizeof(text));
-		if (row->name == NULL)
-			continue;
-		metric_labels(row, &labels);
-		if (row->help != NULL)
-			buf_printf(to, "# HELP %s %s\n# TYPE %s counter\n", row->name, row->help, row->name);
-		buf_text(to, row->name);
-		if (labels.n > 0)
-			buf_printf(to, "{%s}", buf_cstr(&labels));
-		buf_printf(to, " %llu\n", (unsigned long long)counters_sum(s->workers, s->nworkers, (enum metric)i));
+	struct counter c;
+	for (unsigned at = 0; counters_next(s->workers, s->nworkers, &at, &c);) {
+		if (c.row->help != NULL)
+			buf_printf(to, "# HELP %s %s\n# TYPE %s counter\n", c.row->name, c.row->help, c.row->name);
+		buf_text(to, c.row->name);
+		if (*c.labels != 0)
+			buf_printf(to, "{%s}", c.labels);
+		buf_printf(to, " %llu\n", (unsigned long long)c.n);
 	}
 }
 

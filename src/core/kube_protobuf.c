@@ -18,6 +18,33 @@ static bool is_number(const struct protobuf_field *f, uint32_t no)
 	return f->number == no && f->wire == PROTOBUF_VARINT;
 }
 
+/* Where a field of bytes, or of a number, is put. The last one of a number counts. */
+struct place {
+	uint32_t number;
+	struct span *bytes;
+	uint64_t *value;
+};
+
+static enum err read_fields(struct span bytes, const struct place *places, size_t n)
+{
+	EACH_FIELD(bytes, f) {
+		TRY(protobuf_next(&left_, &f));
+		for (size_t i = 0; i < n; i++) {
+			const struct place *to = &places[i];
+			if (to->bytes != NULL && is_bytes(&f, to->number))
+				*to->bytes = f.bytes;
+			else if (to->value != NULL && is_number(&f, to->number))
+				*to->value = f.value;
+		}
+	}
+	return OK;
+}
+
+/* FIELDS(bytes, { 1, &key }, { 3, .value = &number }): the rows of one message. */
+#define FIELDS(bytes, ...)                                                                         \
+	read_fields(bytes, (const struct place[]){ __VA_ARGS__ },                                  \
+	            sizeof((const struct place[]){ __VA_ARGS__ }) / sizeof(struct place))
+
 /* apimachinery/pkg/runtime: Unknown { typeMeta = 1, raw = 2, contentEncoding = 3, contentType = 4 } */
 enum err kube_protobuf_bare(struct span bytes, struct span *ret)
 {
@@ -27,11 +54,7 @@ enum err kube_protobuf_bare(struct span bytes, struct span *ret)
 		*ret = bytes;
 		return OK;
 	}
-	EACH_FIELD(span_from(bytes, sizeof(magic)), f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 2))
-			raw = f.bytes;
-	}
+	TRY(FIELDS(span_from(bytes, sizeof(magic)), { 2, &raw }));
 	*ret = raw;
 	return OK;
 }
@@ -41,14 +64,7 @@ enum err kube_protobuf_bare(struct span bytes, struct span *ret)
 /* An entry of a map<string, string>: key = 1, value = 2. */
 static enum err read_entry(struct span bytes, struct span *ret_key, struct span *ret_value)
 {
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 1))
-			*ret_key = f.bytes;
-		else if (is_bytes(&f, 2))
-			*ret_value = f.bytes;
-	}
-	return OK;
+	return FIELDS(bytes, { 1, ret_key }, { 2, ret_value });
 }
 
 static enum err read_label(struct span bytes, struct kube_object *o)
@@ -103,13 +119,7 @@ static enum err read_meta(struct span bytes, struct kube_object *o, bool *initia
 enum err kube_protobuf_list_meta(struct span bytes, struct kube_meta *ret)
 {
 	struct kube_meta m = { 0 };
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 2))
-			m.version = f.bytes;
-		else if (is_bytes(&f, 3))
-			m.more = f.bytes;
-	}
+	TRY(FIELDS(bytes, { 2, &m.version }, { 3, &m.more }));
 	*ret = m;
 	return OK;
 }
@@ -166,19 +176,9 @@ enum err kube_protobuf_event(struct span bytes, struct span *ret_type, struct sp
 {
 	struct span type = { 0 }, object = { 0 }, bare;
 	TRY(kube_protobuf_bare(bytes, &bare));
-	EACH_FIELD(bare, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 1))
-			type = f.bytes;
-		else if (is_bytes(&f, 2))
-			object = f.bytes;
-	}
+	TRY(FIELDS(bare, { 1, &type }, { 2, &object }));
 	struct span raw = { object.p, 0 };
-	EACH_FIELD(object, g) {
-		TRY(protobuf_next(&left_, &g));
-		if (is_bytes(&g, 1))
-			raw = g.bytes;
-	}
+	TRY(FIELDS(object, { 1, &raw }));
 	*ret_type = type;
 	*ret_object = raw;
 	return OK;
@@ -305,13 +305,7 @@ static enum err read_balancer(struct span bytes, struct addr *external, struct k
 static enum err read_service(struct span bytes, struct arena *a, unsigned *over, struct kube_object *o)
 {
 	struct span spec = { 0 }, status = { 0 };
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 2))
-			spec = f.bytes;
-		else if (is_bytes(&f, 3))
-			status = f.bytes;
-	}
+	TRY(FIELDS(bytes, { 2, &spec }, { 3, &status }));
 	struct addr *external = ARENA_ARRAY(a, struct addr, KUBE_ADDRS_MAX);
 	if (external == NULL)
 		return ERR_LIMIT;
@@ -331,13 +325,7 @@ static enum err read_service(struct span bytes, struct arena *a, unsigned *over,
 static enum err read_reference(struct span bytes, struct kube_endpoint *e)
 {
 	struct span kind = { 0 }, name = { 0 };
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 1))
-			kind = f.bytes;
-		else if (is_bytes(&f, 3))
-			name = f.bytes;
-	}
+	TRY(FIELDS(bytes, { 1, &kind }, { 3, &name }));
 	if (span_is(kind, "Pod"))
 		e->pod = name;
 	return OK;
@@ -346,11 +334,9 @@ static enum err read_reference(struct span bytes, struct kube_endpoint *e)
 /* EndpointConditions { ready = 1 }; nil means ready. */
 static enum err read_conditions(struct span bytes, struct kube_endpoint *e)
 {
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_number(&f, 1))
-			e->ready = f.value != 0;
-	}
+	uint64_t ready = e->ready;
+	TRY(FIELDS(bytes, { 1, .value = &ready }));
+	e->ready = ready != 0;
 	return OK;
 }
 
@@ -387,11 +373,7 @@ static enum err read_slice(struct span bytes, struct arena *a, unsigned *over, s
 {
 	struct span type = { 0 };
 	unsigned n, at = 0;
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_bytes(&f, 4))
-			type = f.bytes;
-	}
+	TRY(FIELDS(bytes, { 4, &type }));
 	TRY(read_ports(bytes, 3, a, over, o));
 	if (span_is(type, "FQDN"))
 		return OK;
@@ -414,11 +396,9 @@ static enum err read_slice(struct span bytes, struct arena *a, unsigned *over, s
 /* PodSpec { hostNetwork = 11 } */
 static enum err read_pod_spec(struct span bytes, struct kube_object *o)
 {
-	EACH_FIELD(bytes, f) {
-		TRY(protobuf_next(&left_, &f));
-		if (is_number(&f, 11))
-			o->on_host = f.value != 0;
-	}
+	uint64_t on_host = o->on_host;
+	TRY(FIELDS(bytes, { 11, .value = &on_host }));
+	o->on_host = on_host != 0;
 	return OK;
 }
 
