@@ -1,16 +1,7 @@
-#include "core/text_test.h"
-#include "plugin/plugin.h"
+#include "plugin/lone_test.h"
 #include "plugin/zones.h"
 
-#define SELF_BYTES_MAX 65536u
 
-static struct arena arena;
-static struct diag diag;
-static uint64_t settings[SELF_BYTES_MAX / 8];
-static struct engine *engine;
-static struct effects *effects;
-static struct metrics metrics;
-static struct chain chain;
 static struct live_env env;
 
 static enum verdict behind(const struct link *l, struct query *q)
@@ -37,21 +28,9 @@ static const struct steps behind_steps = { .request = behind };
 
 static int set_up(void **state)
 {
-	uint8_t seed[32] = { 1 };
-	struct hash_key key = { { 2 } };
 	(void)state;
-	arena_init(&arena, (size_t)64 << 20);
-	diag_init(&diag, &arena);
-	memset(settings, 0, sizeof(settings));
-	assert_true(plugin_file.settings.size <= sizeof(settings));
-	engine = arena_alloc(&arena, sizeof(*engine));
-	effects = arena_alloc(&arena, sizeof(*effects));
-	engine_init(engine, 0, 1, &key, seed);
-	effects->scratch = &arena;
-	engine->fx = effects;
-	engine->metrics = &metrics;
-	chain = (struct chain){ .n = 2, .links = { { &plugin_file.steps, "file", settings, NULL },
-	                                           { &behind_steps, "forward", NULL, NULL } } };
+	lone_open(&plugin_file);
+	chain.links[chain.n++] = (struct link){ &behind_steps, "forward", NULL, NULL };
 	return 0;
 }
 
@@ -61,8 +40,7 @@ static int tear_down(void **state)
 	if (chain.links[0].live != NULL)
 		plugin_file.live_free(chain.links[0].live);
 	plugin_file.settings_drop(settings);
-	engine_fini(engine);
-	arena_free(&arena);
+	lone_close();
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "base/heap.h"
-#include "plugin/plugin.h"
+#include "plugin/row_test.h"
 
 /* The plugin with settings set through its rows. */
 struct scene {
@@ -17,20 +17,7 @@ struct scene {
 
 static void set(struct scene *s, const char *option, uint32_t value)
 {
-	const struct settings *t = &plugin_iplimit.settings;
-	for (size_t i = 0; i < t->nopts; i++) {
-		uint8_t *at = (uint8_t *)s->self + t->opts[i].at;
-		size_t size = value;
-		bool yes = value != 0;
-		if (strcmp(t->opts[i].unbound.name, option) != 0)
-			continue;
-		if (t->opts[i].type == OPT_U32)
-			memcpy(at, &value, sizeof(value));
-		else if (t->opts[i].type == OPT_SIZE)
-			memcpy(at, &size, sizeof(size));
-		else
-			memcpy(at, &yes, sizeof(yes));
-	}
+	row_set(&plugin_iplimit, s->self, option, value);
 }
 
 static void open_scene(struct scene *s, uint32_t limit, uint32_t factor)

@@ -1,34 +1,15 @@
-#include "core/text_test.h"
 #include "plugin/localzone.h"
+#include "plugin/lone_test.h"
 
 #define STATEMENTS_MAX 64u
 
-static struct arena arena;
-static struct diag diag;
-static uint64_t settings[32];
-static struct engine *engine;
-static struct effects *effects;
-static struct metrics metrics;
 static struct record_ring ring;
-static struct chain chain;
 static uint32_t line;
 
 static int set_up(void **state)
 {
-	uint8_t seed[32] = { 1 };
-	struct hash_key key = { { 2 } };
-	arena_init(&arena, (size_t)64 << 20);
-	diag_init(&diag, &arena);
-	memset(settings, 0, sizeof(settings));
+	lone_open(&plugin_localzone);
 	line = 0;
-	assert_true(plugin_localzone.settings.size <= sizeof(settings));
-	engine = arena_alloc(&arena, sizeof(*engine));
-	effects = arena_alloc(&arena, sizeof(*effects));
-	engine_init(engine, 0, 1, &key, seed);
-	effects->scratch = &arena;
-	engine->fx = effects;
-	engine->metrics = &metrics;
-	chain = (struct chain){ .n = 1, .links[0] = { &plugin_localzone.steps, "localzone", settings, NULL } };
 	ring_init(&ring.ring, RECORD_RING_BYTES);
 	return 0;
 }

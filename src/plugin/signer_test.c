@@ -1,19 +1,10 @@
 #include "core/key_pairs_test.h"
 #include "core/signing.h"
-#include "core/text_test.h"
+#include "plugin/lone_test.h"
 #include "plugin/lookups.h"
-#include "plugin/plugin.h"
 
-#define SELF_BYTES_MAX 65536u
 #define SOA "signed.test. 300 IN SOA ns.signed.test. host.signed.test. 7 3600 600 86400 60\n"
 
-static struct arena arena;
-static struct diag diag;
-static uint64_t settings[SELF_BYTES_MAX / 8];
-static struct engine *engine;
-static struct effects *effects;
-static struct metrics metrics;
-static struct chain chain;
 static const struct live_env env = { .workers = 1 };
 static unsigned asked;            /* of the plugin behind */
 
@@ -42,23 +33,11 @@ static const struct steps behind_steps = { .request = behind };
 
 static int set_up(void **state)
 {
-	uint8_t seed[32] = { 1 };
-	struct hash_key key = { { 2 } };
 	(void)state;
-	arena_init(&arena, (size_t)64 << 20);
-	diag_init(&diag, &arena);
-	memset(settings, 0, sizeof(settings));
-	assert_true(plugin_signer.settings.size <= sizeof(settings));
-	engine = arena_alloc(&arena, sizeof(*engine));
-	effects = arena_alloc(&arena, sizeof(*effects));
-	engine_init(engine, 0, 1, &key, seed);
+	lone_open(&plugin_signer);
 	engine->now.wall.sec = 1800000000;
-	effects->scratch = &arena;
-	engine->fx = effects;
-	engine->metrics = &metrics;
 	asked = 0;
-	chain = (struct chain){ .n = 2, .links = { { &plugin_signer.steps, "signer", settings, NULL },
-	                                           { &behind_steps, "file", NULL, NULL } } };
+	chain.links[chain.n++] = (struct link){ &behind_steps, "file", NULL, NULL };
 	return 0;
 }
 

@@ -1,31 +1,11 @@
-#include "core/text_test.h"
-#include "plugin/plugin.h"
+#include "plugin/lone_test.h"
+#include "plugin/row_test.h"
 
-static struct arena arena;
-static struct diag diag;
-static uint64_t settings[32];
-static struct engine *engine;
-static struct effects *effects;
-static struct metrics metrics;
-static struct chain chain;
 static unsigned lines;        /* for the operator */
 
 static void set(const char *option, uint32_t value)
 {
-	const struct settings *t = &plugin_zonelimit.settings;
-	for (size_t i = 0; i < t->nopts; i++) {
-		uint8_t *at = (uint8_t *)settings + t->opts[i].at;
-		size_t size = value;
-		bool yes = value != 0;
-		if (strcmp(t->opts[i].unbound.name, option) != 0)
-			continue;
-		if (t->opts[i].type == OPT_U32)
-			memcpy(at, &value, sizeof(value));
-		else if (t->opts[i].type == OPT_SIZE)
-			memcpy(at, &size, sizeof(size));
-		else
-			memcpy(at, &yes, sizeof(yes));
-	}
+	row_set(&plugin_zonelimit, settings, option, value);
 }
 
 static void except(const char *option, const char *name, const char *limit)
@@ -40,21 +20,9 @@ static void except(const char *option, const char *name, const char *limit)
 
 static int set_up(void **state)
 {
-	uint8_t seed[32] = { 1 };
-	struct hash_key key = { { 2 } };
-	arena_init(&arena, (size_t)64 << 20);
-	diag_init(&diag, &arena);
-	memset(settings, 0, sizeof(settings));
-	memset(&metrics, 0, sizeof(metrics));
+	lone_open(&plugin_zonelimit);
 	lines = 0;
-	assert_true(plugin_zonelimit.settings.size <= sizeof(settings));
 	set("ratelimit-size", 65536);
-	engine = arena_alloc(&arena, sizeof(*engine));
-	effects = arena_alloc(&arena, sizeof(*effects));
-	engine_init(engine, 0, 1, &key, seed);
-	effects->scratch = &arena;
-	engine->fx = effects;
-	engine->metrics = &metrics;
 	return 0;
 }
 
@@ -63,8 +31,7 @@ static int tear_down(void **state)
 	if (chain.links[0].live != NULL)
 		plugin_zonelimit.live_free(chain.links[0].live);
 	chain.links[0].live = NULL;
-	engine_fini(engine);
-	arena_free(&arena);
+	lone_close();
 	return 0;
 }
 
