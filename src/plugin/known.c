@@ -59,25 +59,43 @@ static bool keys_from(struct arena *a, struct span blob, unsigned n, struct zone
 	return true;
 }
 
+/* What is kept of a zone, with the rdatas behind it. */
+struct kept {
+	struct state state;
+	struct span rdatas;          /* in blob */
+	uint32_t ttl;
+	uint8_t blob[BLOB_MAX];
+};
+
+static bool recall(const struct known_env *env, struct name zone, enum kind kind, struct kept *ret)
+{
+	uint8_t store[KEY_MAX];
+	struct cache_key key = cache_key(env->cache, key_of(zone, kind, env->anchors->serial, store));
+	struct cache_meta meta;
+	size_t n = cache_get(env->cache, key, ret->blob, sizeof(ret->blob), &meta);
+	if (n < sizeof(ret->state) || meta.expires <= env->now.ms)
+		return false;
+	memcpy(&ret->state, ret->blob, sizeof(ret->state));
+	ret->rdatas = span_of(ret->blob + sizeof(ret->state), n - sizeof(ret->state));
+	ret->ttl = (uint32_t)MAX((meta.expires - env->now.ms) / SECOND, 1);
+	return true;
+}
+
 /* Start from the DS known of `zone`: its keys are to be asked for. */
 static bool start_below(const struct known_env *env, struct name zone, struct path *p)
 {
-	uint8_t store[KEY_MAX], blob[BLOB_MAX];
-	struct cache_key key = cache_key(env->cache, key_of(zone, KIND_DS, env->anchors->serial, store));
-	struct cache_meta meta;
-	size_t n = cache_get(env->cache, key, blob, sizeof(blob), &meta);
+	struct kept kept;
 	struct span list[TRUST_DS_MAX];
-	struct state s;
-	if (n < sizeof(s) || meta.expires <= env->now.ms)
+	if (!recall(env, zone, KIND_DS, &kept))
 		return false;
-	memcpy(&s, blob, sizeof(s));
-	if (s.nkeys > TRUST_DS_MAX || !rdatas_from(env->arena, span_of(blob + sizeof(s), n - sizeof(s)), list, s.nkeys))
+	const unsigned nds = kept.state.nkeys;
+	if (nds > TRUST_DS_MAX || !rdatas_from(env->arena, kept.rdatas, list, nds))
 		return false;
 	p->trust = (struct trust){ .zone = zone };
-	for (unsigned i = 0; i < s.nkeys; i++)
+	for (unsigned i = 0; i < nds; i++)
 		trust_add_ds(&p->trust, list[i]);
 	p->at = zone.labels - 1;
-	p->ttl = (uint32_t)MAX((meta.expires - env->now.ms) / SECOND, 1);
+	p->ttl = kept.ttl;
 	p->serial = env->anchors->serial;
 	return true;
 }
@@ -85,27 +103,22 @@ static bool start_below(const struct known_env *env, struct name zone, struct pa
 /* Start from what is known of `zone`, if anything is. */
 static bool start_at(const struct known_env *env, struct name zone, struct path *p)
 {
-	uint8_t store[KEY_MAX], blob[BLOB_MAX];
-	struct cache_key key = cache_key(env->cache, key_of(zone, KIND_STATE, env->anchors->serial, store));
-	struct cache_meta meta;
-	size_t n = cache_get(env->cache, key, blob, sizeof(blob), &meta);
-	struct state s;
-	if (n < sizeof(s) || meta.expires <= env->now.ms)
+	struct kept kept;
+	if (!recall(env, zone, KIND_STATE, &kept))
 		return false;
-	memcpy(&s, blob, sizeof(s));
-	uint32_t ttl = (uint32_t)((meta.expires - env->now.ms) / SECOND);
-	if (s.security == SECURITY_SECURE) {
+	const struct state *s = &kept.state;
+	if (s->security == SECURITY_SECURE) {
 		struct zone_keys keys = { .zone = zone };
-		if (!keys_from(env->arena, span_of(blob + sizeof(s), n - sizeof(s)), s.nkeys, &keys))
+		if (!keys_from(env->arena, kept.rdatas, s->nkeys, &keys))
 			return false;
 		path_resume(p, &keys, p->target, zone.labels);
 		p->serial = env->anchors->serial;
 	} else {
 		p->step = PATH_DONE;
-		p->ruling = (struct ruling){ .security = (enum security)s.security, .why = (enum why)s.why,
-			                     .tag = s.tag, .algorithm = s.algorithm, .zone = zone };
+		p->ruling = (struct ruling){ .security = (enum security)s->security, .why = (enum why)s->why,
+			                     .tag = s->tag, .algorithm = s->algorithm, .zone = zone };
 	}
-	p->ttl = MAX(ttl, 1);
+	p->ttl = kept.ttl;
 	return true;
 }
 
