@@ -16,9 +16,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	engine_fini(engine);
+	lone_close();
 	ring_fini(&ring.ring);
-	arena_free(&arena);
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-/* One plugin alone on an engine, for the tests of a file: its settings, set through its rows, and a chain to fill in. */
+/* One plugin alone on an engine, for the tests of a file: its settings, and a chain to fill in. */
 #ifndef PLUGIN_LONE_TEST_H
 #define PLUGIN_LONE_TEST_H
 

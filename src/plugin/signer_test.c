@@ -46,9 +46,8 @@ static int tear_down(void **state)
 	(void)state;
 	if (chain.links[0].live != NULL)
 		plugin_signer.live_free(chain.links[0].live);
-	engine_fini(engine);
 	plugin_signer.settings_drop(settings);
-	arena_free(&arena);
+	lone_close();
 	return 0;
 }
 
