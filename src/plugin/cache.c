@@ -274,7 +274,7 @@ static enum verdict request(const struct link *l, struct query *q)
 	if (err != OK && state == STALE)
 		return answer_late(l, q, &f);
 	if (err == ERR_BUDGET && q->client != NULL && (q->client->flags & FLAG_RD) == 0)
-		return query_fail(q, RCODE_REFUSED, 20, "not asked for recursion, and not in the cache");
+		return PASS;   /* it reads the cache alone: plugin/referral */
 	if (err != OK)
 		return query_fail_err(q, err);
 	if (state == STALE)

@@ -36,8 +36,8 @@ static inline bool plain(const struct access_table *t, uint16_t flags)
 	return !t->some_local && (flags & FLAG_RD) != 0;
 }
 
-/* May the client read the cache, but has not asked for recursion? What the cache does not have it does not get: nothing
- * is asked upstream for it, or two servers that take each other for authoritative would go on without end (attacks
+/* May the client read the cache, but has not asked for recursion? What the cache does not have it does not get: its
+ * question goes to no upstream, or two servers that take each other for authoritative would go on without end (attacks
  * E14). */
 static bool reads_only(enum access access, uint16_t flags)
 {

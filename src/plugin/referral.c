@@ -1,0 +1,101 @@
+/* referral: what a client that wants no recursion gets for a name that is not in the cache: the nearest delegation that
+ * is known (RFC1034 4.3.2 4). It is told as the zone itself says it, with signatures, for a parent signs no delegation:
+ * so the zone's name servers are asked for, in the client's stead and for little, unless they are at hand. Who asks for
+ * just those is refused, or two servers that take each other for authoritative would ask each other so without end. */
+#include "core/delegate.h"
+#include "plugin/resolving.h"
+
+/* For the set, its addresses and the keys that prove it. */
+static const struct budget allowance = { .packets = 12, .bytes = 32u * 1024u, .questions = 12, .verifies = 12 };
+
+struct referral {
+	const struct link *resolver;   /* whose delegations are told; NULL: the chain has none */
+};
+
+static enum verdict refuse(struct query *q)
+{
+	return query_fail(q, RCODE_REFUSED, 20, "not asked for recursion, and not in the cache");
+}
+
+/* May the client have what is known, and no more? plugin/recursion took its budget. */
+static bool reads_only(const struct query *q)
+{
+	return q->client != NULL && (q->client->flags & FLAG_RD) == 0 && q->budget->questions == 0;
+}
+
+static enum verdict request(const struct link *l, struct query *q)
+{
+	const struct referral *s = l->self;
+	if (!reads_only(q))
+		return PASS;
+	struct delegation *d = ARENA_NEW(&q->arena, struct delegation);
+	if (s->resolver == NULL || d == NULL || q->question.class != CLASS_IN)
+		return refuse(q);
+	struct rrcache c = resolving_rrsets(s->resolver, q);
+	if (!delegation_find(&c, q->question.name, &q->arena, d))
+		return refuse(q);
+	struct question servers = { d->zone, RR_NS, CLASS_IN };
+	if (question_eq(&servers, &q->question))
+		return refuse(q);
+	*q->budget = allowance;
+	enum err err = query_ask(q, DOOR_TOP, &servers);
+	return err == OK ? WAIT : query_fail_err(q, err);
+}
+
+/* The zone's name servers move from the answer to where a delegation stands. */
+static enum err make(struct query *q, const struct question *servers, const struct packed *said)
+{
+	struct msg m;
+	struct pack_conf pack = pack_as_is;
+	TRY(packed_parse(&q->arena, said, servers, &m));
+	for (size_t i = 0; i < m.nrrs; i++)
+		if (m.rrs[i].section == SEC_ANSWER)
+			m.rrs[i].section = SEC_AUTHORITY;
+	m.counts[1 + SEC_AUTHORITY] = (uint16_t)(m.counts[1 + SEC_ANSWER] + m.counts[1 + SEC_AUTHORITY]);
+	m.counts[1 + SEC_ANSWER] = 0;
+	m.question = q->question;
+	pack.origin = (enum origin)said->origin;
+	pack.security = (enum security)said->security;
+	pack.no_store = true;   /* it is no answer to the question */
+	return packed_make(&q->arena, &q->question, &m, &pack, &q->answer);
+}
+
+static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
+{
+	(void)l;
+	if (child == NULL)
+		return WAIT;
+	const struct packed *p = child->answer;
+	if (child->err == OK && p != NULL && p->rcode == RCODE_NOERROR && p->counts[SEC_ANSWER] > 0) {
+		struct question servers = child->question;
+		servers.name = name_dup(&q->arena, servers.name);
+		p = packed_dup(&q->arena, p);
+		enum err err = p == NULL || servers.name.wire == NULL ? ERR_LIMIT : make(q, &servers, p);
+		return err == OK ? ANSWERED : query_fail_err(q, err);
+	}
+	q->err = child->err;
+	q->answer = q->err == OK || p == NULL ? NULL : packed_dup(&q->arena, p);
+	return q->answer == NULL ? refuse(q) : ANSWERED;
+}
+
+static enum verdict fast(const struct link *l, struct fast *f)
+{
+	(void)l;
+	return f->client->flags & FLAG_RD ? PASS : SLOW;
+}
+
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	(void)a;
+	(void)diag;
+	for (unsigned i = 0; i < chain->n; i++)
+		if (chain->links[i].steps == &plugin_resolve.steps)
+			((struct referral *)self)->resolver = &chain->links[i];
+}
+
+const struct plugin plugin_referral = {
+	.settings = { .name = "referral", .doc = "the nearest delegation known, for who wants no recursion",
+	              .clause = "server", .size = sizeof(struct referral) },
+	.steps = { .request = request, .wake = wake, .fast = fast },
+	.joined = joined,
+};
