@@ -102,6 +102,8 @@ static enum err scrub(const struct asking *s, const struct msg *m, struct scrubb
 	struct arena *a = &s->q->arena;
 	const struct chain_conf *conf = &s->q->chain->conf;
 	TRY(scrub_msg(a, &s->question, s->ask.zone, m, kept));
+	if (s->ask.referrals)
+		TRY(scrub_first_alias(a, s->ask.zone, m, kept));
 	if (!conf->drop.ns)
 		TRY(scrub_keep_ns(a, s->ask.zone, m, kept));
 	if (!conf->drop.unknown)

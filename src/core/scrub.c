@@ -18,6 +18,7 @@ struct scrub {
 	uint8_t *keep;                    /* one a record of m: 0, or 1 + the hop of the chain it stands at */
 	uint8_t *section;                 /* and the section it goes to */
 	uint8_t hop;                      /* 1 + the hop at hand */
+	bool one_alias;                   /* what is behind the first alias does not count */
 	bool answered;
 	bool overflows;                   /* a DNAME leads to a name too long */
 	unsigned nnames, nsets, nmade;
@@ -190,6 +191,8 @@ static enum err walk_answer(struct scrub *s)
 			return OK;
 		const struct rr *cname = NULL, *dname = find_dname(s, s->final);
 		bool alias_wanted = type == RR_CNAME || type == RR_ANY;
+		if (hop == 1 && s->one_alias)
+			return OK;
 		s->answered = !(alias_wanted && dname != NULL) && keep_answer(s, s->final, type);
 		if (s->answered && denies_target(s))
 			return deny_target(s);
@@ -506,27 +509,55 @@ static enum err begin(struct scrub *s, struct arena *a, const struct question *q
 	return s->keep == NULL || s->section == NULL ? ERR_LIMIT : OK;
 }
 
+static enum err scrub(struct scrub *s, struct scrubbed *ret)
+{
+	const struct msg *m = s->m;
+	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
+		TRY(walk_answer(s));
+	struct scrubbed to = { .msg = *m };
+	to.kind = judge(s, &to.msg.rcode);
+	to.final = s->final;
+	to.cut = s->cut;
+	if (to.kind == SCRUB_LAME) {
+		memset(s->keep, 0, m->nrrs * sizeof(s->keep[0]));
+		s->nmade = 0;
+	} else {
+		keep_additional(s);
+		keep_rrsigs(s);
+	}
+	TRY(gather(s, &to));
+	*ret = to;
+	return OK;
+}
+
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret)
 {
 	struct scrub s;
 	TRY(begin(&s, a, q, zone, m));
-	if (m->rcode == RCODE_NOERROR || m->rcode == RCODE_NXDOMAIN || m->rcode == RCODE_YXDOMAIN)
-		TRY(walk_answer(&s));
-	struct scrubbed to = { .msg = *m };
-	to.kind = judge(&s, &to.msg.rcode);
-	to.final = s.final;
-	to.cut = s.cut;
-	if (to.kind == SCRUB_LAME) {
-		memset(s.keep, 0, m->nrrs * sizeof(s.keep[0]));
-		s.nmade = 0;
-	} else {
-		keep_additional(&s);
-		keep_rrsigs(&s);
-	}
-	TRY(gather(&s, &to));
-	*ret = to;
-	return OK;
+	return scrub(&s, ret);
+}
+
+/* Is the answer what an alias leads to, on its server's word alone? */
+static bool is_hearsay(const struct question *q, const struct scrubbed *kept)
+{
+	if (kept->kind != SCRUB_POSITIVE || name_eq(kept->final, q->name))
+		return false;
+	for (size_t i = 0; i < kept->msg.nrrs; i++)
+		if (kept->msg.rrs[i].section == SEC_ANSWER &&
+		    (kept->msg.rrs[i].type == RR_RRSIG || kept->msg.rrs[i].type == RR_DNAME))
+			return false;
+	return true;
+}
+
+enum err scrub_first_alias(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept)
+{
+	struct scrub s;
+	if (!is_hearsay(&m->question, kept))
+		return OK;
+	TRY(begin(&s, a, &m->question, zone, m));
+	s.one_alias = true;
+	return scrub(&s, kept);
 }
 
 static bool holds(const struct msg *m, const struct rr *rr)

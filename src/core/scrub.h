@@ -41,6 +41,11 @@ struct scrubbed {
 enum err scrub_msg(struct arena *a, const struct question *q, struct name zone, const struct msg *m,
                    struct scrubbed *ret) MUST_CHECK;
 
+/* Of the answer of a zone's server that aliases lead to without any signature, keep the first alias alone: what is
+ * behind it need not be the server's own, and is to be asked for (RFC2181 5.4.1). m is the message that kept is from.
+ * returns OK | ERR_FORMAT | ERR_LIMIT */
+enum err scrub_first_alias(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept) MUST_CHECK;
+
 /* What else a server adds to the records of a positive answer, in its zone: not of types that steer resolution, at most
  * SCRUB_EXTRA_MAX. For those who want to see it; nothing is made of it. returns OK | ERR_LIMIT */
 enum err scrub_keep_unknown(struct arena *a, struct name zone, const struct msg *m, struct scrubbed *kept) MUST_CHECK;
