@@ -247,12 +247,28 @@ static struct ruling rule_proofs(struct bench *b, const struct question *q)
 	return delegation.why == WHY_UNSIGNED ? delegation : r;
 }
 
+/* The anchor's zone shows no keys, and a zone above it that no anchor reaches says that the name does not exist: the
+ * island of trust is not to be seen from here, in a network without it say. Nobody can tell (RFC4035 4.3,
+ * indeterminate); Unbound hands that on too. Where any anchor reaches the zone above it is this one's word that counts,
+ * so with the root's keys this never is. */
+static bool is_anchor_denied(const struct bench *b)
+{
+	const struct judge *j = b->j;
+	const struct ruling *below = &b->places[0].ruling, *above = &b->places[1].ruling;
+	return j->ndeniers > 1 && j->answer->kind == SCRUB_NXDOMAIN && below->why == WHY_NO_DNSKEY &&
+	       above->security == SECURITY_INDETERMINATE && above->why == WHY_NO_ANCHOR;
+}
+
 static void rule_denial(struct bench *b)
 {
 	/* judge_needs asked for the deniers first: the second, if any, stands above the first one's anchor */
 	const struct path *place = &b->places[0];
 	if (b->j->ndeniers > 1 && b->places[1].ruling.security == SECURITY_SECURE)
 		place = &b->places[1];
+	if (is_anchor_denied(b)) {
+		count(b, ruling_of(SECURITY_INDETERMINATE, WHY_ANCHOR_DENIED), NULL);
+		return;
+	}
 	struct msg_rrset *soa = soa_of(b->j);
 	struct question q = *b->j->question;
 	struct ruling r = place->ruling;

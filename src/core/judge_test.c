@@ -556,6 +556,38 @@ static void rfc6840_c2_a_proved_parent_may_deny_an_anchor(void **state)
 	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);   /* data is the anchored zone's own */
 }
 
+/* An island of trust that is not to be seen from here, as a zone above it says that no anchor reaches: nobody can tell.
+ * Where its keys show, or an anchor reaches above it, a denial needs its proof. */
+static void an_island_may_be_out_of_sight(void **state)
+{
+	struct scrubbed s;
+	struct rr key = { .owner = text_name(&arena, "lost.example"), .type = RR_DNSKEY, .class = CLASS_IN,
+		          .rdata = signer_key(root) };
+	const struct anchors with_root = anchors;
+	struct msg m = ask("www.lost.example", RR_A), data = m, shown = ask("www.island.other", RR_A);
+	m.rcode = shown.rcode = RCODE_NXDOMAIN;
+	add_signed(&arena, &m, SEC_AUTHORITY, EXAMPLE_SOA, example);
+	text_add(&arena, &shown, SEC_AUTHORITY, "other. 300 IN SOA a. b. 1 2 3 4 60\n");
+	sign_last(&arena, &shown, example, (struct twist){ .signer = "other" });
+	add_signed(&arena, &data, SEC_ANSWER, "www.lost.example. 300 IN A 6.6.6.6\n", example);
+	anchors = (struct anchors){ 0 };
+	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
+	expect("out of sight", rule(&m, &s).ruling, SECURITY_INDETERMINATE, WHY_ANCHOR_DENIED);
+	m.rcode = RCODE_NOERROR;
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);   /* that it is there without data is no such */
+	m.rcode = RCODE_NXDOMAIN;
+	assert_int_equal(rule(&data, &s).ruling.security, SECURITY_BOGUS);
+	key.owner = island->zone;
+	key.rdata = signer_key(island);
+	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
+	assert_int_equal(rule(&shown, &s).ruling.security, SECURITY_BOGUS);
+	anchors = with_root;
+	key.owner = text_name(&arena, "lost.example");
+	key.rdata = signer_key(root);
+	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
+	assert_int_equal(rule(&m, &s).ruling.security, SECURITY_BOGUS);
+}
+
 /* Whoever serves a zone and an unsigned one below it may deny for the latter with the former's records (RFC4035 3.1.4.1
  * is about DS alone): what they show is that nothing is provable there. Never where there is a DS. */
 static void rfc4035_5_2_unsigned_delegation_in_a_denial(void **state)
@@ -783,6 +815,7 @@ int main(void)
 		T(c8_no_crafted_denial_unmakes_a_signed_child), T(c7_aliases_out_of_wildcards),
 		T(c3_labels_reach_no_further_than_the_signer), T(known_keys_shorten_it),
 		T(rfc6840_c2_a_proved_parent_may_deny_an_anchor), T(proofs_name_their_zone),
+		T(an_island_may_be_out_of_sight),
 		T(an_aliases_proofs_deny_nothing), T(a_cut_has_two_nsecs),
 		T(proofs_of_the_last_name_count), T(rfc4035_5_2_unsigned_delegation_in_a_denial),
 		T(anchors_decide_where_it_starts), T(answers_are_proved),

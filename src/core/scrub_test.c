@@ -339,6 +339,38 @@ static void types_of_any_are_bounded(void **state)
 	arena_free(&arena);
 }
 
+/* What a zone's server says behind an alias without signatures need not be its own. */
+static void rfc2181_5_4_1_the_first_alias_alone(void **state)
+{
+	static const struct {
+		const char *answer;
+		enum scrub_kind kind;
+		const char *kept;
+	} cases[] = {
+		{ "www.example. 300 IN CNAME x.example.\nx.example. 300 IN CNAME y.example.\n"
+		  "y.example. 300 IN A 192.0.2.1\n", SCRUB_CNAME, "0 CNAME www.example. " },
+		{ "www.example. 300 IN CNAME x.example.\nx.example. 300 IN A 192.0.2.1\n", SCRUB_CNAME,
+		  "0 CNAME www.example. " },
+		{ "www.example. 300 IN CNAME x.example.\nx.example. 300 IN A 192.0.2.1\n" SIG("x.example.", "A"),
+		  SCRUB_POSITIVE, "0 CNAME www.example. 0 A x.example. 0 RRSIG x.example. " },
+		{ "www.example. 300 IN A 192.0.2.1\n", SCRUB_POSITIVE, "0 A www.example. " },
+		{ "www.example. 300 IN CNAME x.other.\nx.other. 300 IN A 6.6.6.6\n", SCRUB_CNAME,
+		  "0 CNAME www.example. " },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		arena_init(&arena, 1u << 20);
+		struct question q = text_question(&arena, "www.example", RR_A);
+		struct msg m = text_msg(&arena, &q, cases[i].answer, "");
+		struct name zone = text_name(&arena, "example");
+		struct scrubbed s;
+		assert_int_equal(scrub_msg(&arena, &q, zone, &m, &s), OK);
+		assert_int_equal(scrub_first_alias(&arena, zone, &m, &s), OK);
+		assert_int_equal(s.kind, cases[i].kind);
+		assert_string_equal(summary(&s.msg), cases[i].kept);
+		arena_free(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +379,7 @@ int main(void)
 		cmocka_unit_test(other_types_beside_an_answer),
 		cmocka_unit_test(b4_glue_from_outside_on_demand),
 		cmocka_unit_test(rfc2308_2_2_own_name_servers_alone),
+		cmocka_unit_test(rfc2181_5_4_1_the_first_alias_alone),
 		cmocka_unit_test(long_chains_are_clipped),
 		cmocka_unit_test(signatures_are_bounded),
 		cmocka_unit_test(types_of_any_are_bounded),

@@ -102,7 +102,8 @@ static enum verdict rule(const struct validating *s, struct query *q, struct wor
 		query_pause(q);
 		return WAIT;
 	}
-	bool nobody = j.ruling.security == SECURITY_INDETERMINATE && j.ruling.why == WHY_NO_ANCHOR;
+	bool nobody = j.ruling.security == SECURITY_INDETERMINATE &&
+	              (j.ruling.why == WHY_NO_ANCHOR || j.ruling.why == WHY_ANCHOR_DENIED);
 	if (j.ruling.security == SECURITY_SECURE && anchoring_refuses(s, q)) {
 		q->err = ERR_BOGUS;   /* kept as any other failure */
 		return query_fail(q, RCODE_SERVFAIL, EDE_DNSSEC_BOGUS, "root key sentinel");
