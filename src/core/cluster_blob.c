@@ -68,7 +68,7 @@ enum err cluster_blob_addrs(struct arena *a, const struct cluster_ask *ask, cons
 	p->flags |= addrs->cut ? FLAG_TC : 0;
 	p->ttl = ask->terms->ttl;
 	p->counts[0] = p->counts_plain[0] = (uint16_t)n;
-	p->additional_at = p->records;
+	p->servers_at = p->additional_at = p->records;
 	if (n > 1 && n <= UINT8_MAX) {
 		p->rotate_n = (uint8_t)n;
 		p->rotate_size = (uint16_t)each;
@@ -101,7 +101,7 @@ enum err cluster_blob_none(struct arena *a, const struct cluster_ask *ask, unsig
 	p->counts[section] = p->counts_plain[section] = 1;
 	p->rcode = (uint16_t)rcode;
 	p->ttl = rcode == RCODE_SERVFAIL ? 0 : ttl;
-	p->additional_at = p->records;
+	p->servers_at = p->additional_at = p->records;
 	if (rcode != RCODE_SERVFAIL && !answer)
 		p->flags |= PACKED_DENIAL | PACKED_SOA;
 	*ret = p;

@@ -9,6 +9,9 @@
 
 const struct pack_conf pack_as_is = { .keep_flags = true, .ttl_max = UINT32_MAX, .negative_max = UINT32_MAX };
 
+/* The order of a blob: what a client may best do without stands last. */
+enum group { GROUP_ANSWER, GROUP_AUTHORITY, GROUP_SERVERS, GROUP_ADDITIONAL, GROUPS };
+
 /* A name already written, where, and how many of its labels stand there letter by letter. One that stands elsewhere in
  * a copy without DNSSEC records is for those records alone. */
 struct spot {
@@ -23,12 +26,14 @@ struct pack {
 	const struct pack_conf *conf;
 	struct packed head;
 	bool negative, positive;
+	bool proofs;                       /* a positive answer's authority section holds some */
 	uint32_t negative_ttl;
+	uint16_t groups[GROUPS][2];        /* records of each: plain ones, DNSSEC ones */
 	size_t room;                       /* bytes that the kept records may need */
 	uint16_t kept[PACKED_TTLS_MAX];    /* indices into m->rrs, in the order of the blob */
 	uint32_t ttls[PACKED_TTLS_MAX];
 	uint16_t ttl_at[PACKED_TTLS_MAX];
-	uint16_t cuts[6];
+	uint16_t cuts[2 * GROUPS];
 	struct buf records;
 	bool fixed;                        /* names written now stand at the same place in every copy */
 	bool dnssec;                       /* the record at hand is only in copies that have all records */
@@ -43,22 +48,39 @@ static bool is_dnssec(uint16_t type)
 	return type == RR_RRSIG || type == RR_NSEC || type == RR_NSEC3;
 }
 
+static uint16_t covers(const struct rr *rr)
+{
+	return rr->type == RR_RRSIG && rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
+}
+
+static bool is_proof(uint16_t type)
+{
+	return type == RR_NSEC || type == RR_NSEC3;
+}
+
+static uint16_t type_signed(const struct rr *rr)
+{
+	return rr->type == RR_RRSIG ? covers(rr) : rr->type;
+}
+
+/* In a minimal answer name servers are there because proofs are (as with Unbound), for those who get these. */
+static bool beside_proofs(const struct pack *p, const struct rr *rr)
+{
+	return p->conf->minimal && p->positive && p->proofs && type_signed(rr) == RR_NS;
+}
+
 /* Only for clients that set DO? What the question asks for by type stays (RFC4035 3.2.1). */
 static bool needs_do(const struct pack *p, const struct rr *rr)
 {
-	if (rr->section == SEC_AUTHORITY && rr->type == RR_DS)
+	if (rr->section == SEC_AUTHORITY && (rr->type == RR_DS || beside_proofs(p, rr)))
 		return true;
 	if (!is_dnssec(rr->type))
 		return false;
 	return rr->section != SEC_ANSWER || (rr->type != p->q->type && p->q->type != RR_ANY);
 }
 
-static uint16_t covers(const struct rr *rr)
-{
-	return rr->type == RR_RRSIG && rr->rdata.n >= 2 ? get_u16(rr->rdata.p) : 0;
-}
-
-/* Proofs that a wildcard was rightly used stay with a positive answer, all else is more than was asked. */
+/* Proofs that a wildcard was rightly used stay with a positive answer, and name servers beside these; all else is
+ * more than was asked. */
 static bool is_wanted(const struct pack *p, const struct rr *rr)
 {
 	if (rrtype_is_meta(rr->type))
@@ -67,8 +89,16 @@ static bool is_wanted(const struct pack *p, const struct rr *rr)
 		return true;
 	if (rr->section == SEC_ADDITIONAL)
 		return p->q->type == RR_ANY || p->q->type == RR_NS;   /* all was asked for; servers must be found */
-	uint16_t type = rr->type == RR_RRSIG ? covers(rr) : rr->type;
-	return type == RR_NSEC || type == RR_NSEC3;
+	return is_proof(type_signed(rr)) || beside_proofs(p, rr);
+}
+
+static enum group group_of(const struct pack *p, const struct rr *rr)
+{
+	if (rr->section == SEC_ANSWER)
+		return GROUP_ANSWER;
+	if (rr->section == SEC_ADDITIONAL)
+		return GROUP_ADDITIONAL;
+	return p->positive && type_signed(rr) == RR_NS ? GROUP_SERVERS : GROUP_AUTHORITY;
 }
 
 static uint32_t clamp(uint32_t v, uint32_t min, uint32_t max)
@@ -88,6 +118,7 @@ static void pack_classify(struct pack *p)
 		answers += rr->section == SEC_ANSWER;
 		answered |= rr->section == SEC_ANSWER && (rr->type == p->q->type || p->q->type == RR_ANY);
 		ns |= rr->section == SEC_AUTHORITY && rr->type == RR_NS;
+		p->proofs |= rr->section == SEC_AUTHORITY && is_proof(rr->type);
 		if (rr->section == SEC_AUTHORITY && rr->type == RR_SOA && !soa && rr->rdata.n >= 22) {
 			soa = true;
 			ttl = MIN(rr->ttl, get_u32(rr->rdata.p + rr->rdata.n - 4));
@@ -130,24 +161,35 @@ static void level_ttls(struct pack *p)
 	}
 }
 
-/* Choose the records: a section's plain ones, then its DNSSEC ones. */
+/* returns ERR_LIMIT too many */
+static enum err keep(struct pack *p, size_t i, enum group group, bool dnssec)
+{
+	struct packed *h = &p->head;
+	const struct rr *rr = &p->m->rrs[i];
+	if (h->nttls == PACKED_TTLS_MAX)
+		return ERR_LIMIT;
+	p->ttls[h->nttls] = ttl_for(p, rr);
+	p->kept[h->nttls++] = (uint16_t)i;
+	p->room += rr->owner.len + 10u + rr->rdata.n;
+	p->groups[group][dnssec]++;
+	h->counts[rr->section]++;
+	h->counts_plain[rr->section] = (uint16_t)(h->counts_plain[rr->section] + !dnssec);
+	return OK;
+}
+
+/* Choose the records: a group's plain ones, then its DNSSEC ones. */
 static enum err pack_choose(struct pack *p)
 {
 	struct packed *h = &p->head;
-	for (unsigned s = SEC_ANSWER; s <= SEC_ADDITIONAL; s++)
+	for (unsigned g = 0; g < GROUPS; g++)
 		for (unsigned dnssec = 0; dnssec < 2; dnssec++)
 			for (size_t i = 0; i < p->m->nrrs; i++) {
 				const struct rr *rr = &p->m->rrs[i];
-				if (rr->section != s || needs_do(p, rr) != dnssec || !is_wanted(p, rr))
-					continue;
-				if (h->nttls == PACKED_TTLS_MAX)
-					return ERR_LIMIT;
-				p->ttls[h->nttls] = ttl_for(p, rr);
-				p->kept[h->nttls++] = (uint16_t)i;
-				p->room += rr->owner.len + 10u + rr->rdata.n;
-				h->counts[s]++;
-				h->counts_plain[s] = (uint16_t)(h->counts_plain[s] + !dnssec);
+				if (group_of(p, rr) == g && needs_do(p, rr) == dnssec && is_wanted(p, rr))
+					TRY(keep(p, i, g, dnssec));
 			}
+	h->servers_plain = p->groups[GROUP_SERVERS][0];
+	h->servers = (uint16_t)(h->servers_plain + p->groups[GROUP_SERVERS][1]);
 	level_ttls(p);
 	h->ttl = p->negative ? p->negative_ttl : h->nttls == 0 ? 0 : UINT32_MAX;
 	for (size_t i = 0; i < h->nttls; i++)
@@ -269,12 +311,14 @@ static void write_records(struct pack *p)
 	unsigned i = 0;
 	p->spots[p->nspots++] = (struct spot){ p->q->name, MSG_HEADER, p->q->name.labels, true };
 	p->fixed = true;
-	for (unsigned s = SEC_ANSWER; s <= SEC_ADDITIONAL; s++) {
-		if (s == SEC_ADDITIONAL)
+	for (unsigned g = 0; g < GROUPS; g++) {
+		if (g == GROUP_SERVERS)
+			h->servers_at = (uint16_t)p->records.n;
+		if (g == GROUP_ADDITIONAL)
 			h->additional_at = (uint16_t)p->records.n;
 		p->dnssec = false;
 		p->owner.len = 0;
-		unsigned plain = i + h->counts_plain[s], end = i + h->counts[s];
+		unsigned plain = i + p->groups[g][0], end = plain + p->groups[g][1];
 		for (; i < end; i++) {
 			size_t from = p->records.n;
 			if (i == plain) {
@@ -533,7 +577,7 @@ static bool ede_ok(const struct packed *p)
 bool packed_ok(struct span blob)
 {
 	const struct packed *p = (const struct packed *)(const void *)blob.p;
-	if (blob.n < sizeof(*p) || p->size != blob.n || p->nede > PACKED_EDE_MAX || p->ncuts > 3 ||
+	if (blob.n < sizeof(*p) || p->size != blob.n || p->nede > PACKED_EDE_MAX || p->ncuts > GROUPS ||
 	    p->nttls > PACKED_TTLS_MAX)
 		return false;
 	size_t least = sizeof(*p) + (p->records + 1u) / 2 * 2 + 2u * p->nttls + 4u * p->ncuts;
@@ -549,7 +593,8 @@ bool packed_ok(struct span blob)
 		if (!rr_ok(p, &at, i))
 			return false;
 	size_t rotated = p->rotate_at + (size_t)p->rotate_n * p->rotate_size;
-	return at == p->records && p->additional_at <= at &&
+	return at == p->records && p->additional_at <= at && p->servers_at <= p->additional_at &&
+	       p->servers <= p->counts[SEC_AUTHORITY] && p->servers_plain <= p->counts_plain[SEC_AUTHORITY] &&
 	       (p->rotate_n == 0 || (rotated <= at && (p->ncuts == 0 || rotated <= packed_cuts(p)[0])));
 }
 

@@ -1,7 +1,8 @@
 /* packed: a whole answer as one position-independent blob, the form in which answers travel up the chain, between
  * workers and live in the cache. Sections are in the DO form (with DNSSEC records). In each section the plain records
- * come first and the DNSSEC records behind them, so that what a client without DO does not get is at most one range a
- * section; names are compressed against the question and against the plain answer records, which stand at the same
+ * come first and the DNSSEC records behind them, name servers that stand beside a positive answer at the end of
+ * authority likewise, so that what a client without DO does not get is one range each, and what does not fit is an end;
+ * names are compressed against the question and against the plain answer records, which stand at the same
  * place in every copy, so a copy takes on the client's case. Names of DNSSEC records, which are in whole copies alone,
  * are compressed against all that stands before them. TTLs stand at known offsets.
  * Id, AD, OPT, TTLs, and rotation are made at copy-out (reply.h). OPT is never inside; EDE is kept beside. */
@@ -39,7 +40,9 @@ struct packed {
 	uint16_t nttls, ncuts;
 	uint16_t qname_len;          /* pointers in records aim into a question of this length */
 	uint16_t records;            /* bytes of records */
-	uint16_t additional_at;      /* where the additional section begins in records */
+	uint16_t servers_at;         /* where name servers beside a positive answer begin in records, */
+	uint16_t servers, servers_plain;   /* and how many records they are, with and without DO */
+	uint16_t additional_at;      /* where the additional section begins */
 };
 
 #define NO_TTL_CAP UINT32_MAX

@@ -112,7 +112,7 @@ static void dnssec_records_need_do(void **state)
 	c = wants(&q, true);
 	struct msg full = reply(&replying, &c, p, 10, 0);
 	assert_int_equal(full.counts[1], 5);
-	assert_int_equal(full.counts[2], 2);   /* the wildcard's proof, not the NS */
+	assert_int_equal(full.counts[2], 3);   /* the wildcard's proof, and the NS beside it */
 	assert_true(full.edns.dnssec_ok);
 	struct question types = text_question(&arena, "a.example", RR_RRSIG);
 	struct msg sigs = text_msg(&arena, &types, RRSIG_OF("a.example.", "300", "A"), "");
@@ -127,10 +127,10 @@ static void dnssec_records_share_names(void **state)
 	struct question q = text_question(&arena, "a.example", RR_A);
 	struct msg m = text_msg(&arena, &q,
 	                        "a.example. 300 IN A 192.0.2.1\n" RRSIG_OF("a.example.", "300", "A"),
-	                        "example. 300 IN NS first.elsewhere.test.\nexample. 300 IN NS a.example.\n"
-	                        RRSIG_OF("example.", "300", "NS")
 	                        "proof.long-label.example. 300 IN NSEC z.example. A\n"
-	                        RRSIG_OF("proof.long-label.example.", "300", "NSEC"));
+	                        RRSIG_OF("proof.long-label.example.", "300", "NSEC")
+	                        "example. 300 IN NS first.elsewhere.test.\nexample. 300 IN NS a.example.\n"
+	                        RRSIG_OF("example.", "300", "NS"));
 	text_add(&arena, &m, SEC_ADDITIONAL,
 	         "first.elsewhere.test. 300 IN A 192.0.2.2\n" RRSIG_OF("first.elsewhere.test.", "300", "A")
 	         RRSIG_OF("first.elsewhere.test.", "300", "AAAA"));
@@ -250,6 +250,40 @@ static void rfc2181_9_additional_goes_first(void **state)
 	c.size_max = 4096;
 	assert_int_equal(reply(&replying, &c, p, 0, 0).nrrs, 41);
 	assert_int_equal(pack(&q, &m, &usual)->nttls, 1);
+}
+
+/* Name servers beside a whole answer go next, which TC tells, and the answer and its proofs stay; where all fits they
+ * stand behind the proofs. In minimal answers they stand beside proofs alone. */
+static void name_servers_go_before_the_answer(void **state)
+{
+	struct question q = text_question(&arena, "example", RR_MX);
+	struct msg m = text_msg(&arena, &q, "example. 300 IN MX 1 mail.example.\n", ""), bare = m;
+	for (unsigned i = 0; i < 40; i++)
+		text_add(&arena, &m, SEC_AUTHORITY, arena_printf(&arena, "example. 300 IN NS ns%u.example.\n", i));
+	text_add(&arena, &m, SEC_AUTHORITY, "a.example. 300 IN NSEC b.example. A\n");
+	text_add(&arena, &m, SEC_ADDITIONAL, "ns1.example. 300 IN A 192.0.2.1\n");
+	struct client c = wants(&q, true);
+	c.size_max = 512;
+	for (unsigned minimal = 0; minimal < 2; minimal++) {
+		struct pack_conf how = pack_as_is;
+		how.minimal = minimal;
+		const struct packed *p = pack(&q, &m, &how);
+		c.size_max = 512;
+		struct msg r = reply(&replying, &c, p, 0, 0);
+		assert_true(r.flags & FLAG_TC);
+		assert_int_equal(r.nrrs, 2);
+		assert_true(r.rrs[0].type == RR_MX && r.rrs[1].type == RR_NSEC);
+		c.size_max = 4096;
+		r = reply(&replying, &c, p, 0, 0);
+		assert_false(r.flags & FLAG_TC);
+		assert_int_equal(r.nrrs, minimal ? 42 : 43);
+		assert_true(r.rrs[1].type == RR_NSEC && r.rrs[2].type == RR_NS);
+	}
+	c = wants(&q, false);
+	c.size_max = 4096;
+	assert_int_equal(reply(&replying, &c, pack(&q, &m, &pack_as_is), 0, 0).nrrs, 42);
+	text_add(&arena, &bare, SEC_AUTHORITY, "example. 300 IN NS ns.example.\n");
+	assert_int_equal(pack(&q, &bare, &usual)->nttls, 1);
 }
 
 /* But a referral of our own without its addresses is no answer: TC says so; one of an upstream is its own affair. */
@@ -391,6 +425,7 @@ int main(void)
 		T(records_come_back), T(case_is_the_clients), T(dnssec_records_need_do),
 		T(dnssec_records_share_names), T(rfc2308_5_negative_ttl),
 		T(ttls_are_clamped_and_level), T(too_long_is_truncated), T(rfc2181_9_additional_goes_first),
+		T(name_servers_go_before_the_answer),
 		T(rfc9471_3_referral_needs_glue),
 		T(own_errors_tell_why), T(ad_is_for_those_who_ask), T(options_are_answered), T(errors_without_answer),
 		T(limits_hold),

@@ -122,7 +122,8 @@ static bool is_referral(const struct packed *p)
 	return p->origin == ORIGIN_ZONE && p->rcode == RCODE_NOERROR && !(p->flags & FLAG_AA) && p->counts[0] == 0;
 }
 
-/* What fits: all, without EDE, without the additional section too (RFC2181 9), the question alone. */
+/* What fits: all, without EDE, without the additional section too (RFC2181 9), without name servers that nobody asked
+ * for, which is told (as Unbound does), the question alone. */
 static void form_choose(struct form *f, const struct reply_conf *conf, const struct client *c, size_t room)
 {
 	size_t fixed = MSG_HEADER + c->question.name.len + 4u;
@@ -138,9 +139,13 @@ static void form_choose(struct form *f, const struct reply_conf *conf, const str
 	f->truncated = is_referral(f->p) && f->p->counts[2] > 0;
 	if (fixed + records_size(f) + opt_size(conf, c, f) <= room)
 		return;
+	f->end = f->p->servers_at;
+	f->counts[1] = (uint16_t)(f->counts[1] - (f->dnssec ? f->p->servers : f->p->servers_plain));
+	f->truncated = true;
+	if (f->p->servers > 0 && fixed + records_size(f) + opt_size(conf, c, f) <= room)
+		return;
 	f->end = 0;
 	memset(f->counts, 0, sizeof(f->counts));
-	f->truncated = true;
 }
 
 static unsigned flags_echoed(const struct reply_conf *conf, const struct client *c, unsigned which)

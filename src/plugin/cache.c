@@ -422,7 +422,6 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	if (s->keeping.is)
 		return;   /* it sees to that itself, whoever made the answer */
 	p->minimal = s->minimal;
-	chain->conf.drop.ns |= s->minimal;
 	p->ttl_min = s->original_ttl ? 0 : s->ttl_min;
 	p->ttl_max = s->original_ttl ? UINT32_MAX : s->ttl_max;
 	p->negative_min = s->original_ttl ? 0 : s->negative_min > 0 ? s->negative_min : s->ttl_min;
