@@ -19,6 +19,14 @@ enum part {
 	PART_NEW,          /* what is put there, until an SOA */
 };
 
+/* What is to be made of what has come. */
+enum making {
+	MAKE_BEGIN,
+	MAKE_OLD,          /* differences: what was there, without what is gone */
+	MAKE_NEW,          /* what is new */
+	MAKE_ZONE,
+};
+
 /* A record that the differences speak of: in the end it is gone from what was there, or new. */
 struct change {
 	struct rr rr;
@@ -36,6 +44,9 @@ struct transfer_in {
 	uint32_t serial, at;       /* its serial; that of the version that the differences have come to */
 	struct map changes;
 	struct change *first, **last;
+	enum making making;
+	struct zone_walk walk;     /* over what was there */
+	const struct change *next;
 	char why[WHY_MAX];
 };
 
@@ -153,30 +164,6 @@ static enum err change(struct transfer_in *t, const struct rr *rr, bool gone)
 	return OK;
 }
 
-/* What was there without what is gone, and with what is new. ERR_NOTFOUND: something gone was not there. */
-static enum err apply(struct transfer_in *t)
-{
-	struct zone_walk w;
-	struct rr rr;
-	TRY(add(t, &t->soa));
-	zone_walk_begin(&w, t->ask.have);
-	while (zone_walk_next(&w, &rr)) {   /* the zone's records */
-		struct change *c = change_find(t, &rr, true);
-		if (c != NULL)
-			c->undone = true;
-		else
-			TRY(add(t, &rr));
-	}
-	for (const struct change *c = t->first; c != NULL; c = c->next) {
-		if (c->undone)
-			continue;
-		if (c->gone)
-			return ERR_NOTFOUND;
-		TRY(add(t, &c->rr));
-	}
-	return OK;
-}
-
 /* ---- one record ---- */
 
 enum step { STEP_ON, STEP_WHOLE, STEP_SAME, STEP_WRONG, STEP_FULL };
@@ -252,28 +239,14 @@ static enum step take(struct transfer_in *t, const struct rr *rr)
 
 /* ---- messages ---- */
 
-static enum transfer_got whole(struct transfer_in *t, const struct zone **ret_zone, const char **ret_why)
-{
-	enum err err = t->part == PART_ALL ? OK : apply(t);
-	if (err == ERR_NOTFOUND)
-		return fail(t, ret_why, "the differences do not fit what is there", "");
-	const struct zone *z = err == OK ? zone_build_done(t->build, "transfer") : NULL;
-	if (z == NULL)
-		return fail(t, ret_why, "it is no zone: ",
-		            t->diag.first != NULL ? t->diag.first->text : "too large");
-	*ret_zone = z;
-	return TRANSFER_GOT_ZONE;
-}
-
-static enum transfer_got records(struct transfer_in *t, const struct msg *m, const struct zone **ret_zone,
-                                 const char **ret_why)
+static enum transfer_got records(struct transfer_in *t, const struct msg *m, const char **ret_why)
 {
 	for (size_t i = 0; i < m->nrrs; i++) {
 		if (m->rrs[i].section != SEC_ANSWER)
 			continue;
 		switch (take(t, &m->rrs[i])) {
 		case STEP_ON: break;
-		case STEP_WHOLE: return whole(t, ret_zone, ret_why);
+		case STEP_WHOLE: return TRANSFER_GOT_ALL;
 		case STEP_SAME: return TRANSFER_GOT_SAME;
 		case STEP_WRONG: return fail(t, ret_why, "records that no transfer has", "");
 		case STEP_FULL: return fail(t, ret_why, "it is larger than may be", "");
@@ -282,8 +255,7 @@ static enum transfer_got records(struct transfer_in *t, const struct msg *m, con
 	return TRANSFER_GOT_PART;
 }
 
-enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, const struct zone **ret_zone,
-                                   const char **ret_why)
+enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, const char **ret_why)
 {
 	struct arena a;
 	struct msg m;
@@ -304,7 +276,73 @@ enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, c
 	else if (m.counts[1] == 0)
 		got = fail(t, ret_why, "a message without records", "");
 	else
-		got = records(t, &m, ret_zone, ret_why);
+		got = records(t, &m, ret_why);
 	arena_free(&a);
 	return got;
+}
+
+/* ---- the zone ---- */
+
+static enum err begin(struct transfer_in *t)
+{
+	t->making = MAKE_ZONE;
+	if (t->part == PART_ALL)
+		return OK;
+	t->making = MAKE_OLD;
+	t->next = t->first;
+	zone_walk_begin(&t->walk, t->ask.have);
+	return add(t, &t->soa);
+}
+
+static enum err old_add(struct transfer_in *t)
+{
+	struct rr rr;
+	for (unsigned i = 0; i < TRANSFER_MAKE_PIECE; i++) {
+		if (!zone_walk_next(&t->walk, &rr)) {
+			t->making = MAKE_NEW;
+			return OK;
+		}
+		struct change *c = change_find(t, &rr, true);
+		if (c != NULL)
+			c->undone = true;
+		else
+			TRY(add(t, &rr));
+	}
+	return OK;
+}
+
+/* ERR_NOTFOUND: something gone was not there. */
+static enum err new_add(struct transfer_in *t)
+{
+	for (unsigned i = 0; i < TRANSFER_MAKE_PIECE && t->next != NULL; i++, t->next = t->next->next) {
+		if (t->next->undone)
+			continue;
+		if (t->next->gone)
+			return ERR_NOTFOUND;
+		TRY(add(t, &t->next->rr));
+	}
+	if (t->next == NULL)
+		t->making = MAKE_ZONE;
+	return OK;
+}
+
+enum transfer_got transfer_in_make(struct transfer_in *t, const struct zone **ret_zone, const char **ret_why)
+{
+	static enum err (*const steps[])(struct transfer_in *) = { [MAKE_BEGIN] = begin, [MAKE_OLD] = old_add,
+		                                                   [MAKE_NEW] = new_add };
+	const struct zone *z = NULL;
+	enum err err = OK;
+	if (t->making != MAKE_ZONE)
+		err = steps[t->making](t);
+	else if (zone_build_step(t->build, "transfer", TRANSFER_MAKE_PIECE, &z))
+		err = z == NULL ? ERR_LIMIT : OK;
+	if (err == ERR_NOTFOUND)
+		return fail(t, ret_why, "the differences do not fit what is there", "");
+	if (err != OK)
+		return fail(t, ret_why, "it is no zone: ",
+		            t->diag.first != NULL ? t->diag.first->text : "too large");
+	if (z == NULL)
+		return TRANSFER_GOT_PART;
+	*ret_zone = z;
+	return TRANSFER_GOT_ZONE;
 }

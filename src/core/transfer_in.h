@@ -1,6 +1,7 @@
 /* transfer_in: a zone out of another server's messages (AXFR, RFC5936; IXFR, RFC1995), whoever that server may be: what
  * is not of the zone is left out or ends it, and it stops growing at the cap of its arenas. Differences are applied to
- * the version that is there, of which every record they take away must be.
+ * the version that is there, of which every record they take away must be. What has come is made a zone in pieces, as
+ * others want to be served meanwhile.
  * lifetime  from the question to its last message; the zone is in `keep` */
 #ifndef CORE_TRANSFER_IN_H
 #define CORE_TRANSFER_IN_H
@@ -26,13 +27,22 @@ void transfer_in_free(struct transfer_in *t);
 void transfer_in_question(const struct transfer_in *t, struct buf *to);
 
 enum transfer_got {
-	TRANSFER_GOT_PART,             /* more is to come */
+	TRANSFER_GOT_PART,             /* more is to come, or to be done */
+	TRANSFER_GOT_ALL,              /* nothing more is to come: transfer_in_make makes a zone of it */
 	TRANSFER_GOT_ZONE,             /* *ret_zone, in `keep` */
 	TRANSFER_GOT_SAME,             /* what they have is no newer than what is served */
 	TRANSFER_GOT_NOTHING,          /* *ret_why: they do not give it, or it is none */
 	TRANSFER_GOT_STRAY,            /* not an answer to the question: as if it had not come */
 };
-enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, const struct zone **ret_zone,
-                                   const char **ret_why) MUST_CHECK;
+/* One message. Never TRANSFER_GOT_ZONE. */
+enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, const char **ret_why) MUST_CHECK;
+
+#define TRANSFER_MAKE_PIECE 4096u  /* records of one call: two milliseconds */
+
+/* One piece of what is left to be done after TRANSFER_GOT_ALL. returns TRANSFER_GOT_PART, and is to be called again |
+ * TRANSFER_GOT_ZONE | TRANSFER_GOT_NOTHING
+ * cost  TRANSFER_MAKE_PIECE records, or names */
+enum transfer_got transfer_in_make(struct transfer_in *t, const struct zone **ret_zone, const char **ret_why)
+	MUST_CHECK;
 
 #endif

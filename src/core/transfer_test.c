@@ -1,6 +1,8 @@
 /* Whole zones as messages: all records once, in pieces of bounded size. */
 #include "core/transfer.h"
 
+#include "core/engine.h"
+
 #include "core/zone_test.h"
 #include "core/zone_walk.h"
 
@@ -137,6 +139,47 @@ static void rfc5936_2_2_a_large_zone_comes_in_pieces(void **state)
 	assert_true(s.longest <= MSG_MAX);
 }
 
+static const struct tsig_key key = { { (const uint8_t *)"\1k\4test", 8, 2 }, { (const uint8_t *)"secret", 6 },
+	                             NULL };
+
+/* Or who takes an hour over a zone would not believe its last message. */
+static void rfc8945_5_3_1_each_at_its_time(void **state)
+{
+	static const char sha256[] = "\13hmac-sha256";
+	struct name algorithm = { (const uint8_t *)sha256, sizeof(sha256), 1 };
+	static struct engine engine;
+	struct tsig_chain ours, theirs;
+	struct zone_walk walk;
+	struct diag d;
+	(void)state;
+	uint8_t *text = arena_alloc(&arena, 1u << 20), *bytes = arena_alloc(&arena, MSG_MAX);
+	struct buf zone_text = buf_on(text, 1u << 20);
+	buf_text(&zone_text, SOA "z.test. 300 IN NS ns.z.test.\n");
+	for (unsigned i = 0; i < 5000; i++)
+		buf_printf(&zone_text, "n%05u.z.test. 300 IN A 192.0.2.1\n", i);
+	const struct zone *z = zone_of_text(&arena, "z.test", buf_cstr(&zone_text), &d);
+	assert_non_null(z);
+	tsig_begin(&ours, &key, algorithm, 1800000000);
+	tsig_begin(&theirs, &key, algorithm, 1800000000);
+	client.tsig = &ours;
+	client.question = text_question(&arena, "z.test", RR_AXFR);
+	q.engine = &engine;
+	engine.now.wall.sec = 1800000000;
+	struct transfer_out o = { .source = &source,
+		                  .t = { .zone = z->origin, .soa = zone_soa(z), .state = &walk } };
+	zone_walk_begin(&walk, z);
+	unsigned messages = 0;
+	for (bool more = true; more; messages++, engine.now.wall.sec += 600) {
+		struct buf b = buf_on(bytes, MSG_MAX);
+		const char *why = "";
+		assert_int_equal(transfer_message(&o, &q, &b, &more), OK);
+		theirs.now = (uint64_t)engine.now.wall.sec;
+		assert_int_equal(tsig_answered(&theirs, buf_span(&b), &why), TSIG_SEALED);
+	}
+	assert_true(messages > 3);
+	client.tsig = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +187,7 @@ int main(void)
 		T(all_records_between_two_soas),
 		T(rfc1995_2_who_has_it_gets_its_soa_alone),
 		T(rfc5936_2_2_a_large_zone_comes_in_pieces),
+		T(rfc8945_5_3_1_each_at_its_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,13 +21,15 @@ enum err zone_index(struct zone *z, struct arena *a)
 	if (z->index == NULL || size > UINT32_MAX)
 		return ERR_LIMIT;
 	z->mask = (uint32_t)(size - 1);
-	for (uint32_t i = 0; i < z->n; i++) {
-		uint32_t at = name_hash(z->nodes[i].name) & z->mask;
-		while (z->index[at] != 0)   /* half of it is empty */
-			at = (at + 1) & z->mask;
-		z->index[at] = i + 1;
-	}
 	return OK;
+}
+
+void zone_index_add(struct zone *z, uint32_t i)
+{
+	uint32_t at = name_hash(z->nodes[i].name) & z->mask;
+	while (z->index[at] != 0)   /* half of it is empty */
+		at = (at + 1) & z->mask;
+	z->index[at] = i + 1;
 }
 
 /* The node of this very name, or ZONE_NONE. */

@@ -59,8 +59,9 @@ struct zone {
 	uint64_t records;
 };
 
-/* For who builds it: the table of nodes. returns OK | ERR_LIMIT */
+/* For who builds it: the table of its n nodes, empty; each is put there once. returns OK | ERR_LIMIT */
 enum err zone_index(struct zone *z, struct arena *a) MUST_CHECK;
+void zone_index_add(struct zone *z, uint32_t i);
 
 /* Where a name is in the zone. */
 struct zone_place {

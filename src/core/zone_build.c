@@ -1,9 +1,8 @@
 #include "core/zone_build.h"
 
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "core/denial.h"
+#include "core/zone_sort.h"
 #include "wire/radix.h"
 
 /* What is said of records that are no names of the zone is said this often. */
@@ -23,6 +22,19 @@ struct build_list {
 	bool unsorted;
 };
 
+#define PHASES 12u   /* steps of making a zone (phases) */
+
+/* How far the zone is made. */
+struct making {
+	struct zone *zone;             /* NULL: not begun */
+	const char *file;
+	unsigned phase;
+	bool begun;                    /* this phase is; then where it stands: */
+	struct build_node *at;
+	uint32_t i, nsec;
+	struct zone_sort sort;
+};
+
 struct zone_build {
 	struct arena *keep, *scratch;
 	struct diag *diag;
@@ -30,6 +42,7 @@ struct zone_build {
 	struct build_list names, hashed;   /* hashed: owners of NSEC3 records */
 	uint64_t records;
 	unsigned outside;
+	struct making making;
 };
 
 struct zone_build *zone_build_new(struct arena *keep, struct arena *scratch, struct name origin, struct diag *diag)
@@ -170,42 +183,56 @@ enum err zone_build_add(struct zone_build *b, const struct rr *rr, const struct 
 
 /* ---- order ---- */
 
-struct sort_row {
-	struct span key;
-	struct build_node *node;
-	uint32_t nr;           /* equal names stay in the file's order */
-};
+/* What the steps do of the list at hand until `most` is used up. *ret_through: all of it */
+#define STEP(name) \
+	static enum err name(struct zone_build *b, struct build_list *list, uint32_t most, bool *ret_through)
 
-static int row_cmp(const void *a, const void *b)
-{
-	const struct sort_row *x = a, *y = b;
-	int diff = memcmp(x->key.p, y->key.p, MIN(x->key.n, y->key.n));
-	if (diff == 0)
-		diff = x->key.n < y->key.n ? -1 : x->key.n > y->key.n;
-	return diff != 0 ? diff : x->nr < y->nr ? -1 : x->nr > y->nr;
-}
-
-/* The nodes in canonical order, linked anew. */
-static enum err list_sort(struct zone_build *b, struct build_list *list)
+/* A row for each node. */
+STEP(rows_make)
 {
 	uint8_t store[NAME_ORDERED_MAX];
-	uint32_t i = 0;
-	if (!list->unsorted)
+	struct making *m = &b->making;
+	if (!list->unsorted) {
+		*ret_through = true;
 		return OK;
-	struct sort_row *rows = ARENA_ARRAY(b->scratch, struct sort_row, list->n);
-	if (rows == NULL)
-		return ERR_LIMIT;
-	for (struct build_node *n = list->first; n != NULL; n = n->next, i++) {
-		rows[i] = (struct sort_row){ arena_span(b->scratch, name_ordered(n->name, store)), n, i };
-		if (rows[i].key.p == NULL)
+	}
+	if (m->i == 0) {
+		struct sort_row *rows = ARENA_ARRAY(b->scratch, struct sort_row, list->n);
+		struct sort_row *room = ARENA_ARRAY(b->scratch, struct sort_row, list->n);
+		if (rows == NULL || room == NULL)
+			return ERR_LIMIT;
+		m->sort = (struct zone_sort){ .rows = rows, .room = room };
+	}
+	for (; m->at != NULL && most > 0; m->at = m->at->next, m->i++, most--) {
+		struct sort_row *row = &m->sort.rows[m->i];
+		*row = (struct sort_row){ arena_span(b->scratch, name_ordered(m->at->name, store)), m->at };
+		if (row->key.p == NULL)
 			return ERR_LIMIT;
 	}
-	qsort(rows, list->n, sizeof(*rows), row_cmp);
-	for (i = 0; i + 1 < list->n; i++)
-		rows[i].node->next = rows[i + 1].node;
-	list->first = rows[0].node;
-	list->last = rows[list->n - 1].node;
-	list->last->next = NULL;
+	*ret_through = m->at == NULL;
+	if (m->at == NULL)
+		zone_sort_begin(&m->sort, m->sort.rows, m->sort.room, list->n);
+	return OK;
+}
+
+STEP(rows_sort)
+{
+	*ret_through = !list->unsorted || zone_sort_step(&b->making.sort, most);
+	return OK;
+}
+
+/* The nodes in canonical order, linked anew; equal names stay in the file's order. */
+STEP(nodes_order)
+{
+	struct making *m = &b->making;
+	const struct sort_row *rows = m->sort.rows;
+	for (; list->unsorted && m->i < list->n && most > 0; m->i++, most--)
+		rows[m->i].node->next = m->i + 1 < list->n ? rows[m->i + 1].node : NULL;
+	*ret_through = !list->unsorted || m->i == list->n;
+	if (*ret_through && list->unsorted) {
+		list->first = rows[0].node;
+		list->last = rows[list->n - 1].node;
+	}
 	return OK;
 }
 
@@ -247,20 +274,21 @@ static enum err node_merge(struct zone_build *b, struct build_node *to, const st
 	return OK;
 }
 
-/* Sorted, each name once. */
-static enum err list_settle(struct zone_build *b, struct build_list *list)
+/* Each name once. */
+STEP(nodes_settle)
 {
-	TRY(list_sort(b, list));
-	for (struct build_node *n = list->first; n != NULL && list->unsorted;) {
-		struct build_node *next = n->next;
-		if (next == NULL || !name_eq(n->name, next->name)) {
-			n = next;
+	struct making *m = &b->making;
+	for (; m->at != NULL && list->unsorted && most > 0; most--) {
+		struct build_node *next = m->at->next;
+		if (next == NULL || !name_eq(m->at->name, next->name)) {
+			m->at = next;
 			continue;
 		}
-		TRY(node_merge(b, n, next));
-		n->next = next->next;
+		TRY(node_merge(b, m->at, next));
+		m->at->next = next->next;
 		list->n--;
 	}
+	*ret_through = m->at == NULL || !list->unsorted;
 	return OK;
 }
 
@@ -287,42 +315,86 @@ static void check_alone(struct zone_build *b, const struct build_node *n)
 		           "a name with a CNAME and other data; expected the CNAME alone");
 }
 
-static enum err nodes_make(struct zone_build *b, struct zone *z)
+STEP(nodes_make)
 {
-	uint32_t i = 0;
-	z->n = b->names.n;
-	z->nodes = ARENA_ARRAY(b->keep, struct zone_node, MAX(z->n, 1u));
-	z->apex = ZONE_NONE;
-	if (z->nodes == NULL)
-		return ERR_LIMIT;
-	for (const struct build_node *n = b->names.first; n != NULL; n = n->next, i++) {
-		z->nodes[i] = (struct zone_node){ .name = n->name, .sets = n->sets };
-		if (name_eq(n->name, z->origin))
-			z->apex = i;
-		check_alone(b, n);
+	struct making *m = &b->making;
+	struct zone *z = m->zone;
+	if (m->i == 0) {
+		z->n = list->n;
+		z->nodes = ARENA_ARRAY(b->keep, struct zone_node, MAX(z->n, 1u));
+		z->apex = ZONE_NONE;
+		if (z->nodes == NULL)
+			return ERR_LIMIT;
 	}
+	for (; m->at != NULL && most > 0; m->at = m->at->next, m->i++, most--) {
+		z->nodes[m->i] = (struct zone_node){ .name = m->at->name, .sets = m->at->sets };
+		if (name_eq(m->at->name, z->origin))
+			z->apex = m->i;
+		check_alone(b, m->at);
+	}
+	*ret_through = m->at == NULL;
 	return OK;
 }
 
-/* What each node has above and before it. */
-static void nodes_link(struct zone *z)
+STEP(nodes_index)
 {
-	uint32_t nsec = ZONE_NONE;
-	for (uint32_t i = 0; i < z->n; i++) {
-		struct zone_node *n = &z->nodes[i];
-		uint32_t up = i == 0 ? 0 : i - 1;
-		while (!name_below(n->name, z->nodes[up].name) && z->nodes[up].parent != up)
-			up = z->nodes[up].parent;   /* each is left once: what is behind n cannot be below it */
-		bool inside = name_below(n->name, z->nodes[up].name);
-		n->parent = inside ? up : i;
-		n->cut = inside && i > 0 ? z->nodes[up].cut : ZONE_NONE;
-		bool cuts = (i != z->apex && zone_set_of(n, RR_NS) != NULL) || zone_set_of(n, RR_DNAME) != NULL;
-		if (n->cut == ZONE_NONE && cuts && name_below(n->name, z->origin))
-			n->cut = i;
-		if (zone_set_of(n, RR_NSEC) != NULL && name_below(n->name, z->origin))
-			nsec = i;
-		n->nsec = nsec;
+	struct making *m = &b->making;
+	(void)list;
+	if (m->i == 0)
+		TRY(zone_index(m->zone, b->keep));
+	for (; m->i < m->zone->n && most > 0; m->i++, most--)
+		zone_index_add(m->zone, m->i);
+	*ret_through = m->i == m->zone->n;
+	return OK;
+}
+
+/* A zone has one SOA record, with all its numbers. */
+static bool take_soa(struct zone_build *b, struct zone *z, const char *file)
+{
+	char text[NAME_TEXT_MAX];
+	struct buf t = buf_on(text, sizeof(text));
+	z->soa = z->apex == ZONE_NONE ? NULL : zone_set_of(&z->nodes[z->apex], RR_SOA);
+	if (z->soa != NULL && z->soa->rrs->n >= 22) {
+		z->serial = get_u32(z->soa->rrs->bytes + z->soa->rrs->n - 20);
+		return true;
 	}
+	name_text(z->origin, &t);
+	diag_error(b->diag, file, 0, 0, "file \"%s\" has no SOA record for origin %s", file, buf_cstr(&t));
+	return false;
+}
+
+/* What a node has above and before it. nsec: the nearest before it that has an NSEC */
+static void node_link(struct zone *z, uint32_t i, uint32_t *nsec)
+{
+	struct zone_node *n = &z->nodes[i];
+	uint32_t up = i == 0 ? 0 : i - 1;
+	while (!name_below(n->name, z->nodes[up].name) && z->nodes[up].parent != up)
+		up = z->nodes[up].parent;   /* each is left once: what is behind n cannot be below it */
+	bool inside = name_below(n->name, z->nodes[up].name);
+	n->parent = inside ? up : i;
+	n->cut = inside && i > 0 ? z->nodes[up].cut : ZONE_NONE;
+	bool cuts = (i != z->apex && zone_set_of(n, RR_NS) != NULL) || zone_set_of(n, RR_DNAME) != NULL;
+	if (n->cut == ZONE_NONE && cuts && name_below(n->name, z->origin))
+		n->cut = i;
+	if (zone_set_of(n, RR_NSEC) != NULL && name_below(n->name, z->origin))
+		*nsec = i;
+	n->nsec = *nsec;
+}
+
+STEP(nodes_link)
+{
+	struct making *m = &b->making;
+	(void)list;
+	if (m->i == 0 && !take_soa(b, m->zone, m->file)) {
+		m->phase = PHASES;
+		return OK;
+	}
+	if (m->i == 0)
+		m->nsec = ZONE_NONE;
+	for (; m->i < m->zone->n && most > 0; m->i++, most--)
+		node_link(m->zone, m->i, &m->nsec);
+	*ret_through = m->i == m->zone->n;
+	return OK;
 }
 
 /* The parameters of the chain that is whole (RFC5155 4.1.2, 7.2: flags are 0). */
@@ -369,68 +441,85 @@ static bool hash_take(const struct zone *z, const struct build_node *n, struct z
 	return false;
 }
 
-static int hash_cmp(const void *a, const void *b)
+/* NSEC3 records: their owners' order is that of the hashes (RFC4648 7). */
+STEP(hashes_make)
 {
-	const struct zone_hash *x = a, *y = b;
-	return memcmp(x->hash, y->hash, NSEC3_HASH_BYTES);
-}
-
-static enum err hashes_make(struct zone_build *b, struct zone *z, const char *file)
-{
-	bool sorted = true;
-	if (b->hashed.n == 0 || !take_parameters(b, z, file))
+	struct making *m = &b->making;
+	struct zone *z = m->zone;
+	*ret_through = true;
+	if (m->i == 0 && (list->n == 0 || !take_parameters(b, z, m->file)))
 		return OK;
-	z->hashes = ARENA_ARRAY(b->keep, struct zone_hash, b->hashed.n);
+	if (m->i == 0)
+		z->hashes = ARENA_ARRAY(b->keep, struct zone_hash, list->n);
 	if (z->hashes == NULL)
 		return ERR_LIMIT;
-	for (const struct build_node *n = b->hashed.first; n != NULL; n = n->next) {
+	for (; m->at != NULL && most > 0; m->at = m->at->next, m->i++, most--) {
 		struct zone_hash *h = &z->hashes[z->nhashes];
-		if (!hash_take(z, n, h))
+		if (!hash_take(z, m->at, h))
 			continue;
-		sorted = sorted && (z->nhashes == 0 || hash_cmp(h - 1, h) < 0);
+		ASSERT(z->nhashes == 0 || memcmp(h[-1].hash, h->hash, NSEC3_HASH_BYTES) < 0);
 		z->nhashes++;
 	}
-	if (!sorted)
-		qsort(z->hashes, z->nhashes, sizeof(*z->hashes), hash_cmp);
+	*ret_through = m->at == NULL;
 	return OK;
 }
 
-/* A zone has one SOA record, with all its numbers. */
-static bool take_soa(struct zone_build *b, struct zone *z, const char *file)
+/* In the order in which they are done. */
+static const struct phase {
+	enum err (*step)(struct zone_build *b, struct build_list *list, uint32_t most, bool *ret_through);
+	bool hashed;
+} phases[PHASES] = {
+	{ rows_make, false }, { rows_sort, false }, { nodes_order, false }, { nodes_settle, false },
+	{ rows_make, true }, { rows_sort, true }, { nodes_order, true }, { nodes_settle, true },
+	{ nodes_make, false }, { nodes_index, false }, { nodes_link, false }, { hashes_make, true },
+};
+
+static enum err make(struct zone_build *b, uint32_t most)
 {
-	char text[NAME_TEXT_MAX];
-	struct buf t = buf_on(text, sizeof(text));
-	z->soa = z->apex == ZONE_NONE ? NULL : zone_set_of(&z->nodes[z->apex], RR_SOA);
-	if (z->soa != NULL && z->soa->rrs->n >= 22) {
-		z->serial = get_u32(z->soa->rrs->bytes + z->soa->rrs->n - 20);
-		return true;
+	struct making *m = &b->making;
+	const struct phase *p = &phases[m->phase];
+	struct build_list *list = p->hashed ? &b->hashed : &b->names;
+	bool through = false;
+	if (!m->begun) {
+		m->begun = true;
+		m->i = 0;
+		m->at = list->first;
 	}
-	name_text(z->origin, &t);
-	diag_error(b->diag, file, 0, 0, "file \"%s\" has no SOA record for origin %s", file, buf_cstr(&t));
-	return false;
+	TRY(p->step(b, list, most, &through));
+	if (through) {
+		m->phase++;
+		m->begun = false;
+	}
+	return OK;
 }
 
-static enum err make(struct zone_build *b, const char *file, struct zone *z)
+bool zone_build_step(struct zone_build *b, const char *file, uint32_t most, const struct zone **ret_zone)
 {
-	TRY(list_settle(b, &b->names));
-	TRY(list_settle(b, &b->hashed));
-	TRY(nodes_make(b, z));
-	TRY(zone_index(z, b->keep));
-	if (!take_soa(b, z, file))
-		return OK;
-	nodes_link(z);
-	return hashes_make(b, z, file);
+	struct making *m = &b->making;
+	enum err err = OK;
+	*ret_zone = NULL;
+	if (m->zone == NULL) {
+		m->zone = ARENA_NEW(b->keep, struct zone);
+		m->file = file;
+		if (m->zone != NULL)
+			*m->zone = (struct zone){ .origin = b->origin, .records = b->records };
+	}
+	err = m->zone == NULL ? ERR_LIMIT : make(b, most);
+	if (err != OK) {
+		diag_error(b->diag, file, 0, 0, "the zone is too large; expected it to fit in %zu bytes of memory",
+		           b->keep->cap);
+		return true;
+	}
+	if (m->phase < PHASES)
+		return false;
+	*ret_zone = b->diag->errors == 0 ? m->zone : NULL;
+	return true;
 }
 
 const struct zone *zone_build_done(struct zone_build *b, const char *file)
 {
-	struct zone *z = ARENA_NEW(b->keep, struct zone);
-	if (z != NULL)
-		*z = (struct zone){ .origin = b->origin, .records = b->records };
-	if (z == NULL || make(b, file, z) != OK) {
-		diag_error(b->diag, file, 0, 0, "the zone is too large; expected it to fit in %zu bytes of memory",
-		           b->keep->cap);
-		return NULL;
-	}
-	return b->diag->errors == 0 ? z : NULL;
+	const struct zone *z;
+	while (!zone_build_step(b, file, UINT32_MAX, &z))   /* PHASES, with as much of each as there is */
+		;
+	return z;
 }

@@ -27,5 +27,8 @@ struct zone_build *zone_build_new(struct arena *keep, struct arena *scratch, str
 enum err zone_build_add(struct zone_build *b, const struct rr *rr, const struct zone_where *where) MUST_CHECK;
 /* All records are there. NULL: something was wrong; `file` is the one to complain about. */
 const struct zone *zone_build_done(struct zone_build *b, const char *file) MUST_CHECK;
+/* The same in pieces of so many names, for who has others to serve meanwhile. returns whether it is through: then
+ * *ret_zone is what zone_build_done returns */
+bool zone_build_step(struct zone_build *b, const char *file, uint32_t most, const struct zone **ret_zone) MUST_CHECK;
 
 #endif

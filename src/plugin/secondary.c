@@ -52,6 +52,7 @@ struct held {
 	struct version *latest, *retired;   /* latest: served, or expired */
 	struct version *making;
 	struct transfer_in *in;             /* NULL: no transfer is under way */
+	bool made;                          /* it has come, and is made a zone, a piece in each turn */
 	uint64_t courier;
 	msec begun, heard;
 	msec next, expires, backoff;
@@ -147,6 +148,7 @@ static void stop(struct live *live, struct engine *e, struct held *h)
 	courier_end(e, h->courier, true);
 	transfer_in_free(h->in);
 	h->in = NULL;
+	h->made = false;
 	if (h->making != NULL)
 		version_free(h->making);
 	h->making = NULL;
@@ -228,11 +230,23 @@ static void take_over(struct live *live, struct engine *e, struct held *h, const
 	good(live, e, h);
 }
 
+/* It is no zone, or they do not give it. */
+static void nothing(struct live *live, struct engine *e, struct held *h, const char *why)
+{
+	if (h->latest == NULL || h->whole) {
+		failed(live, e, h, why);
+		return;
+	}
+	stop(live, e, h);   /* no differences, then: all of it */
+	h->whole = true;
+	h->next = e->now.ms;
+	engine_tend_soon(e, h->next);
+}
+
 static void heard(void *self, struct engine *e, const struct heard *what)
 {
 	struct live *live = self;
 	struct held *h = NULL;
-	const struct zone *z;
 	const char *why;
 	for (uint32_t i = 0; i < live->n; i++)
 		if (live->zones[i].in != NULL && live->zones[i].courier == what->courier)
@@ -244,7 +258,7 @@ static void heard(void *self, struct engine *e, const struct heard *what)
 		failed(live, e, h, what->text);
 		return;
 	}
-	enum transfer_got got = transfer_in_take(h->in, what->bytes, &z, &why);
+	enum transfer_got got = transfer_in_take(h->in, what->bytes, &why);
 	if (what->loose && got != TRANSFER_GOT_PART && got != TRANSFER_GOT_STRAY) {   /* RFC8945 5.3.1 */
 		failed(live, e, h, "its last message is not signed");
 		return;
@@ -253,23 +267,39 @@ static void heard(void *self, struct engine *e, const struct heard *what)
 	case TRANSFER_GOT_PART:
 	case TRANSFER_GOT_STRAY:
 		break;
+	case TRANSFER_GOT_ALL:
 	case TRANSFER_GOT_ZONE:
-		take_over(live, e, h, z);
+		courier_end(e, h->courier, true);
+		h->courier = 0;
+		h->made = true;
+		engine_tend_soon(e, e->now.ms);
 		break;
 	case TRANSFER_GOT_SAME:
 		good(live, e, h);
 		break;
 	case TRANSFER_GOT_NOTHING:
-		if (h->latest != NULL && !h->whole) {   /* no differences, then: all of it */
-			stop(live, e, h);
-			h->whole = true;
-			h->next = e->now.ms;
-			engine_tend_soon(e, h->next);
-		} else {
-			failed(live, e, h, why);
-		}
+		nothing(live, e, h, why);
 		break;
 	}
+}
+
+/* One piece of the first zone that has come. False: there is none. */
+static bool make_some(struct live *live, struct engine *e)
+{
+	const struct zone *z;
+	const char *why;
+	uint32_t i = 0;
+	while (i < live->n && !live->zones[i].made)
+		i++;
+	if (i == live->n)
+		return false;
+	struct held *h = &live->zones[i];
+	enum transfer_got got = transfer_in_make(h->in, &z, &why);
+	if (got == TRANSFER_GOT_ZONE)
+		take_over(live, e, h, z);
+	else if (got == TRANSFER_GOT_NOTHING)
+		nothing(live, e, h, why);
+	return true;
 }
 
 /* What is due of one zone. returns when something is next */
@@ -281,7 +311,7 @@ static msec held_tend(struct live *live, struct engine *e, struct held *h)
 		atomic_store(&h->now, NULL);
 		say(e, live, h, "the zone has expired", "");
 	}
-	if (h->in != NULL && (now - h->heard >= STALL_MS || now - h->begun >= LIFE_MS))
+	if (h->in != NULL && !h->made && (now - h->heard >= STALL_MS || now - h->begun >= LIFE_MS))
 		failed(live, e, h, "nothing comes any more");
 	if (h->in == NULL && atomic_exchange(&h->notified, false))
 		h->next = now;
@@ -301,7 +331,7 @@ static msec tend(const struct link *l, struct engine *e)
 		return NEVER;
 	for (uint32_t i = 0; i < live->n && effects_room(e->fx) > 8; i++)
 		at = MIN(at, held_tend(live, e, &live->zones[i]));
-	return at;
+	return effects_room(e->fx) > 8 && make_some(live, e) ? e->now.ms : at;
 }
 
 /* ---- answers ---- */

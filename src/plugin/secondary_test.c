@@ -28,52 +28,60 @@ static struct {
 	unsigned opened, closed;
 	struct span question;
 	struct tsig_chain chain;   /* that it signs with */
-	struct span latest;        /* that it has said */
 } primary;
 
-/* Turns, until nothing is said any more. returns the lines that were logged */
-static const char *go(void)
-{
-	struct buf log = buf_on(arena_alloc(&b.arena, 16384), 16384);
-	for (bool more = true; more;) {
-		b.effects->n = 0;
-		more = engine_turn(b.engine);
-		for (unsigned i = 0; i < b.effects->n; i++) {
-			const struct effect *f = &b.effects->list[i];
-			if (f->kind == FX_OPEN)
-				primary.stream = f->stream;
-			primary.opened += f->kind == FX_OPEN;
-			primary.closed += f->kind == FX_CLOSE;
-			if (f->kind == FX_WRITE)
-				primary.question = span_from(f->bytes, 2);
-			if (f->kind == FX_LOG) {
-				buf_span_put(&log, f->bytes);
-				buf_u8(&log, '\n');
-			}
-		}
-	}
-	b.effects->n = 0;
-	return buf_cstr(&log);
-}
+static char lines[65536];      /* that were logged by the latest call */
+static struct buf logged;
 
-/* What was logged by the event itself, and after it. */
-static const char *happen(const struct event *ev)
+static void perform(void)
 {
-	struct buf log = buf_on(arena_alloc(&b.arena, 32768), 32768);
-	b.effects->n = 0;
-	engine_event(b.engine, ev);
 	for (unsigned i = 0; i < b.effects->n; i++) {
 		const struct effect *f = &b.effects->list[i];
+		if (f->kind == FX_OPEN)
+			primary.stream = f->stream;
+		primary.opened += f->kind == FX_OPEN;
 		primary.closed += f->kind == FX_CLOSE;
 		if (f->kind == FX_WRITE)
 			primary.question = span_from(f->bytes, 2);
 		if (f->kind == FX_LOG) {
-			buf_span_put(&log, f->bytes);
-			buf_u8(&log, '\n');
+			buf_span_put(&logged, f->bytes);
+			buf_u8(&logged, '\n');
 		}
 	}
-	buf_text(&log, go());
-	return buf_cstr(&log);
+	b.effects->n = 0;
+}
+
+static void turns(void)
+{
+	for (bool more = true; more; perform())
+		more = engine_turn(b.engine);
+}
+
+/* Turns, until nothing is said any more. returns the lines that were logged */
+static const char *go(void)
+{
+	logged = buf_on(lines, sizeof(lines));
+	turns();
+	return buf_cstr(&logged);
+}
+
+/* The same of an event, and after it. */
+static const char *happen(const struct event *ev)
+{
+	logged = buf_on(lines, sizeof(lines));
+	engine_event(b.engine, ev);
+	perform();
+	turns();
+	return buf_cstr(&logged);
+}
+
+/* What it signs is good for who has the key; the primary at hand may have another one. */
+static void seal_begin(void)
+{
+	struct tsig t;
+	assert_int_equal(tsig_read(primary.question, &t), OK);
+	tsig_begin(&primary.chain, &key, t.algorithm, (uint64_t)b.engine->now.wall.sec);
+	assert_int_equal(tsig_check(&primary.chain, primary.question, &t), 0);
 }
 
 /* The block, up to the question of its secondary. signs: the primary's key, NULL none */
@@ -95,9 +103,7 @@ static void start(const char *keys, const struct tsig_key *signs, struct name al
 	assert_int_equal(tsig_read(primary.question, &t), keys == NULL ? ERR_NOTFOUND : OK);
 	if (keys == NULL)
 		return;
-	/* What it signs is good for who has the key; the primary at hand may have another one. */
-	tsig_begin(&primary.chain, &key, t.algorithm, (uint64_t)b.engine->now.wall.sec);
-	assert_int_equal(tsig_check(&primary.chain, primary.question, &t), 0);
+	seal_begin();
 	if (signs != NULL)
 		primary.chain.key = *signs;
 	primary.chain.algorithm_name = algorithm;
@@ -108,7 +114,7 @@ static void start(const char *keys, const struct tsig_key *signs, struct name al
 
 static struct span message(const char *records, unsigned rcode)
 {
-	uint8_t *bytes = arena_alloc(&b.arena, MSG_MAX);
+	static uint8_t bytes[MSG_MAX];
 	struct buf to = buf_on(bytes, MSG_MAX);
 	struct msg m = { 0 };
 	struct msg_writer w;
@@ -122,14 +128,22 @@ static struct span message(const char *records, unsigned rcode)
 
 static const char *say(struct span m)
 {
-	primary.latest = m;
 	return happen(&(struct event){ .kind = EV_MESSAGE, .stream = primary.stream, .bytes = m });
+}
+
+/* The same, up to where there is nothing to do. */
+static const char *say_all(struct span m)
+{
+	(void)say(m);
+	while (engine_deadline(b.engine) <= b.engine->now.ms)
+		turns();
+	return buf_cstr(&logged);
 }
 
 /* It, signed behind what was signed before. */
 static struct span sealed(struct span m)
 {
-	uint8_t *bytes = arena_alloc(&b.arena, MSG_MAX);
+	static uint8_t bytes[MSG_MAX];
 	struct buf to = buf_on(bytes, MSG_MAX);
 	buf_span_put(&to, m);
 	assert_int_equal(tsig_sign(&primary.chain, &to), OK);
@@ -161,7 +175,7 @@ static void without_a_key_nothing_is_signed(void **state)
 {
 	(void)state;
 	start(NULL, NULL, NAME_OF(sha256));
-	assert_true(has(say(message(ZONE(5), 0)), "transferred: serial 5, 3 records"));
+	assert_true(has(say_all(message(ZONE(5), 0)), "transferred: serial 5, 3 records"));
 	assert_string_equal(block_fast(&b, "a.z.test", RR_A), SERVED(5));
 }
 
@@ -171,7 +185,7 @@ static void rfc8945_5_3_each_message_is_signed(void **state)
 	SIGNED();
 	assert_string_equal(say(sealed(message(SOA(5) NS, 0))), "");
 	assert_string_equal(say(sealed(message(A(5), 0))), "");
-	assert_true(has(say(sealed(message(SOA(5), 0))), "transferred: serial 5, 3 records"));
+	assert_true(has(say_all(sealed(message(SOA(5), 0))), "transferred: serial 5, 3 records"));
 	assert_string_equal(block_fast(&b, "a.z.test", RR_A), SERVED(5));
 }
 
@@ -201,7 +215,7 @@ static void rfc8945_5_3_1_ninety_nine_without_a_signature(void **state)
 		primary.chain.open = open;
 		if (n == 99) {
 			assert_string_equal(log, "");
-			assert_true(has(say(sealed(message(SOA(5), 0))), "transferred: serial 5, 102 records"));
+			assert_true(has(say_all(sealed(message(SOA(5), 0))), "transferred: serial 5, 102 records"));
 			continue;
 		}
 		REFUSED(log, "too many messages without a signature");
@@ -223,7 +237,7 @@ static void one_in_between_that_was_changed(void **state)
 	SIGNED();
 	say(sealed(message(SOA(5) NS, 0)));
 	say(message(A(66), 0));
-	REFUSED(say(sealed(message(SOA(5), 0))), "its signature is wrong");
+	REFUSED(say_all(sealed(message(SOA(5), 0))), "its signature is wrong");
 }
 
 /* One answer each, to a question that was signed. */
@@ -252,7 +266,7 @@ static void rfc8945_5_4_what_is_signed_otherwise(void **state)
 		primary.chain.algorithm_name.wire = (const uint8_t *)rows[i].algorithm;
 		primary.chain.algorithm = tsig_algorithm(primary.chain.algorithm_name);
 		primary.chain.now += (uint64_t)(int64_t)rows[i].late;
-		const char *log = say(sealed(message(ZONE(5), 0)));
+		const char *log = say_all(sealed(message(ZONE(5), 0)));
 		if (rows[i].why == NULL)
 			assert_string_equal(block_fast(&b, "a.z.test", RR_A), SERVED(5));
 		else
@@ -265,7 +279,7 @@ static void an_answer_without_a_signature(void **state)
 {
 	(void)state;
 	SIGNED();
-	REFUSED(say(message(ZONE(5), 0)), "its answer is not signed");
+	REFUSED(say_all(message(ZONE(5), 0)), "its answer is not signed");
 }
 
 /* RFC8945 5.2.2.1: a MAC cut to half its length is one, and is not enough; a shorter one is malformed. */
@@ -305,9 +319,9 @@ static void an_answer_that_was_seen_before(void **state)
 {
 	(void)state;
 	SIGNED();
-	struct span m = sealed(message(ZONE(5), 0));
+	struct span m = arena_span(&b.arena, sealed(message(ZONE(5), 0)));
 	uint16_t id = get_u16(primary.question.p);
-	say(m);
+	say_all(m);
 	assert_string_equal(block_fast(&b, "a.z.test", RR_A), SERVED(5));
 	later(3600 * SECOND);
 	go();
@@ -356,7 +370,7 @@ static void rfc8945_5_3_1_a_long_transfer(void **state)
 		assert_string_equal(say(sealed(message(record, 0))), "");
 	}
 	primary.chain.now = (uint64_t)b.engine->now.wall.sec - 900;
-	assert_true(has(say(sealed(message(SOA(5), 0))), "its answer is signed at another time than ours"));
+	assert_true(has(say_all(sealed(message(SOA(5), 0))), "its answer is signed at another time than ours"));
 }
 
 static enum verdict notify(struct tsig_chain *with)
@@ -378,7 +392,7 @@ static void notify_of_a_primary_with_a_key(void **state)
 	struct tsig_chain good, another;
 	(void)state;
 	SIGNED();
-	say(sealed(message(ZONE(5), 0)));
+	say_all(sealed(message(ZONE(5), 0)));
 	tsig_begin(&good, &key, NAME_OF(sha256), 1800000000);
 	tsig_begin(&another, &other_name, NAME_OF(sha256), 1800000000);
 	assert_int_equal(notify(NULL), ANSWERED);      /* and refused */
@@ -390,6 +404,76 @@ static void notify_of_a_primary_with_a_key(void **state)
 	later(2 * SECOND);
 	go();
 	assert_int_equal(primary.opened, 2);
+}
+
+/* More zones than transfers at once: the others wait for their turn, and nobody spins meanwhile. */
+static void zones_that_wait_for_their_turn(void **state)
+{
+	struct buf text = buf_on(arena_alloc(&b.arena, 4096), 4096);
+	(void)state;
+	memset(&primary, 0, sizeof(primary));
+	buf_text(&text, "secondary");
+	for (unsigned i = 0; i < 20; i++)
+		buf_printf(&text, " z%u.test", i);
+	buf_text(&text, "\ntransfer from 192.0.2.1");
+	block_add(&b, &plugin_secondary, buf_cstr(&text));
+	engine_tend(b.engine, &b.chain);
+	go();
+	assert_int_equal(primary.opened, 8);
+	assert_true(engine_deadline(b.engine) >= b.engine->now.ms + SECOND);
+	happen(&(struct event){ .kind = EV_CLOSED, .stream = primary.stream });
+	later(SECOND);
+	go();
+	assert_int_equal(primary.opened, 9);
+	assert_true(engine_deadline(b.engine) >= b.engine->now.ms + SECOND);
+}
+
+/* A primary that lags behind the others takes no record back, and its word counts as one that nothing has changed. */
+static void an_older_version_changes_nothing(void **state)
+{
+	(void)state;
+	start(NULL, NULL, NAME_OF(sha256));
+	say_all(message(ZONE(5), 0));
+	later(3600 * SECOND);
+	go();
+	happen(&(struct event){ .kind = EV_OPENED, .stream = primary.stream });
+	assert_string_equal(say(message(ZONE(4), 0)), "");
+	assert_string_equal(block_fast(&b, "a.z.test", RR_A), SERVED(5));
+	assert_int_equal(primary.closed, 2);
+}
+
+/* What has come is made a zone a piece in a turn, the old one served in between. */
+static void a_zone_is_made_over_many_turns(void **state)
+{
+	(void)state;
+	SIGNED();
+	for (unsigned round = 0; round < 2; round++) {
+		say(sealed(message(round == 0 ? SOA(5) NS A(5) : SOA(6) NS A(6), 0)));
+		for (unsigned i = 0; i < 300; i++) {
+			struct buf records = buf_on(arena_alloc(&b.arena, 8192), 8192);
+			for (unsigned k = 0; k < 60; k++)
+				buf_printf(&records, "n%u.z.test. 60 IN A 192.0.2.1\n", (i * 60 + k) * 7919u % 18000u);
+			assert_string_equal(say(sealed(message(buf_cstr(&records), 0))), "");
+		}
+		const char *log = say(sealed(message(round == 0 ? SOA(5) : SOA(6), 0)));
+		unsigned turns = 0;
+		for (; *log == 0 && turns < 10000; turns++) {
+			assert_true(engine_deadline(b.engine) <= b.engine->now.ms);
+			assert_string_equal(block_fast(&b, "a.z.test", RR_A), round == 0 ? NOT_THERE : SERVED(5));
+			log = go();
+		}
+		assert_true(has(log, round == 0 ? "transferred: serial 5, 18003 records"
+		                                : "transferred: serial 6, 18003 records"));
+		assert_true(turns > 50);
+		assert_true(engine_deadline(b.engine) > b.engine->now.ms);
+		assert_string_equal(block_fast(&b, "a.z.test", RR_A), round == 0 ? SERVED(5) : SERVED(6));
+		if (round == 1)
+			continue;
+		later(3600 * SECOND);
+		go();
+		happen(&(struct event){ .kind = EV_OPENED, .stream = primary.stream });
+		seal_begin();
+	}
 }
 
 static void keys_that_are_not_there(void **state)
@@ -446,6 +530,9 @@ int main(void)
 		T(errors_of_the_primary_are_told),
 		T(rfc8945_5_3_1_a_long_transfer),
 		T(notify_of_a_primary_with_a_key),
+		T(zones_that_wait_for_their_turn),
+		T(an_older_version_changes_nothing),
+		T(a_zone_is_made_over_many_turns),
 		T(keys_that_are_not_there),
 		T(secrets_of_a_file),
 	};
