@@ -15,12 +15,15 @@ struct told {
 	uint64_t courier;          /* 0: none is under way */
 	unsigned tries;            /* NOTIFY_TRIES: no more */
 	msec next;
+	uint32_t look;             /* at which its zone was there the last time */
 	bool complained;           /* its answers are not signed as they have to be, and that has been said */
 };
 
 struct notify {
 	struct told *list[NOTIFY_TOLD_MAX];
 	unsigned n;
+	uint32_t look;
+	unsigned at;               /* where the next one is, when they are noted in the same order each time */
 };
 
 struct notify *notify_new(void)
@@ -47,14 +50,21 @@ void notify_stop(struct notify *n, struct engine *e)
 		end(e, n->list[i]);
 }
 
+static bool is_for(const struct told *t, struct name zone, const struct addr *to)
+{
+	struct name known;
+	return addr_eq(&t->to.addr, to) && name_from_wire(span_of(t->zone, NAME_MAX_BYTES), &known) == OK &&
+	       name_eq(known, zone);
+}
+
 static struct told *find(struct notify *n, struct name zone, const struct addr *to)
 {
 	for (unsigned i = 0; i < n->n; i++) {
-		struct told *t = n->list[i];
-		struct name known;
-		if (addr_eq(&t->to.addr, to) && name_from_wire(span_of(t->zone, NAME_MAX_BYTES), &known) == OK &&
-		    name_eq(known, zone))
-			return t;
+		unsigned k = (n->at + i) % n->n;
+		if (!is_for(n->list[k], zone, to))
+			continue;
+		n->at = k + 1;
+		return n->list[k];
 	}
 	if (n->n == NOTIFY_TOLD_MAX)
 		return NULL;
@@ -82,6 +92,8 @@ void notify_note(struct notify *n, struct engine *e, const struct rr *soa, const
 {
 	uint32_t serial = get_u32(soa->rdata.p + soa->rdata.n - 20);
 	struct told *t = find(n, soa->owner, &to->addr);
+	if (t != NULL)
+		t->look = n->look;
 	if (t == NULL || (t->size > 0 && t->serial == serial))
 		return;
 	end(e, t);
@@ -91,6 +103,27 @@ void notify_note(struct notify *n, struct engine *e, const struct rr *soa, const
 	t->complained = false;
 	t->next = e->now.ms;
 	compose(t, e, soa);
+}
+
+void notify_look(struct notify *n)
+{
+	n->look++;
+	n->at = 0;
+}
+
+void notify_looked(struct notify *n, struct engine *e)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < n->n; i++) {
+		struct told *t = n->list[i];
+		if (t->look == n->look || effects_room(e->fx) == 0) {
+			n->list[kept++] = t;
+			continue;
+		}
+		end(e, t);
+		heap_free(t);
+	}
+	n->n = kept;
 }
 
 msec notify_tend(struct notify *n, struct engine *e, const struct steps *steps, void *live)

@@ -19,6 +19,9 @@ void notify_free(struct notify *n);
 /* Nothing more is said, nor heard. */
 void notify_stop(struct notify *n, struct engine *e);
 
+/* Zones are looked at: each that is there is noted, and then those that were not are forgotten. */
+void notify_look(struct notify *n);
+void notify_looked(struct notify *n, struct engine *e);
 /* The zone has this serial: whoever has not been told so will be. `soa` goes along as a hint. */
 void notify_note(struct notify *n, struct engine *e, const struct rr *soa, const struct upstream *to);
 /* What is due. returns when something is next */

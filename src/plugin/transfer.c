@@ -176,14 +176,20 @@ static msec tend(const struct link *l, struct engine *e)
 {
 	const struct chain *c = e->tending.chain;
 	struct transfer_zone z;
+	bool all = true;
 	if (e->worker != 0)
 		return NEVER;
+	notify_look(l->live);
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct transfer_source *source = c->links[i].steps->zones;
 		for (unsigned k = 0; source != NULL && source->zone(&c->links[i], e, k, &z); k++)   /* ZONES_MAX */
-			if (z.there && effects_room(e->fx) > ROOM)
+			if (effects_room(e->fx) <= ROOM)
+				all = false;
+			else if (z.there)
 				zone_note(l->self, l->live, e, &z);
 	}
+	if (all && effects_room(e->fx) > ROOM)
+		notify_looked(l->live, e);
 	msec at = effects_room(e->fx) > ROOM ? notify_tend(l->live, e, l->steps, l->live) : e->now.ms + 1;
 	return MIN(at, e->now.ms + LOOK_MS);
 }
