@@ -1,4 +1,6 @@
-"""Signed questions and answers (plugin tsig, RFC 8945): dnspython, dig and kdig hold the other end."""
+"""Signed questions and answers (plugin tsig, RFC 8945), over each transport: dnspython, dig and kdig hold the other
+end."""
+import re
 import time
 
 import dns.message
@@ -10,9 +12,9 @@ import pytest
 
 import ns
 from conftest import needs
-from zonepeers import FOLDER, KEY, block, serve, taken, zone
+from zonepeers import FOLDER, KEY, WRONG, block, serve, taken, zone
 
-pytestmark = needs("dig", "kdig")
+pytestmark = needs("dig", "kdig", "curl")
 
 SECRET, DIG = KEY.secret, KEY.dig()
 LARGE = 3000
@@ -88,3 +90,91 @@ def test_a_zone_whose_messages_are_signed(world, program):
     assert taken(world, "AXFR", program=program) == []
     got = [line for line in taken(world, "-y", DIG, "AXFR", program=program) if " tsig " not in line]
     assert len(got) == LARGE + 7
+
+
+# --- over TLS and HTTPS --------------------------------------------------------------------------------------
+
+SECURED = """{transport}://z.test {{
+    tls {folder}/cert.pem {folder}/cert.pem
+    tsig {{
+        secret {key.name} {key.secret} {key.algorithm}
+        {more}
+    }}
+    file {folder}/zone z.test
+    transfer {{
+        to *
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def secured(world, keys):
+    world.write(f"{FOLDER}/cert.pem", (keys / "quad9.pem").read_bytes())
+
+    def start(more=""):
+        blocks = [SECURED.format(transport=t, folder=FOLDER, key=KEY, more=more) for t in ("tls", "https")]
+        return serve(world, "".join(blocks) + block("whoami"))
+    world.start = start
+    return world
+
+
+def kdig(world, *args, key=KEY):
+    signed = ("-y", key.dig()) if key else ()
+    return world.run("kdig", "@127.0.0.1", "+tls", *signed, "ns.z.test", *args)
+
+
+def https(world, key=KEY, kind="A"):
+    """The answer, with what is said of its signature."""
+    query = dns.message.make_query("ns.z.test.", kind)
+    ring = {}
+    if key:
+        query.use_tsig(key.dnspython())
+        ring = {key.dnspython().name: key.dnspython()}
+    world.write("/run/query", query.to_wire())
+    done = world.enter(["curl", "-sk", "--max-time", "10", "-H", "content-type: application/dns-message",
+                        "--data-binary", "@/run/query", "https://127.0.0.1/dns-query"], capture_output=True)
+    return dns.message.from_wire(done.stdout, keyring=ring, request_mac=query.mac)
+
+
+def test_over_tls_a_signed_question_has_a_signed_answer(secured):
+    secured.start("require A")
+    assert re.search(r"status: NOERROR.*TSIG PSEUDOSECTION.*NOERROR", kdig(secured, "A").stdout, re.S)
+    assert "status: REFUSED" in kdig(secured, "A", key=None).stdout
+    assert "status: NOERROR" in kdig(secured, "TXT", key=None).stdout
+    for fault, error in (("name", "BADKEY"), ("algorithm", "BADKEY"), ("secret", "BADSIG")):
+        done = kdig(secured, "A", key=WRONG[fault])
+        assert "192.0.2.1" not in done.stdout, done.stdout
+        assert re.search(rf"NOTAUTH|{error}", done.stdout + done.stderr), (fault, done.stdout, done.stderr)
+
+
+def test_over_tls_a_zone_is_signed(secured):
+    secured.start("require AXFR")
+    lines = [line for line in taken(secured, "+tls", "-y", KEY.dig(), "AXFR", program="kdig") if " tsig " not in line]
+    assert len(lines) == LARGE + 7
+    assert taken(secured, "+tls", "AXFR", program="kdig") == []
+    assert taken(secured, "+tls", "-y", WRONG["secret"].dig(), "AXFR", program="kdig") == []
+
+
+def test_over_https_a_signed_question_has_a_signed_answer(secured, monkeypatch):
+    secured.start("require A")
+    answer = https(secured)
+    assert answer.had_tsig and answer.rcode() == dns.rcode.NOERROR and answer.answer
+    assert https(secured, None).rcode() == dns.rcode.REFUSED
+    assert https(secured, None, "TXT").rcode() == dns.rcode.NOERROR
+    with pytest.raises(dns.tsig.PeerBadKey):
+        https(secured, WRONG["name"])
+    with pytest.raises(dns.tsig.PeerBadKey):
+        https(secured, WRONG["algorithm"])
+    with pytest.raises(dns.tsig.PeerBadSignature):
+        https(secured, WRONG["secret"])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 1000)
+    with pytest.raises((dns.tsig.PeerBadTime, dns.tsig.BadTime)):
+        https(secured)
+
+
+def test_over_https_no_zone_is_transferred(secured):
+    secured.start()
+    answer = https(secured, kind="AXFR")
+    assert answer.rcode() == dns.rcode.REFUSED and not answer.answer

@@ -150,3 +150,20 @@ def test_notify_goes_out_signed_and_wants_a_signed_answer(world):
         with pytest.raises(TimeoutError):
             sock.recvfrom(4096)
     assert len(server.lines("was told of serial")) == 1
+
+
+def test_a_signed_zone_comes_over_tls(world, keys):
+    world.write(f"{FOLDER}/cert.pem", (keys / "quad9.pem").read_bytes())
+    there = f"""tls://z.test:853 {{
+    tls {FOLDER}/cert.pem {FOLDER}/cert.pem
+    {KEY.corefile()}
+    file {FOLDER}/zone z.test
+    transfer {{
+        to *
+        required
+    }}
+}}
+"""
+    server = serve(world, there + slave(f"tls://{HERE}%dns.quad9.net", more=[KEY.corefile(HERE)]))
+    wait_for(lambda: said(world), 40, "the zone")
+    assert not server.lines("not transferred")
