@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "conf/corefile_lower.h"
+#include "conf/corefile_posture.h"
 #include "conf/model.h"
 #include "conf/story.h"
 #include "conf/translate.h"
@@ -649,6 +650,26 @@ static void own_voice(void **state)
 	drop(&l);
 }
 
+/* What is ours in a block is told as such, and a key of it has to be there. */
+static void peers(void **state)
+{
+#define PEERS(key) "z.test {\n secondary {\n  transfer from 192.0.2.1\n }\n tsig {\n" \
+	"  secret k.test. c2VjcmV0\n }\n signet {\n  key " key " 192.0.2.1\n }\n}\n"
+	struct loaded l;
+	char told[4096];
+	struct buf to = buf_on(told, sizeof(told));
+	(void)state;
+	assert_non_null(load(&l, PEERS("k.test.")));
+	corefile_posture(l.model, &to);
+	assert_non_null(strstr(buf_cstr(&to), "enforced: dns://z.test.:53: transfers and NOTIFY between us and "
+	                                      "192.0.2.1/32 are signed with the key k.test. (signet: CoreDNS refuses "
+	                                      "this block)\n"));
+	drop(&l);
+	assert_null(load(&l, PEERS("other.test.")));
+	assert_non_null(strstr(first_error(&l), "there is no key 'other.test.'"));
+	drop(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -656,7 +677,7 @@ int main(void)
 		cmocka_unit_test(dns_port),  cmocka_unit_test(program), cmocka_unit_test(imports),
 		cmocka_unit_test(environment), cmocka_unit_test(canonical), cmocka_unit_test(dialect),
 		cmocka_unit_test(dump_again),  cmocka_unit_test(stories),   cmocka_unit_test(own_voice),
-		cmocka_unit_test(translations), cmocka_unit_test(memory_ends),
+		cmocka_unit_test(translations), cmocka_unit_test(memory_ends), cmocka_unit_test(peers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
