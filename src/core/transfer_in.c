@@ -283,6 +283,11 @@ enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, c
 
 /* ---- the zone ---- */
 
+bool transfer_in_is_differences(const struct transfer_in *t)
+{
+	return t->part != PART_ALL;
+}
+
 static enum err begin(struct transfer_in *t)
 {
 	t->making = MAKE_ZONE;

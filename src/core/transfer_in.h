@@ -37,6 +37,9 @@ enum transfer_got {
 /* One message. Never TRANSFER_GOT_ZONE. */
 enum transfer_got transfer_in_take(struct transfer_in *t, struct span message, const char **ret_why) MUST_CHECK;
 
+/* After TRANSFER_GOT_ALL: did differences come, and not the whole zone? */
+bool transfer_in_is_differences(const struct transfer_in *t);
+
 #define TRANSFER_MAKE_PIECE 4096u  /* records of one call: two milliseconds */
 
 /* One piece of what is left to be done after TRANSFER_GOT_ALL. returns TRANSFER_GOT_PART, and is to be called again |

@@ -225,7 +225,8 @@ static void take_over(struct live *live, struct engine *e, struct held *h, const
 		old->older = h->retired;
 		h->retired = old;
 	}
-	buf_printf(&b, "serial %u, %llu records", z->serial, (unsigned long long)z->records);
+	buf_printf(&b, "serial %u, %llu records%s", z->serial, (unsigned long long)z->records,
+	           transfer_in_is_differences(h->in) ? " (by differences)" : "");
 	say(e, live, h, "transferred: ", buf_cstr(&b));
 	good(live, e, h);
 }

@@ -428,6 +428,19 @@ static void zones_that_wait_for_their_turn(void **state)
 	assert_true(engine_deadline(b.engine) >= b.engine->now.ms + SECOND);
 }
 
+static void the_log_tells_differences(void **state)
+{
+	(void)state;
+	start(NULL, NULL, NAME_OF(sha256));
+	assert_true(has(say_all(message(ZONE(5), 0)), "transferred: serial 5, 3 records\n"));
+	later(3600 * SECOND);
+	go();
+	happen(&(struct event){ .kind = EV_OPENED, .stream = primary.stream });
+	assert_true(has(say_all(message(SOA(6) SOA(5) A(5) SOA(6) A(6) SOA(6), 0)),
+	                "transferred: serial 6, 3 records (by differences)\n"));
+	assert_string_equal(block_fast(&b, "a.z.test", RR_A), SERVED(6));
+}
+
 /* A primary that lags behind the others takes no record back, and its word counts as one that nothing has changed. */
 static void an_older_version_changes_nothing(void **state)
 {
@@ -531,6 +544,7 @@ int main(void)
 		T(rfc8945_5_3_1_a_long_transfer),
 		T(notify_of_a_primary_with_a_key),
 		T(zones_that_wait_for_their_turn),
+		T(the_log_tells_differences),
 		T(an_older_version_changes_nothing),
 		T(a_zone_is_made_over_many_turns),
 		T(keys_that_are_not_there),
