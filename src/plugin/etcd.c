@@ -345,6 +345,7 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 		v = answer(l, q, found);
 	} else {
 		const char *kept = arena_text(&q->arena, span_text(why));
+		q->err = ERR_UPSTREAM;   /* plugin errors tells of it */
 		v = query_fail(q, RCODE_SERVFAIL, EDE_NETWORK_ERROR, kept);
 	}
 	etcd_done(l, q);

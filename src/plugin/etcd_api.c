@@ -13,6 +13,7 @@
 #define ARENA_MAX ((size_t)24 << 20)   /* of one ask: a body, and what is made of it */
 #define LIVE_ARENA_MAX ((size_t)1 << 20)
 #define WHY_MAX 160u
+#define SAID_MAX 80u             /* of what an etcd says of an error */
 #define CONNECT_MS 1500u
 #define IDLE_MS 2500u
 
@@ -342,6 +343,16 @@ static bool login_again(struct etcd_live *live, struct engine *e, struct etcd_as
 	return true;
 }
 
+/* What the etcd says of it, as far as it is one line of plain text. */
+static void say_why(struct etcd_ask *ask, struct buf *to)
+{
+	struct span body;
+	if (!body_of(ask, &body))
+		return;
+	for (size_t i = 0; i < MIN(body.n, SAID_MAX) && body.p[i] >= 0x20 && body.p[i] < 0x7f; i++)
+		buf_printf(to, "%s%c", i == 0 ? ": " : "", body.p[i]);
+}
+
 static void failed(struct etcd_live *live, struct engine *e, struct etcd_ask *ask, const char *text)
 {
 	struct desk *d = &live->desks[e->worker];
@@ -368,6 +379,8 @@ static void failed(struct etcd_live *live, struct engine *e, struct etcd_ask *as
 		buf_printf(&b, "%.120s", text);
 	else
 		buf_printf(&b, "%s: HTTP status %u", stage == STAGE_LOGIN ? "the login" : "the values", ask->status);
+	if (text == NULL)
+		say_why(ask, &b);
 	ended(live, e, ask, buf_cstr(&b));
 	if (stage == STAGE_LOGIN)
 		unpark(live, e);
