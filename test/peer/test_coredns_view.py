@@ -156,7 +156,7 @@ def test_cancel_ends_a_question_sooner(world):
         finally:
             server.stop()
     assert took[0][1] == "NOERROR" and took[0][0] > 1.9
-    assert took[1][1] == "SERVFAIL" and took[1][0] < 1.9
+    assert took[1][1] == "SERVFAIL" and took[1][0] < took[0][0]
 
 
 def sockets(world):
