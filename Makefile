@@ -98,6 +98,15 @@ scenarios: debug
 	test -z "$(RPL)" || find "$(RPL)" -name '*.rpl' -print0 -o -name '*.crpl' -print0 | sort -z | \
 		xargs -0 -n 1000 $(DEBUG)/test/sim/replay --quiet
 
+# The image for another machine: cross-built in a Debian root of its own (kept: minutes the first time), and tried by
+# qemu's user mode.
+image-arm64:
+	tools/deps.sh build arm64
+	deploy/container/cross.sh $(BUILD)/arm64
+	deploy/container/build.sh --program $(BUILD)/arm64/signet --sysroot $(BUILD)/arm64/sysroot --arch arm64 \
+		$(BUILD)/image-arm64
+	$(PYTHON) -m pytest -p no:cacheprovider -q -rs test/peer/test_image_arm64.py
+
 torture: debug
 	meson test -C $(DEBUG) --no-rebuild --suite torture --print-errorlogs
 
@@ -119,4 +128,4 @@ install: $(SIGNET)
 clean:
 	rm -rf $(BUILD) $(DEBUG) build-fuzz
 
-.PHONY: all release debug demo check test test-here peers bench slices sim scenarios torture fuzz install clean
+.PHONY: all release debug demo check test test-here peers bench slices sim scenarios image-arm64 torture fuzz install clean

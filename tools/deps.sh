@@ -1,6 +1,6 @@
 #!/bin/sh
 # The one list of Debian packages this tree needs. Installs what is missing of the sets named, and nothing else:
-#   tools/deps.sh [--check | --list] build|demo|test|peers|fuzz|bench ...
+#   tools/deps.sh [--check | --list] build|demo|test|peers|arm64|fuzz|bench ...
 # --check says what is missing and exits 1 if anything is; --list prints the names. Works as root or with sudo.
 # The set peers is wished for, not needed: without it those tests are skipped by name.
 set -u
@@ -17,6 +17,7 @@ packages()
 		busybox libc-bin curl tcpdump man-db systemd procps prometheus faketime umoci buildah \
 		nghttp2-server python3-cryptography python3-yaml musl-tools \
 		etcd-server etcd-client ;;
+	arm64) echo debootstrap qemu-user-static umoci binutils python3-pytest python3-dnspython openssl iproute2 mount ;;
 	fuzz) echo clang libclang-rt-14-dev llvm ;;
 	bench) echo unbound pdns-recursor dnsdist openssl iproute2 mount ;;
 	*) echo "tools/deps.sh: no set of packages is called $1" >&2; return 2 ;;

@@ -65,9 +65,18 @@ static int list_plugins(void)
 	return fflush(stdout) == 0 ? 0 : STATUS_FATAL;
 }
 
+/* As the original calls the machines that it is built for. */
+#if defined(__x86_64__)
+#define MACHINE "amd64"
+#elif defined(__aarch64__)
+#define MACHINE "arm64"
+#else
+#define MACHINE "other"
+#endif
+
 static void version_print(void)
 {
-	printf("CoreDNS-%s\nlinux/amd64, signet %s\n", COREDNS_PARITY, SIGNET_VERSION);
+	printf("CoreDNS-%s\nlinux/%s, signet %s\n", COREDNS_PARITY, MACHINE, SIGNET_VERSION);
 }
 
 static bool port_parse(const char *text, uint16_t *ret)

@@ -150,6 +150,19 @@ static struct query like_asker(const struct query *q, enum door door, const stru
 		               .ask = { .door = (uint8_t)door, .depth = (uint8_t)(q->ask.depth + 1) } };
 }
 
+bool query_may_have(const struct query *q, const struct question *question)
+{
+	const struct chain *to = chain_for(q->chain, question);
+	if (q->client == NULL)
+		return true;
+	for (unsigned i = to == q->chain ? q->place + 1u : 0u; i < to->n; i++) {
+		const struct link *l = &to->links[i];
+		if (l->steps->admits != NULL && !l->steps->admits(l, q->engine, q->client, question))
+			return false;
+	}
+	return true;
+}
+
 enum err query_ask(struct query *q, enum door door, const struct question *question)
 {
 	return query_ask_again(q, door, question, 0);
@@ -160,6 +173,8 @@ enum err query_ask_again(struct query *q, enum door door, const struct question 
 	struct engine *e = q->engine;
 	if (q->ask.depth >= DEPTH_MAX)
 		return ERR_LIMIT;
+	if (door == DOOR_TOP && !query_may_have(q, question))
+		return ERR_REFUSED;
 	struct query like = like_asker(q, door, question);
 	like.ask.doubts = (uint8_t)doubts;
 	uint64_t hash = ask_hash(e, like.chain, like.place, question, q->form);

@@ -12,6 +12,9 @@
  * DOOR_SOURCES  starts behind chain->sources, ends by passing its .response; never handed to another worker
  * returns OK | ERR_LIMIT too deep, too many | ERR_BUDGET */
 enum err query_ask(struct query *q, enum door door, const struct question *question) MUST_CHECK;
+/* May q's client have what stands at the question (steps.admits)? Those steps are asked that q does not pass itself:
+ * of its own chain the ones below it, of another chain all. A sub-question has no client: yes. */
+bool query_may_have(const struct query *q, const struct question *question);
 /* The same once more, because so many answers to it could not be proved: of servers that gave none of them. */
 enum err query_ask_again(struct query *q, enum door door, const struct question *question, unsigned doubts) MUST_CHECK;
 /* The query that asked this sub-question first, while it lives; NULL: none, or another worker's. */

@@ -7,6 +7,7 @@
 #include "core/reply.h"
 
 struct anchorage;
+struct client;
 struct engine;
 struct query;
 struct fast;
@@ -59,6 +60,8 @@ struct steps {
 	const struct transfer_source *zones;
 	/* Does its answer to the question depend on who asks, or how? Then no cache keeps it. NULL: never. */
 	bool (*personal)(const struct link *l, const struct question *q);
+	/* May the client have what stands at the question, which another step asks in its stead? NULL: yes. */
+	bool (*admits)(const struct link *l, const struct engine *e, const struct client *c, const struct question *q);
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };
 

@@ -343,6 +343,11 @@ static enum err take_target(struct query *q, struct state *s, const struct query
 	if (copy == NULL)
 		return child->err == OK ? ERR_UPSTREAM : child->err;
 	TRY(packed_parse(&q->arena, copy, &asked, &more));
+	for (size_t i = 0; i < more.nrrs && copy->origin != ORIGIN_UPSTREAM; i++) {
+		struct question had = { more.rrs[i].owner, asked.type, asked.class };
+		if (more.rrs[i].section == SEC_ANSWER && !query_may_have(q, &had))
+			return ERR_REFUSED;
+	}
 	struct rr *rrs = ARENA_ARRAY(&q->arena, struct rr, n + more.nrrs);
 	if (rrs == NULL)
 		return ERR_LIMIT;

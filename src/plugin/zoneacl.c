@@ -102,6 +102,15 @@ static enum verdict request(const struct link *l, struct query *q)
 	return act(q, counted(l, q->engine, judge(l->self, q->client, &q->question)));
 }
 
+/* Asked by a step above this one (rewrite), or by another block's: its client stands here as if it had come itself. */
+static bool admits(const struct link *l, const struct engine *e, const struct client *c, const struct question *asked)
+{
+	enum action action = judge(l->self, c, asked);
+	if (action != ACTION_ALLOW)
+		counted(l, e, action);
+	return action == ACTION_ALLOW;
+}
+
 /* What upstreams say of aliases is theirs; what we looked up for one is judged as if it had been asked for. */
 static enum verdict response(const struct link *l, struct query *q)
 {
@@ -295,7 +304,7 @@ const struct plugin plugin_zoneacl = {
 	.settings = { .name = "acl", .doc = "who may ask for what",
 	              .corefile = { .directive = "acl", .many = DIRECTIVE_ADDS, .head = head },
 	              .size = sizeof(struct zoneacl), .opts = opts, .nopts = COUNT(opts) },
-	.steps = { .request = request, .response = response, .fast = fast },
+	.steps = { .request = request, .response = response, .fast = fast, .admits = admits },
 	.joined = joined,
 	.live_make = live_make, .live_free = live_free,
 	.samples = samples,

@@ -111,6 +111,37 @@ def test_who_may_ask_is_judged_by_what_is_asked_for_in_the_end(world, lines):
 
 
 @pytest.mark.parametrize("cache", [[], ["cache 30"]], ids=["alone", "cached"])
+@pytest.mark.parametrize("target", ["x.secret", "way.parity"], ids=["straight", "over another alias"])
+def test_what_may_not_be_asked_for_is_not_had_where_a_rewritten_alias_leads(world, cache, target):
+    """The new target is asked in the client's stead, and judged as its own question would be."""
+    world.write(f"{FOLDER}/zone", ZONE + "x.secret A 192.0.2.66\nway CNAME x.secret\nplain CNAME mail\n")
+    target = "x.secret.parity.test." if target == "x.secret" else "way.parity.test."
+    server = start(world, corefile(f"rewrite cname exact www.parity.test. {target}", "acl secret.parity.test {",
+                                   "allow net 127.0.0.7", "block", "}", *cache, FILE, "prometheus :9153"))
+    try:
+        for _ in range(2):
+            assert "192.0.2.66" in Asked(world, "alias.parity.test A", source="127.0.0.7").text()
+            said = Asked(world, "alias.parity.test A edns").text()
+            assert said.startswith("REFUSED") and "192.0.2.66" not in said
+            assert "192.0.2.30" in Asked(world, "plain.parity.test A").text()      # its twin leads elsewhere
+    finally:
+        server.stop()
+
+
+def test_another_block_judges_its_own_names(world):
+    """An alias of one block into a block that has an acl of its own."""
+    text = corefile("template IN A alias.test {", 'answer "{{ .Name }} 60 CNAME x.secret.test."', "}") + corefile(
+        "acl {", "allow net 127.0.0.7", "block", "}", "hosts {", "192.0.2.66 x.secret.test", "}", zone="secret.test:53")
+    server = start(world, text)
+    try:
+        assert "192.0.2.66" in Asked(world, "a.alias.test A", source="127.0.0.7").text()
+        assert "192.0.2.66" not in Asked(world, "a.alias.test A").text()
+        assert Asked(world, "x.secret.test A").text().startswith("REFUSED")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("cache", [[], ["cache 30"]], ids=["alone", "cached"])
 def test_what_may_not_be_asked_for_is_not_had_through_an_alias(world, cache):
     """Through a template, whose author lets clients choose; those who may ask get it, in whatever order they come."""
     lines = ["acl secret.parity.test {", "allow net 127.0.0.7", "block", "}", *cache, "template IN A to.test {",
