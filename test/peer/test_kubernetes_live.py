@@ -21,7 +21,7 @@ from apiserver.watchable import service_import  # noqa: E402
 from conftest import needs  # noqa: E402
 from coredns import FOLDER, Coredns, total  # noqa: E402
 from evilauth import Lab  # noqa: E402
-from ns import World, wait_for  # noqa: E402
+from ns import World, service_user, wait_for  # noqa: E402
 
 pytestmark = [pytest.mark.ours("not CoreDNS"), needs("dig")]
 DATA = Path(__file__).resolve().parent / "data" / "corefile"
@@ -291,6 +291,23 @@ def test_tokens_and_authorities_rotate(keys):
         assert pod.cluster.requests("services").count("stream") == 1
         for secret in (TOKEN, "token-two", "token-three"):
             assert secret not in pod.server.stderr()
+
+
+def test_a_token_that_the_servers_user_may_not_read_is_told_with_its_cure(keys):
+    """Files of the account are read with the rights of the user that the program serves as: root's alone are not."""
+    class Locked(Pod):
+        def account(self, token=TOKEN):
+            super().account(token)
+            self.world.path(f"{ACCOUNT}/token").chmod(0o600)
+    with Locked(keys) as pod:
+        lines = pod.server.wait_log(r"serviceaccount/token: .*Permission denied", SOON)
+        uid, gid = service_user()
+        assert "[WARNING]" in lines[0] and f"read as user {uid}: chgrp {gid} and chmod g+r" in lines[0], lines
+        assert len(lines) <= 3, lines       # once a resource, and not each time
+        assert pod.dig("web.shop.svc")[0] == "SERVFAIL" and pod.ready() == 503
+        os.chown(pod.world.path(f"{ACCOUNT}/token"), 0, service_user()[1])
+        pod.world.path(f"{ACCOUNT}/token").chmod(0o640)             # the cure that the line names
+        pod.comes("web.shop.svc", ok("10.96.10.11"), seconds=60)
 
 
 def test_what_the_role_lacks_is_said_once(keys):

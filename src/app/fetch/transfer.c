@@ -1,9 +1,11 @@
 #include "app/fetch/transfer.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/heap.h"
@@ -147,6 +149,10 @@ static bool contents(struct transfer *t, const char *path, size_t max, struct sp
 		return true;
 	if (file_read(path, max, &t->arena, bytes, &why) == OK)
 		return true;
+	/* We have the rights of the server's user, no longer root's: what is wrong is told with its cure. */
+	if (access(path, R_OK) != 0 && errno == EACCES)
+		buf_printf(&why, "; it is read as user %u: chgrp %u and chmod g+r", (unsigned)geteuid(),
+		           (unsigned)getegid());
 	buf_cstr(&why);
 	return false;
 }
