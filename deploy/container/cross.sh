@@ -1,13 +1,16 @@
 #!/bin/bash
 # Builds the program for another architecture, in a Debian root of its own: nothing of it is installed on this machine.
-#   deploy/container/cross.sh [--arch arm64] OUT        as root; OUT has the programs, and the root as sysroot
+#   deploy/container/cross.sh [--arch arm64] [--root-only] OUT    as root; OUT has the programs, and the root as sysroot
+# --root-only: the Debian root alone, which needs the network.
 # The root is kept in ${CROSS_CACHE:-/var/cache/signet-cross}. build.sh --sysroot makes an image of it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${CROSS_CACHE:-/var/cache/signet-cross}
 suite=bookworm arch=arm64
 [ "${1-}" != --arch ] || { arch=$2; shift 2; }
-out=${1:?usage: deploy/container/cross.sh [--arch arm64] OUT}
+only=
+[ "${1-}" != --root-only ] || { only=yes; shift; }
+out=${1:?usage: deploy/container/cross.sh [--arch arm64] [--root-only] OUT}
 [ "$(id -u)" = 0 ] || { echo "cross.sh: debootstrap and chroot need root" >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo "cross.sh: apt-get install debootstrap" >&2; exit 2; }
 case $arch in
@@ -39,6 +42,7 @@ if [ "$libraries" != "$(cat "$root/.libraries" 2>/dev/null)" ]; then
 	echo "$libraries" > "$root/.libraries"
 fi
 
+[ -z "$only" ] || exit 0
 cat > "$root/cross.ini" <<INI
 [binaries]
 c = '$triplet-gcc'
@@ -61,7 +65,7 @@ unshare -m sh -euc '
 	chroot "$2" sh -euc "
 		test -f /build/build.ninja ||
 		meson setup /build /src --cross-file /cross.ini --buildtype=debugoptimized
-		ninja -C /build -j2
+		ninja -C /build -j2 src/app/signet src/app/signet-fetch
 		$3-strip --strip-unneeded -o /build/signet /build/src/app/signet
 		$3-strip --strip-unneeded -o /build/signet-fetch /build/src/app/signet-fetch"
 ' sh "$here" "$root" "$triplet"
