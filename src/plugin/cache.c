@@ -292,6 +292,9 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 		return answer_late(l, q, &f);
 	if (child == NULL)
 		return WAIT;
+	/* Nobody below answers a question without a client: there may be one who answers this client (whoami). */
+	if (q->client != NULL && child->err == ERR_REFUSED && child->ask.maker == q->chain->n)
+		return PASS;
 	q->err = child->err;
 	q->ask.maker = child->ask.maker;
 	q->answer = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);

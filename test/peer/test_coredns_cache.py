@@ -8,6 +8,7 @@ from ask import ask, burst, ede, rcode, values
 from coredns import Coredns, total
 from hosts import address_of
 from ns import wait_for
+from test_coredns_plugins import Asked
 
 A = "9.9.9.9"
 BRIEF = "success 9984 3600 1"    # a second's TTL is a second, not five
@@ -246,6 +247,17 @@ def test_reasons_come_along(world):
     for _ in range(2):
         assert (6, "so it says") in ede(ask(world, "why.com", use_edns=0))
     assert asked(world, "why.com") == 1
+
+
+def test_what_is_said_to_one_client_alone(world):
+    """whoami behind a cache: each client hears of itself, again and again; what nobody answers is still refused."""
+    Coredns(world, ".:53 {\n    cache 30\n    whoami\n}\nrefused.test:53 {\n    cache 30\n    hosts {\n"
+                   "        192.0.2.1 x.other.test\n        fallthrough\n    }\n}\n")
+    for _ in range(2):
+        for source in ("127.0.0.1", "127.0.0.7"):
+            m = Asked(world, "who.test A", source=source).msg
+            assert rcode(m) == "NOERROR" and not m.answer and source in str(m.additional[0]), m
+    assert rcode(ask(world, "a.refused.test")) == "REFUSED"
 
 
 def test_capacity(world):
