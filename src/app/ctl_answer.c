@@ -3,6 +3,7 @@
 #include "app/counters.h"
 #include "app/ctl_status.h"
 #include "app/ctl_words.h"
+#include "app/monitor.h"
 #include "io/clock.h"
 
 static int64_t wall_now(void)
@@ -36,6 +37,43 @@ static void labels_put(struct page *p, const char *labels)
 	page_cell(p, buf_cstr(&k), 0, "%s", buf_cstr(&v));
 }
 
+static void gauge_row(const struct ctl_request *r, const char *name, const char *labels, uint64_t n, struct page *p)
+{
+	if (!r->json) {
+		page_line(p, "%12llu  %s%s%s%s", (unsigned long long)n, name, *labels != 0 ? "{" : "", labels,
+		          *labels != 0 ? "}" : "");
+		return;
+	}
+	page_row(p);
+	page_cell(p, "name", 0, "%s", name);
+	page_cell(p, "labels", 0, "%s", labels);
+	page_cell_number(p, "value", 0, n);
+	page_row_end(p);
+}
+
+/* How much there is of what comes and goes: the process, and what links have (entries of caches, ages of zones). */
+static void gauges(struct server *s, const struct ctl_request *r, struct page *p)
+{
+	struct process_usage usage;
+	struct samples all;
+	struct arena a;
+	process_usage(&usage);
+	gauge_row(r, "process_resident_memory_bytes", "", process_resident(), p);
+	gauge_row(r, "process_open_fds", "", usage.fds, p);
+	gauge_row(r, "process_start_time_seconds", "", (uint64_t)s->numbers.born, p);
+	arena_init(&a, MONITOR_SAMPLES_BYTES);
+	samples_init(&all, &a);
+	pthread_mutex_lock(&s->naming);
+	monitor_samples(s, &all);
+	for (unsigned i = 0; i < all.n; i++) {
+		const struct sample *one = &all.list[i];
+		if (one->family->type == SAMPLE_GAUGE)
+			gauge_row(r, one->family->name, one->labels == NULL ? "" : one->labels, one->n, p);
+	}
+	pthread_mutex_unlock(&s->naming);
+	arena_free(&a);
+}
+
 static int stats(struct server *s, const struct ctl_request *r, struct page *p)
 {
 	page_list(p, "metrics", NULL);
@@ -52,6 +90,7 @@ static int stats(struct server *s, const struct ctl_request *r, struct page *p)
 		page_cell_number(p, "value", 0, c.n);
 		page_row_end(p);
 	}
+	gauges(s, r, p);
 	page_list_end(p);
 	return 0;
 }

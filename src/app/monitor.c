@@ -7,7 +7,6 @@
 #include "app/counters.h"
 #include "base/heap.h"
 
-#define SAMPLES_BYTES (64u << 20)   /* of one page */
 
 /* ---- families of the program itself ---- */
 
@@ -185,21 +184,26 @@ static void process_text(const struct server *s, struct buf *to)
 	           (double)s->numbers.born, to);
 }
 
+void monitor_samples(struct server *s, struct samples *to)
+{
+	if (s->generation->model->daemon.corefile) {
+		program_sample(s, to);
+		tallies_samples(&s->registry.tallies, to);
+	}
+	sites_sample(s->generation, to);
+}
+
 void monitor_page(struct server *s, struct buf *to)
 {
 	struct arena a;
 	struct samples all;
-	arena_init(&a, SAMPLES_BYTES);
+	arena_init(&a, MONITOR_SAMPLES_BYTES);
 	samples_init(&all, &a);
 	rows_text(s, to);
 	process_text(s, to);
 	pthread_mutex_lock(&s->naming);
 	proofs_text(s, to);
-	if (s->generation->model->daemon.corefile) {
-		program_sample(s, &all);
-		tallies_samples(&s->registry.tallies, &all);
-	}
-	sites_sample(s->generation, &all);
+	monitor_samples(s, &all);
 	pthread_mutex_unlock(&s->naming);
 	samples_text(&all, to);
 	arena_free(&a);

@@ -3,9 +3,13 @@
 #define APP_MONITOR_H
 
 #include "app/server.h"
+#include "core/sample.h"
 
 /* The page of metrics. From any thread. */
 void monitor_page(struct server *s, struct buf *to);
+#define MONITOR_SAMPLES_BYTES (64u << 20)   /* an arena that holds all of them */
+/* What plugins and the program add to the counters of the table. Under s->naming. */
+void monitor_samples(struct server *s, struct samples *to);
 /* The plugins that are not ready, sorted, by comma; a plugin that has been ready is not asked again unless the
  * configuration wants it. Under s->naming. */
 void monitor_unready(struct generation *g, struct buf *to);

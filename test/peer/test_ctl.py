@@ -151,6 +151,9 @@ def test_stats(world, one):
     by_name = {(r["name"], r.get("proto") or r.get("result") or r.get("rcode")): r["value"] for r in rows}
     assert by_name["signet_queries_total", "udp"] >= 1 and by_name["signet_reloads_total", "ok"] == 0
     assert re.search(r"^ +\d+  signet_queries_total\{proto=\"udp\"\}$", ctl(world, "stats").stdout, re.M)
+    assert 1 << 20 < by_name["process_resident_memory_bytes", None] < 1 << 30
+    assert abs(by_name["process_start_time_seconds", None] - time.time()) < 600
+    assert re.search(r"^ +\d+  process_open_fds$", ctl(world, "stats").stdout, re.M)
 
 
 def test_reload_tells_how_it_went(world, one):
