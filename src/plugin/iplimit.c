@@ -62,7 +62,8 @@ static const struct opt opts[] = {
 	  U32(T, limit),
 	  .min = 0,
 	  .max = CLIENTCOUNT_MAX - 1,
-	  .doc = "Questions a second from one client address; more are dropped. 0 is no limit." },
+	  .doc = "Questions a second from one client address (of IPv6 too: one of 128 bits, as the original has "
+	         "it); more are dropped. 0 is no limit." },
 	{ .unbound = { "ip-ratelimit-cookie", "0" },
 	  U32(T, cookie_limit),
 	  .min = 0,

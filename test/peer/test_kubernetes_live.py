@@ -254,7 +254,7 @@ def test_the_api_may_be_away(keys):
 
 
 def test_until_the_first_list_nothing_is_denied(keys):
-    with Pod(keys, start=False) as pod:
+    with Pod(keys, BASE.replace("ttl 30", "startup_timeout 1s"), start=False) as pod:
         assert pod.dig("web.shop.svc")[0] == "SERVFAIL"
         assert pod.ready() == 503
         pod.server.wait_log("starting server with unsynced Kubernetes API", SOON)
@@ -326,7 +326,7 @@ def test_what_the_role_lacks_is_said_once(keys):
 
 
 def test_a_reload_lists_nothing_again(keys):
-    with Pod(keys) as pod:
+    with Pod(keys, bookmarks=0.5) as pod:       # that is when the API notices that nobody listens
         pod.synced()
         pod.comes("db.data.svc", ok("10.244.1.21", "10.244.2.22"))
         asked = len(pod.cluster.asked)
