@@ -5,6 +5,7 @@
 #include "app/monitor.h"
 #include "base/heap.h"
 #include "io/clock.h"
+#include "io/stream.h"
 
 #define PAGE_FIRST (256u * 1024u)
 #define PAGE_MAX (64u << 20)
@@ -169,28 +170,21 @@ struct waking {
 	_Atomic bool done;
 };
 
-/* Who asks this machine at an address that is every one asks loopback. */
-static void host_text(const struct addr *at, struct buf *to)
-{
-	if (is_every(at))
-		buf_text(to, "127.0.0.1");
-	else
-		addr_text(at, to);
-	buf_cstr(to);
-}
-
-/* The library's thread waits up to two seconds for a connection before it sees that it is to end: here is one. */
+/* The library's thread waits up to two seconds for a connection before it sees that it is to end: here is one. It is
+ * not waited for, as the address may be gone. */
 static void *waking_run(void *arg)
 {
 	struct waking *w = arg;
-	char host[ADDR_TEXT_MAX], error[128];
-	struct buf b = buf_on(host, sizeof(host));
-	host_text(w->addr, &b);
+	struct addr to = *w->addr;
+	char text[128];
+	if (is_every(&to))
+		to = (struct addr){ .family = ADDR_4, .ip = { 127, 0, 0, 1 }, .port = w->addr->port };
 	while (!atomic_load(&w->done)) {
+		struct buf why = buf_on(text, sizeof(text));
+		int fd;
 		nanosleep(&(struct timespec){ 0, WAKE_STEP_NS }, NULL);
-		struct mg_connection *c = mg_connect_client(host, w->addr->port, 0, error, sizeof(error));
-		if (c != NULL)
-			mg_close_connection(c);
+		if (stream_connect(&to, &(struct addr){ .family = ADDR_NONE }, &fd, &why) == OK)
+			stream_close(fd);
 	}
 	return NULL;
 }
@@ -258,8 +252,11 @@ static bool ask_health(const struct addr *at)
 {
 	char host[ADDR_TEXT_MAX], error[128];
 	struct buf b = buf_on(host, sizeof(host));
-	host_text(at, &b);
-	struct mg_connection *c = mg_connect_client(host, at->port, 0, error, sizeof(error));
+	if (is_every(at))
+		buf_text(&b, "127.0.0.1");
+	else
+		addr_text(at, &b);
+	struct mg_connection *c = mg_connect_client(buf_cstr(&b), at->port, 0, error, sizeof(error));
 	if (c == NULL)
 		return false;
 	mg_printf(c, "GET /health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host);
