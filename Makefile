@@ -128,4 +128,5 @@ install: $(SIGNET)
 clean:
 	rm -rf $(BUILD) $(DEBUG) build-fuzz
 
-.PHONY: all release debug demo check test test-here peers bench slices sim scenarios image-arm64 torture fuzz install clean
+.PHONY: all release debug demo check test test-here peers bench slices sim scenarios image-arm64 torture fuzz \
+	install clean

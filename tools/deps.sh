@@ -17,7 +17,8 @@ packages()
 		busybox libc-bin curl tcpdump man-db systemd procps prometheus faketime umoci buildah \
 		nghttp2-server python3-cryptography python3-yaml musl-tools \
 		etcd-server etcd-client ;;
-	arm64) echo debootstrap qemu-user-static umoci binutils python3-pytest python3-dnspython openssl iproute2 mount ;;
+	arm64) echo debootstrap qemu-user-static umoci binutils \
+		python3-pytest python3-dnspython openssl iproute2 mount ;;
 	fuzz) echo clang libclang-rt-14-dev llvm ;;
 	bench) echo unbound pdns-recursor dnsdist openssl iproute2 mount ;;
 	*) echo "tools/deps.sh: no set of packages is called $1" >&2; return 2 ;;
