@@ -6,6 +6,7 @@
 
 #define META_MAX (64u << 10)         /* metadata of a list: a version and a token to continue */
 #define FRAME_MAX (KUBE_OBJECT_MAX + 4096u)   /* an object and what is around it in a watch */
+#define FRAME_SKIP_MAX (64u << 20)   /* more than any server has: it is no length at all */
 #define HOLD_KEPT (64u << 10)        /* a larger buffer is given back when its object is done */
 #define DEPTH_MAX 256u               /* of JSON */
 
@@ -136,6 +137,8 @@ static enum err four_bytes(struct kube_stream *s, struct span *piece)
 	}
 	s->want = get_u32(s->head);
 	s->held = 0;
+	if (s->want > FRAME_SKIP_MAX)
+		return ERR_FORMAT;
 	s->step = s->want <= FRAME_MAX ? TAKE : SKIP;
 	s->over += s->step == SKIP;
 	return OK;

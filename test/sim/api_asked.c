@@ -96,17 +96,38 @@ static bool read_filter(const char *url, enum thing_kind kind, struct api_filter
 	return true;
 }
 
+/* No more requests than the settings allow. */
+static void judge_rate(struct api_server *s, bool page)
+{
+	const struct api_rate *r = &s->manner.rate;
+	msec now = s->host->now.ms;
+	unsigned inflight = 1;
+	for (unsigned i = 0; i < THING_KINDS; i++)
+		inflight += s->calls[i].open && !s->calls[i].head;
+	if (r->inflight > 0 && inflight > r->inflight)
+		api_fault(s, "more requests under way than may be");
+	if (page && !r->pages)
+		return;
+	s->tokens = MIN(s->tokens + r->qps * (double)(now - s->tokens_at) / (double)SECOND, r->burst) - 1;
+	s->tokens_at = now;
+	if (s->tokens < -0.01)
+		api_fault(s, "more requests in a second than may be");
+}
+
 /* A list needs a cause, a watch a list; both a rest after failures. */
 static void judge(struct api_server *s, const struct api_call *c, bool page)
 {
 	struct api_asked *a = &s->asked[c->kind];
 	msec now = s->host->now.ms;
 	a->requests++;
+	judge_rate(s, page);
 	if (now < a->earliest)
 		api_fault(s, "asked again too soon");
 	if (c->how == API_WATCH) {
 		if (a->owed)
 			api_fault(s, "a watch without a list to begin from");
+		else if (c->version != a->version)
+			api_fault(s, "a watch from elsewhere than where the last ended");
 		return;
 	}
 	if (!a->owed)

@@ -16,6 +16,7 @@
 #define NEVER_CUT SIZE_MAX
 #define RETRY_SECS_MAX 40u
 #define GARBAGE_KINDS 8u
+#define DEAF_BELOW 4u            /* first byte of a length that may be one: 64 MB */
 
 static const char *const faults[] = {
 	"nothing",
@@ -75,6 +76,9 @@ static void end_list(struct api_server *s, enum thing_kind kind)
 static void take_mark(struct api_server *s, struct api_call *c, const struct api_mark *m)
 {
 	struct api_asked *a = &s->asked[c->kind];
+	bool goes_on = c->how == API_WATCH || c->whole || m->kind == MARK_WHOLE;
+	if (m->kind <= MARK_BOOKMARK && goes_on)
+		a->version = m->version;
 	c->progress |= m->kind <= MARK_BOOKMARK || m->kind == MARK_NOTHING;
 	switch (m->kind) {
 	case MARK_PUT:
@@ -111,7 +115,7 @@ static void mark(const struct api_server *s, struct api_call *c, enum api_mark_k
 	bool line = s->manner.json && b->bytes.n > 0 && b->bytes.p[b->bytes.n - 1] == '\n';
 	/* The bracket before the end of the line says it all. */
 	if (b->nmarks < API_MARKS_MAX)
-		b->marks[b->nmarks++] = (struct api_mark){ b->bytes.n - line, kind, stop, t, 0 };
+		b->marks[b->nmarks++] = (struct api_mark){ b->bytes.n - line, kind, stop, t, c->version, 0 };
 }
 
 static void say_no(struct api_server *s, struct api_call *c, unsigned code, unsigned retry)
@@ -129,6 +133,13 @@ static void put_random(struct api_server *s, struct buf *to, unsigned n)
 		buf_u8(to, (uint8_t)below(s, 256));
 }
 
+/* More than any object has. */
+static void put_length(struct api_server *s, struct buf *to)
+{
+	buf_u8(to, (uint8_t)(1 + below(s, 255)));
+	put_random(s, to, 3);
+}
+
 /* A frame that says nothing, or no frame at all. */
 static void garbage(struct api_server *s, struct api_call *c)
 {
@@ -141,6 +152,7 @@ static void garbage(struct api_server *s, struct api_call *c)
 	};
 	static const struct thing strange = { .kind = THING_SERVICE, .ns = "shop" };
 	struct buf *b = &c->body->bytes;
+	size_t at = b->n;
 	unsigned kind = below(s, GARBAGE_KINDS);
 	if (s->manner.json) {
 		buf_text(b, texts[kind]);
@@ -149,7 +161,7 @@ static void garbage(struct api_server *s, struct api_call *c)
 	} else if (kind == 1) {
 		wire_event(b, false, "REPLACED", &strange);   /* a word that is not known */
 	} else if (kind == 2) {
-		buf_u32(b, 0xfffffff0u);                      /* a frame that never ends */
+		put_length(s, b);                             /* a frame that never ends */
 		put_random(s, b, 20);
 	} else if (kind == 3) {
 		buf_u32(b, 0);
@@ -157,12 +169,12 @@ static void garbage(struct api_server *s, struct api_call *c)
 		buf_u32(b, 40);
 		put_random(s, b, 40);
 	} else {
-		buf_u8(b, (uint8_t)(1 + below(s, 255)));
-		put_random(s, b, below(s, 60));
+		put_length(s, b);
+		b->n -= below(s, 4);                          /* the next frame's bytes are taken for its rest */
 	}
 	c->deaf_from = c->body->nmarks;
-	c->deaf = kind == 7 || (!s->manner.json && (kind == 2 || kind == 6));
-	s->deaf += c->deaf;
+	c->deaf = s->manner.json ? kind == 7 : kind == 2 || kind >= 6;
+	s->deaf += c->deaf && (s->manner.json || b->p[at] < DEAF_BELOW);
 	mark(s, c, MARK_NOTHING, NULL);
 }
 
@@ -206,10 +218,10 @@ static void more_events(struct api_server *s, struct api_call *c)
 		const struct cluster_change *change = &t->changes[i];
 		if (change->version <= c->version)
 			continue;
+		c->version = change->version;
 		if (change->kind == c->kind)
 			tell_change(s, c, change);
 		n += change->kind == c->kind;
-		c->version = change->version;
 	}
 }
 
@@ -269,7 +281,7 @@ static void make_list(struct api_server *s, struct api_call *c, const char *more
 	if (!c->last)
 		buf_printf(&b, "%llu:%u", (unsigned long long)c->version, from + here);
 	(void)buf_cstr(&b);
-	struct wire_list l = { c->kind, c->version, next, things + from, here };
+	struct wire_list l = { c->kind, c->version, next, things + from, here, c->fault == API_GARBAGE };
 	wire_list(&c->body->bytes, s->manner.json, &l, ends);
 	for (unsigned i = 0; i < here; i++) {
 		mark(s, c, MARK_PUT, things[from + i]);
@@ -394,12 +406,12 @@ static void spoil(struct api_server *s, struct api_call *c)
 			say_no(s, c, below(s, 2) == 0 ? 500 : 429, below(s, 2) == 0 ? 0 : 1 + below(s, RETRY_SECS_MAX));
 		break;
 	case API_GARBAGE:
-		if (list) {
+		if (list && below(s, 2) == 0) {
 			c->body->bytes.n = 0;
 			c->body->nmarks = 0;
 			c->last = false;
 			put_random(s, &c->body->bytes, 200);
-		} else if (c->status == 200) {
+		} else if (!list && c->status == 200) {
 			garbage(s, c);
 		}
 		break;
@@ -434,8 +446,8 @@ static void begin(struct api_server *s, uint32_t worker, const struct effect *fx
 	c->at = c->begun + below(s, LATENCY_MS);
 	c->bookmark = c->begun + BOOKMARK_MS + below(s, 10000);
 	c->piece = below(s, 2) == 0 ? API_BODY_MAX : 100 + below(s, 600);
-	make_body(s, c, more, limit);
 	c->fault = draw_fault(s);
+	make_body(s, c, more, limit);
 	spoil(s, c);
 	if (c->fault == API_SLOW)
 		c->piece = 1 + below(s, SLOW_PIECE);
@@ -480,8 +492,9 @@ static void tell_end(struct api_server *s, struct api_call *c)
 {
 	bool good = c->status == 200 && c->end == API_END_WELL && c->body->cut == NEVER_CUT;
 	uint64_t fetch = c->fetch;
-	if (good && c->how == API_LIST && c->last && c->fault != API_STRANGER && c->fault != API_GARBAGE) {
+	if (good && c->how == API_LIST && c->last && c->fault != API_STRANGER) {
 		c->progress = true;
+		s->asked[c->kind].version = c->version;
 		end_list(s, c->kind);
 	}
 	if (c->status == 410 && c->head)
@@ -601,6 +614,14 @@ void api_mend(struct api_server *s)
 	}
 }
 
+static bool has_open(const struct api_server *s)
+{
+	bool is = false;
+	for (unsigned i = 0; i < THING_KINDS; i++)
+		is |= s->calls[i].open;
+	return is;
+}
+
 void api_restart(struct api_server *s)
 {
 	for (unsigned i = 0; i < THING_KINDS; i++) {
@@ -610,6 +631,21 @@ void api_restart(struct api_server *s)
 		c->end = API_END_BROKEN;
 		tell_end(s, c);
 	}
+	if (below(s, 3) != 0 || has_open(s))
+		return;
+	s->manner.json = below(s, 2);
+	s->manner.streams = (enum api_streams)below(s, 3);
+}
+
+void api_forget(struct api_server *s)
+{
+	memset(s->asked, 0, sizeof(s->asked));
+	memset(s->told.n, 0, sizeof(s->told.n));
+	for (unsigned i = 0; i < THING_KINDS; i++) {
+		s->asked[i].owed = true;
+		s->calls[i].open = false;   /* whoever was told is gone */
+	}
+	s->tokens = s->manner.rate.burst;
 }
 
 bool api_told_all(const struct api_server *s)

@@ -38,6 +38,12 @@ enum api_fault {
 	API_FAULT_COUNT
 };
 
+/* What settings allow. */
+struct api_rate {
+	unsigned qps, burst, inflight;   /* inflight 0: no bound */
+	bool pages;                      /* a list's pages count too */
+};
+
 struct api_manner {
 	enum api_streams streams;
 	bool json, bookmarks;
@@ -46,6 +52,7 @@ struct api_manner {
 	unsigned faults_of_100;
 	uint32_t faults;                 /* bits by enum api_fault */
 	msec away_until;                 /* nobody is there */
+	struct api_rate rate;
 };
 
 enum api_how { API_LIST, API_WATCH, API_STREAM };
@@ -58,6 +65,7 @@ struct api_mark {
 	enum api_mark_kind kind;
 	bool stop;                       /* whoever reads may leave here */
 	const struct thing *thing;
+	uint64_t version;                /* from here on a watch may go on; 0: none is said */
 	unsigned retry_secs;
 };
 
@@ -100,6 +108,7 @@ struct api_asked {
 	unsigned lists, requests, fails;
 	bool plain;                      /* streaming lists turned out to be none */
 	msec earliest;                   /* the next request */
+	uint64_t version;                /* told up to here */
 	msec listed[API_LISTS_MAX];
 	struct api_filter filter;
 	/* Told of this kind. */
@@ -116,6 +125,8 @@ struct api_server {
 	uint64_t floor;                  /* versions before are forgotten */
 	bool trace, hears;               /* hears: something was told in this turn */
 	unsigned deaf;                   /* calls that went deaf */
+	double tokens;                   /* of the rate, */
+	msec tokens_at;                  /* then */
 	struct cluster_state told;
 	struct api_call calls[THING_KINDS];
 	struct api_body bodies[THING_KINDS];
@@ -131,7 +142,9 @@ void api_perform(struct api_server *s, uint32_t worker, const struct effect *fx)
 msec api_turn(struct api_server *s);
 /* All goes well from now on, but for connections that are silent already. */
 void api_mend(struct api_server *s);
-/* Everybody is cut off. */
+/* Whoever asks from now on is another, who was told nothing. */
+void api_forget(struct api_server *s);
+/* Everybody is cut off; who comes up again may have another version. */
 void api_restart(struct api_server *s);
 /* Everything that is wanted was told, and nothing else. */
 bool api_told_all(const struct api_server *s);

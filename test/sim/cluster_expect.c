@@ -10,7 +10,6 @@
 #define ALIASES_MAX 11u         /* one behind the other; more have no end */
 #define VERSION_TTL 28800u
 #define DENIAL_TTL_MAX 300u
-#define SMALL_BYTES 300u        /* of a message that has room for more of the records of these worlds */
 
 /* An address of a ready endpoint of a service, under its label. */
 struct spot {
@@ -694,7 +693,7 @@ static const char *judge_section(const struct expect_terms *terms, const struct 
 			return "a TTL that nobody set";
 	}
 	/* What is beside an answer is left out where it does not fit (RFC2181 9). */
-	bool cut = (m->flags & FLAG_TC) != 0 || (!answers && m->wire.n > SMALL_BYTES);
+	bool cut = (m->flags & FLAG_TC) != 0 || (!answers && e->small);
 	return answers ? judge_records(e->records, e->n, ngot, cut) : judge_records(e->beside, e->nbeside, ngot, cut);
 }
 

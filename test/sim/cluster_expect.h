@@ -32,6 +32,7 @@ struct expect_record {
 struct expected {
 	unsigned rcode;
 	bool passes;                             /* it is the next plugin's, which has nothing */
+	bool small;                              /* it came in a datagram: set by who asked */
 	bool one;                                /* of those that may be, one has to be and no other */
 	bool maybe;                              /* rcode may be NXDOMAIN as well, with nothing */
 	const char *zone;

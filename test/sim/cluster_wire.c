@@ -300,9 +300,9 @@ static void json_list(struct buf *to, const struct wire_list *l, size_t *ends)
 	           kinds[l->kind], versions[l->kind], (unsigned long long)l->version);
 	if (l->more[0] != 0)
 		buf_printf(to, ",\"continue\":\"%s\",\"remainingItemCount\":1", l->more);
-	buf_text(to, "},\"items\":[");
+	buf_text(to, l->bad ? "},\"items\":[{\"metadata\":[\"}\"]}" : "},\"items\":[");
 	for (unsigned i = 0; i < l->n; i++) {
-		buf_text(to, i == 0 ? "" : ",");
+		buf_text(to, i == 0 && !l->bad ? "" : ",");
 		json_thing(to, l->things[i]);
 		ends[i] = to->n;
 	}
@@ -323,6 +323,8 @@ void wire_list(struct buf *to, bool json, const struct wire_list *l, size_t *end
 	if (l->more[0] != 0)
 		enc_text(&in, 3, l->more);
 	enc_bytes(&raw, 1, buf_span(&in));
+	if (l->bad)
+		enc_text(&raw, 2, "\x0a\x7fno metadata");
 	for (unsigned i = 0; i < l->n; i++) {
 		struct buf o = object_buf();
 		put_thing(&o, l->things[i]);

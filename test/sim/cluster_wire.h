@@ -24,6 +24,7 @@ struct wire_list {
 	const char *more;
 	const struct thing *const *things;
 	unsigned n;
+	bool bad;                        /* with something that is no thing before them */
 };
 void wire_list(struct buf *to, bool json, const struct wire_list *l, size_t *ends);
 

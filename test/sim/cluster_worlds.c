@@ -22,14 +22,15 @@
 #define WIPE_MS (10 * SECOND)
 #define WALL_START 1800000000
 #define DAY_SECS 86400
-#define EMPTY_BYTES (128u << 10)      /* of a store without a row */
-#define THING_BYTES_MAX 4096u        /* of a store, for each thing */
+#define EMPTY_BYTES (42u << 10)      /* of a store without a row */
+#define FIRST_BYTES (48u << 10)      /* with the first of each kind */
+#define THING_BYTES_MAX 2048u        /* of a store, for each thing */
 
 struct plan {
 	struct expect_terms terms;
 	struct api_manner manner;
 	bool calm;                   /* nothing goes wrong */
-	bool endpoints, labelled, space_labels, idles, jumps;
+	bool endpoints, labelled, space_labels, idles, jumps, others;
 	unsigned workers, things;
 	msec trouble;                /* so long */
 };
@@ -94,11 +95,15 @@ static void plan_make(struct plan *p)
 	p->trouble = 20 * SECOND + below(300 * SECOND);
 	p->idles = below(4) == 0;
 	p->jumps = below(3) == 0;
+	p->others = below(5) == 0;
 	p->manner.streams = (enum api_streams)below(3);
 	p->manner.json = below(3) == 0;
 	p->manner.bookmarks = below(5) != 0;
-	p->manner.page = below(2) == 0 ? 0 : 1 + below(20);
+	p->manner.page = below(2) == 0 ? 0 : 1 + below(20) + p->things / 20;
 	p->manner.twice_of_100 = below(2) == 0 ? 0 : below(40);
+	p->manner.rate = (struct api_rate){ 5, 10, 0, false };
+	if (below(4) == 0)
+		p->manner.rate = (struct api_rate){ 1 + below(4), 1 + below(4), below(3), true };
 	if (p->calm)
 		return;
 	p->manner.faults_of_100 = 10 + below(90);
@@ -114,6 +119,10 @@ static void put_conf(const struct plan *p, uint32_t ttl, char *to)
 	for (unsigned i = 0; i < EXPECT_ZONES_MAX && t->zones[i] != NULL; i++)
 		buf_printf(&b, " %s", t->zones[i]);
 	buf_printf(&b, " {\n  endpoint http://10.9.8.7:8080\n  ttl %u\n  pods %s\n", ttl, modes[t->pods]);
+	if (p->manner.rate.pages)
+		buf_printf(&b, "  apiserver_qps %u\n  apiserver_burst %u\n", p->manner.rate.qps, p->manner.rate.burst);
+	if (p->manner.rate.inflight > 0)
+		buf_printf(&b, "  apiserver_max_inflight %u\n", p->manner.rate.inflight);
 	buf_text(&b, t->pod_names ? "  endpoint_pod_names\n" : "");
 	buf_text(&b, t->ignore_empty ? "  ignore empty_service\n" : "");
 	buf_text(&b, t->falls ? "  fallthrough in-addr.arpa ip6.arpa\n" : "");
@@ -194,6 +203,7 @@ static const char *judge(const char *name, uint16_t type, const struct asked *a)
 	struct expecting x = { &world.plan.terms, &world.api.told, is_synced() };
 	arena_init(&arena, 1u << 20);
 	expect_answer(&x, name, type, &e);
+	e.small = !a->tcp;
 	const char *wrong = a->replies != 1 ? "a question that did not end"
 		: msg_parse(&arena, a->reply, &m) != OK ? "a malformed reply"
 		: expect_judge(&world.plan.terms, &e, &m, &serial);
@@ -431,7 +441,7 @@ static void settle(void)
 	const struct api_server *s = &world.api;
 	api_mend(&world.api);
 	run_until(world.host.now.ms + (world.plan.calm ? SECOND : SETTLE_MS) + (s->deaf > 0 ? DEAF_MS : 0) +
-	          (s->manner.streams == STREAMS_UNKNOWN ? SETTLE_MS : 0));
+	          (s->manner.streams == STREAMS_UNKNOWN ? SETTLE_MS : 0) + (s->manner.rate.pages ? SETTLE_MS : 0));
 	if (!api_told_all(s))
 		fault("not all has been asked for in time");
 	ask_all();
@@ -464,7 +474,8 @@ static void judge_memory(void)
 	if (world.trace)
 		printf("%lld %zu things in %zu bytes, %llu lost\n", (long long)world.host.now.ms, things, has.bytes,
 		       (unsigned long long)has.lost);
-	if (has.bytes > EMPTY_BYTES + things * THING_BYTES_MAX)
+	size_t most = EMPTY_BYTES + (things > 0 ? FIRST_BYTES : 0) + things * THING_BYTES_MAX;
+	if (has.bytes > most && world.truth.nchanges < CHANGES_MAX)
 		fault("more memory than things are worth");
 	if (world.api.manner.faults_of_100 == 0 && has.lost > 0)
 		fault("something is lost");
@@ -490,6 +501,22 @@ static void reload(void)
 	if (before != behind)
 		fault("a reload asked the API for something");
 	ask_some();
+}
+
+/* Another text of what lives: all is asked for anew, and what lived is let go. */
+static void reload_other(void)
+{
+	char conf[CONF_BYTES];
+	if (world.host.seen.fault != NULL)
+		return;
+	world.plan.terms.pod_names ^= true;
+	put_conf(&world.plan, world.plan.terms.ttl, conf);
+	if (!host_reload(&world.host, conf))
+		fault("another configuration is not taken");
+	api_forget(&world.api);
+	world.serial = 0;
+	ask_some();
+	settle();
 }
 
 static void wipe(void)
@@ -522,6 +549,8 @@ static void tell_story(void)
 		ask_some();
 		judge_calm();
 	}
+	if (world.plan.others)
+		reload_other();
 	wipe();
 }
 
@@ -555,6 +584,7 @@ static uint64_t run_seed(uint64_t seed, bool trace, const char **ret_fault)
 	}
 	api_init(&world.api, h, &world.truth, seed);
 	world.api.manner = world.plan.manner;
+	world.api.tokens = world.plan.manner.rate.burst;
 	world.api.trace = trace;
 	h->web = web;
 	set_wall(h->now.ms);
