@@ -174,7 +174,8 @@ static void garbage(struct api_server *s, struct api_call *c)
 	}
 	c->deaf_from = c->body->nmarks;
 	c->deaf = s->manner.json ? kind == 7 : kind == 2 || kind >= 6;
-	s->deaf += c->deaf && (s->manner.json || b->p[at] < DEAF_BELOW);
+	c->lost = c->deaf && !s->manner.json && b->p[at] >= DEAF_BELOW;
+	s->deaf += c->deaf && !c->lost;
 	mark(s, c, MARK_NOTHING, NULL);
 }
 
@@ -473,7 +474,6 @@ static void tell(struct api_server *s, struct api_call *c, struct fetched what)
 	what.fetch = c->fetch;
 	host_fetched(s->host, c->worker, s->host->now.ms, &what);
 	host_run(s->host, s->host->now.ms);
-	s->hears = true;
 }
 
 static void tell_head(struct api_server *s, struct api_call *c)
@@ -504,7 +504,6 @@ static void tell_end(struct api_server *s, struct api_call *c)
 		               .text = c->end == API_END_BROKEN ? "Connection reset by peer" : NULL };
 	host_fetched(s->host, c->worker, s->host->now.ms, &end);
 	host_run(s->host, s->host->now.ms);
-	s->hears = true;
 }
 
 /* How many bytes the next piece has: none goes on behind where one may leave. */

@@ -86,6 +86,7 @@ struct api_body {
 struct api_call {
 	bool open, head, progress;       /* head: it was told */
 	bool deaf;                       /* who reads waits for the end of a frame that has none, */
+	bool lost;                       /* and could know that there will be none */
 	unsigned deaf_from;              /* since before this mark */
 	uint64_t fetch;
 	uint32_t worker;
@@ -123,7 +124,7 @@ struct api_server {
 	struct api_manner manner;
 	struct rng rng;
 	uint64_t floor;                  /* versions before are forgotten */
-	bool trace, hears;               /* hears: something was told in this turn */
+	bool trace;                      /* say what is asked and what goes wrong */
 	unsigned deaf;                   /* calls that went deaf */
 	double tokens;                   /* of the rate, */
 	msec tokens_at;                  /* then */

@@ -107,7 +107,9 @@ static void plan_make(struct plan *p)
 	if (p->calm)
 		return;
 	p->manner.faults_of_100 = 10 + below(90);
-	p->manner.faults = below(2) == 0 ? UINT32_MAX : (uint32_t)rng_u64(&world.rng);
+	unsigned dice = below(3);
+	p->manner.faults = dice == 0 ? UINT32_MAX : dice == 1 ? (uint32_t)rng_u64(&world.rng)
+		: 1u << (1 + below(API_FAULT_COUNT - 1));
 }
 
 static void put_conf(const struct plan *p, uint32_t ttl, char *to)
@@ -444,6 +446,9 @@ static void settle(void)
 	          (s->manner.streams == STREAMS_UNKNOWN ? SETTLE_MS : 0) + (s->manner.rate.pages ? SETTLE_MS : 0));
 	if (!api_told_all(s))
 		fault("not all has been asked for in time");
+	for (unsigned i = 0; i < THING_KINDS; i++)
+		if (s->calls[i].open && s->calls[i].lost)
+			fault("the end of a frame is awaited that has none");
 	ask_all();
 }
 
