@@ -16,6 +16,7 @@
 #define ACTS_MAX 60u
 #define TURNS_MAX 200000u
 #define SETTLE_MS (300 * SECOND)     /* silence is noticed, then a rest, then all is listed */
+#define CALM_MS (30 * SECOND)         /* the same without a cause to wait for */
 #define DEAF_MS (600 * SECOND)       /* a watch ends by then, whatever it waits for */
 #define IDLE_MS (1300 * SECOND)      /* each watch's time is up once at least */
 #define ANSWER_MS 20
@@ -153,11 +154,12 @@ static void run_until(msec until)
 		msec next = api_turn(&world.api);
 		if (next <= h->now.ms && turn < TURNS_MAX)
 			continue;
-		next = MIN(MIN(next, host_next(h)), until);
+		next = MIN(next, host_next(h));
 		if (turn >= TURNS_MAX)
 			fault("no end of it");
-		if (h->now.ms >= until && next >= until)
+		if (h->now.ms >= until && next > until)
 			break;
+		next = MIN(next, until);
 		set_wall(next);
 		host_run(h, next);
 	}
@@ -442,7 +444,7 @@ static void settle(void)
 {
 	const struct api_server *s = &world.api;
 	api_mend(&world.api);
-	run_until(world.host.now.ms + (world.plan.calm ? SECOND : SETTLE_MS) + (s->deaf > 0 ? DEAF_MS : 0) +
+	run_until(world.host.now.ms + (world.plan.calm ? CALM_MS : SETTLE_MS) + (s->deaf > 0 ? DEAF_MS : 0) +
 	          (s->manner.streams == STREAMS_UNKNOWN ? SETTLE_MS : 0) + (s->manner.rate.pages ? SETTLE_MS : 0));
 	if (!api_told_all(s))
 		fault("not all has been asked for in time");
