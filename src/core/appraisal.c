@@ -4,13 +4,13 @@ static const char *const no_answer = "nothing that answers the question";
 
 static void note_lame(const struct attempt *a)
 {
-	const struct asking *s = a->asking;
+	const struct inquiry *s = a->inquiry;
 	if (s->ask.infra != NULL)
 		infra_note_lame(s->ask.infra, s->q->engine, a->server, s->ask.zone);
 }
 
 /* Of a DS only the parent can speak (RFC4035 3.1.4.1): not a server that takes the name for an apex. */
-static bool is_below_ds(const struct asking *s, const struct scrubbed *kept)
+static bool is_below_ds(const struct inquiry *s, const struct scrubbed *kept)
 {
 	return s->question.type == RR_DS && kept->kind == SCRUB_NODATA && kept->cut.len > 1 &&
 	       name_eq(kept->cut, s->question.name);
@@ -18,7 +18,7 @@ static bool is_below_ds(const struct asking *s, const struct scrubbed *kept)
 
 /* Does it come from the zone asked, and without any signature, although the zone is signed? Data of a zone below that
  * the same server has may well be unsigned. */
-static bool is_stripped(const struct asking *s, const struct msg *m)
+static bool is_stripped(const struct inquiry *s, const struct msg *m)
 {
 	bool own = false;
 	for (size_t i = 0; s->ask.is_signed && i < m->nrrs; i++) {
@@ -41,7 +41,7 @@ static struct appraisal spare(struct appraisal it, const char *why)
 /* Is what was kept of the message of use? */
 static struct appraisal weigh(const struct attempt *a, struct appraisal it)
 {
-	const struct asking *s = a->asking;
+	const struct inquiry *s = a->inquiry;
 	const uint16_t flags = it.kept->msg.flags;
 	bool referral = it.kept->kind == SCRUB_REFERRAL, lame = it.kept->kind == SCRUB_LAME;
 	if (flags & FLAG_TC) {
@@ -72,7 +72,7 @@ static struct appraisal weigh(const struct attempt *a, struct appraisal it)
 /* What a good answer says of its server. */
 static void learn(const struct attempt *a, const struct msg *m)
 {
-	const struct asking *s = a->asking;
+	const struct inquiry *s = a->inquiry;
 	const struct engine *e = s->q->engine;
 	struct infra *in = s->ask.infra;
 	if (in == NULL)
@@ -97,7 +97,7 @@ static const char *rcode_text(unsigned rcode)
 }
 
 /* What belongs to the question, of what the zone's servers may speak for. */
-static enum err scrub(const struct asking *s, const struct msg *m, struct scrubbed *kept)
+static enum err scrub(const struct inquiry *s, const struct msg *m, struct scrubbed *kept)
 {
 	struct arena *a = &s->q->arena;
 	const struct chain_conf *conf = &s->q->chain->conf;
@@ -120,7 +120,7 @@ static bool is_handed_on(const struct relay *r, const struct msg *m)
 
 struct appraisal appraisal_make(const struct attempt *a, struct span bytes)
 {
-	const struct asking *s = a->asking;
+	const struct inquiry *s = a->inquiry;
 	struct query *q = s->q;
 	struct msg *m = ARENA_NEW(&q->arena, struct msg);
 	struct scrubbed *kept = ARENA_NEW(&q->arena, struct scrubbed);

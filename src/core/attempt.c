@@ -17,9 +17,9 @@ static struct name vary_case(struct query *q, struct name n)
 	return n;
 }
 
-void asking_init(struct asking *s, struct query *q, const struct exchange_ask *ask)
+void inquiry_init(struct inquiry *s, struct query *q, const struct exchange_ask *ask)
 {
-	*s = (struct asking){ .q = q, .ask = *ask, .question = ask->question == NULL ? q->question : *ask->question };
+	*s = (struct inquiry){ .q = q, .ask = *ask, .question = ask->question == NULL ? q->question : *ask->question };
 	if (ask->vary_case)
 		s->question.name = vary_case(q, s->question.name);
 	if (ask->party != NULL) {
@@ -34,7 +34,7 @@ void asking_init(struct asking *s, struct query *q, const struct exchange_ask *a
 /* ---- sending ---- */
 
 /* A question whether a server is back, that is to be answered without asking others. */
-static bool is_quiet_probe(const struct asking *s)
+static bool is_quiet_probe(const struct inquiry *s)
 {
 	return s->ask.group->relay != NULL && s->q->ask.aim > 0 && s->ask.group->relay->probe_no_rd;
 }
@@ -42,7 +42,7 @@ static bool is_quiet_probe(const struct asking *s)
 /* The question as sent: RD for forwarders, DO, 1232, padding where it hides the length (RFC8467); id 0. */
 static struct span build(const struct attempt *a, struct buf *b)
 {
-	const struct asking *s = a->asking;
+	const struct inquiry *s = a->inquiry;
 	const struct query *q = s->q;
 	const struct upstream_group *group = s->ask.group;
 	struct msg_writer w;
@@ -74,14 +74,14 @@ static struct span build(const struct attempt *a, struct buf *b)
 
 static struct token token_of(const struct attempt *a)
 {
-	return (struct token){ a->asking->q->id, a->number };
+	return (struct token){ a->inquiry->q->id, a->number };
 }
 
 void attempt_end(struct attempt *a)
 {
-	struct engine *e = a->asking->q->engine;
+	struct engine *e = a->inquiry->q->engine;
 	if (a->live && !a->replied && a->transport != TRANSPORT_UDP)
-		pool_stream_forget(a->asking->ask.pool, a->server, token_of(a));
+		pool_stream_forget(a->inquiry->ask.pool, a->server, token_of(a));
 	a->live = false;
 	if (a->socket == 0)
 		return;
@@ -92,7 +92,7 @@ void attempt_end(struct attempt *a)
 
 static enum err send_datagram(struct attempt *a, struct span message)
 {
-	struct engine *e = a->asking->q->engine;
+	struct engine *e = a->inquiry->q->engine;
 	a->socket = slots_add(&e->sockets, a);
 	uint8_t *bytes = arena_dup(e->fx->scratch, message.p, message.n);
 	if (a->socket == 0 || bytes == NULL) {
@@ -104,7 +104,7 @@ static enum err send_datagram(struct attempt *a, struct span message)
 	put_u16(bytes, a->id);
 	struct effect *fx = effects_add(e->fx, FX_DATAGRAM);
 	fx->socket = a->socket;
-	fx->server = pool_upstream(a->asking->ask.pool, a->server);
+	fx->server = pool_upstream(a->inquiry->ask.pool, a->server);
 	fx->bytes = span_of(bytes, message.n);
 	return OK;
 }
@@ -113,8 +113,8 @@ enum err attempt_send(struct attempt *a)
 {
 	static const enum metric sent[] = { [TRANSPORT_UDP] = M_UPSTREAM_UDP, [TRANSPORT_TCP] = M_UPSTREAM_TCP,
 		                            [TRANSPORT_DOT] = M_UPSTREAM_DOT };
-	struct query *q = a->asking->q;
-	struct pool *pool = a->asking->ask.pool;
+	struct query *q = a->inquiry->q;
+	struct pool *pool = a->inquiry->ask.pool;
 	uint8_t room[MSG_HEADER + NAME_MAX_BYTES + 4 + CLIENT_STRING_MAX + ASK_OPTIONS_MAX + 164];
 	struct buf b = buf_on(room, sizeof(room));
 	TRY(query_spend(q, 1, 0, 0));
@@ -134,7 +134,7 @@ enum err attempt_send(struct attempt *a)
 
 /* ---- what comes in ---- */
 
-bool asking_matches(const struct asking *s, struct span message)
+bool inquiry_matches(const struct inquiry *s, struct span message)
 {
 	struct msg m;
 	size_t at;
@@ -147,7 +147,7 @@ bool asking_matches(const struct asking *s, struct span message)
  * makes it known as such (attacks A11). */
 static bool case_kept(const struct attempt *a, struct span bytes)
 {
-	const struct asking *s = a->asking;
+	const struct inquiry *s = a->inquiry;
 	if (!s->ask.vary_case || memcmp(bytes.p + MSG_HEADER, s->question.name.wire, s->question.name.len) == 0)
 		return true;
 	return s->ask.infra != NULL && infra_caseless(s->ask.infra, s->q->engine, a->server);
@@ -156,13 +156,13 @@ static bool case_kept(const struct attempt *a, struct span bytes)
 enum arrival attempt_arrival(struct attempt *a, struct span datagram)
 {
 	bool ours = datagram.n >= MSG_HEADER && get_u16(datagram.p) == a->id, suspect = false;
-	if (ours && asking_matches(a->asking, datagram)) {
+	if (ours && inquiry_matches(a->inquiry, datagram)) {
 		if (case_kept(a, datagram))
 			return ARRIVAL_ANSWER;
 		suspect = !a->miscased;
 		a->miscased = true;
 	}
-	metrics_add(a->asking->q->engine->metrics, M_UPSTREAM_STRAY, 1);
+	metrics_add(a->inquiry->q->engine->metrics, M_UPSTREAM_STRAY, 1);
 	if (!ours && a->strays < STRAYS_MAX && ++a->strays == STRAYS_TCP)
 		suspect = true;
 	return suspect ? ARRIVAL_SUSPECT : ARRIVAL_STRAY;

@@ -11,7 +11,7 @@
 #define STRAYS_TCP 3u    /* wrong ids on one socket before TCP is started beside it (attacks A7) */
 
 /* What all attempts of one exchange have in common. */
-struct asking {
+struct inquiry {
 	struct query *q;
 	struct exchange_ask ask;
 	struct question question;  /* as sent: its case may be varied */
@@ -19,12 +19,12 @@ struct asking {
 };
 
 /* What ask points to is borrowed; without a party of its own the servers are all of the pool. */
-void asking_init(struct asking *s, struct query *q, const struct exchange_ask *ask);
+void inquiry_init(struct inquiry *s, struct query *q, const struct exchange_ask *ask);
 
 struct attempt {
 	enum wire_use use;         /* WIRE_QUESTION; first: engine->sockets is shared */
 	struct exchange *x;
-	const struct asking *asking;
+	const struct inquiry *inquiry;
 	unsigned place;            /* of the server in the party */
 	unsigned server;           /* its number in the pool */
 	enum transport transport;
@@ -46,7 +46,7 @@ enum err attempt_send(struct attempt *a) MUST_CHECK;
 void attempt_end(struct attempt *a);
 
 /* Is it an answer to what was asked: a response, our opcode, our question (attacks A8, A10)? */
-bool asking_matches(const struct asking *s, struct span message);
+bool inquiry_matches(const struct inquiry *s, struct span message);
 
 /* What a datagram that came to an attempt's socket is. */
 enum arrival {

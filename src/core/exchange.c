@@ -10,7 +10,7 @@ struct mail {
 };
 
 struct exchange {
-	struct asking asking;
+	struct inquiry inquiry;
 	struct attempt attempts[ATTEMPTS_MAX];
 	unsigned n;
 	uint64_t last;             /* places to be asked when no other one is left: they strip signatures */
@@ -52,11 +52,11 @@ enum err exchange_err(const struct exchange *x)
 /* Places of those whose answer to the question could not be proved. */
 static uint64_t doubted(const struct exchange *x)
 {
-	const struct engine *e = x->asking.q->engine;
+	const struct engine *e = x->inquiry.q->engine;
 	uint64_t places = 0;
-	for (unsigned i = 0; x->asking.q->ask.doubts > 0 && i < x->asking.party.n; i++) {
-		const struct upstream *u = pool_upstream(x->asking.ask.pool, x->asking.party.servers[i]);
-		places |= (uint64_t)answerer_is(&e->answerers, &e->key, &x->asking.question, &u->addr) << i;
+	for (unsigned i = 0; x->inquiry.q->ask.doubts > 0 && i < x->inquiry.party.n; i++) {
+		const struct upstream *u = pool_upstream(x->inquiry.ask.pool, x->inquiry.party.servers[i]);
+		places |= (uint64_t)answerer_is(&e->answerers, &e->key, &x->inquiry.question, &u->addr) << i;
 	}
 	return places;
 }
@@ -64,7 +64,7 @@ static uint64_t doubted(const struct exchange *x)
 /* Places of those that left out the signatures of the zone not long ago. */
 static uint64_t stripping(const struct exchange *x)
 {
-	const struct asking *s = &x->asking;
+	const struct inquiry *s = &x->inquiry;
 	uint64_t places = 0;
 	for (unsigned i = 0; s->ask.infra != NULL && i < s->party.n; i++) {
 		bool strips = infra_strips(s->ask.infra, s->q->engine, s->party.servers[i], s->ask.zone);
@@ -78,7 +78,7 @@ enum err exchange_start(struct query *q, const struct exchange_ask *ask)
 	struct exchange *x = ARENA_NEW(&q->arena, struct exchange);
 	if (x == NULL)
 		return ERR_LIMIT;
-	asking_init(&x->asking, q, ask);
+	inquiry_init(&x->inquiry, q, ask);
 	x->mail_last = &x->mail;
 	x->refused_by = -1;
 	x->refused = doubted(x);
@@ -96,13 +96,13 @@ static bool is_plain(const struct exchange *x, unsigned place)
 {
 	if (x->plain >> place & 1)
 		return true;
-	const struct asking *s = &x->asking;
+	const struct inquiry *s = &x->inquiry;
 	return s->ask.infra != NULL && infra_plain(s->ask.infra, s->q->engine, s->party.servers[place]);
 }
 
 static unsigned attempts_max(const struct exchange *x)
 {
-	const struct relay *r = x->asking.ask.group->relay;
+	const struct relay *r = x->inquiry.ask.group->relay;
 	return r == NULL || r->max_attempts == 0 ? ATTEMPTS_MAX : MIN(r->max_attempts, ATTEMPTS_MAX);
 }
 
@@ -111,12 +111,12 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 {
 	if (x->n >= attempts_max(x))
 		return ERR_LIMIT;
-	const struct relay *r = x->asking.ask.group->relay;
+	const struct relay *r = x->inquiry.ask.group->relay;
 	struct attempt *a = &x->attempts[x->n];
-	*a = (struct attempt){ .x = x, .asking = &x->asking, .place = place, .server = x->asking.party.servers[place],
-		               .transport = transport, .number = (uint8_t)x->n, .sent = x->asking.q->engine->now.ms,
-		               .plain = is_plain(x, place) };
-	a->late = a->sent + (pool_patience(x->asking.ask.pool, a->server) << MIN(x->round, 3));
+	*a = (struct attempt){ .x = x, .inquiry = &x->inquiry, .number = (uint8_t)x->n, .place = place,
+		               .server = x->inquiry.party.servers[place], .transport = transport,
+		               .sent = x->inquiry.q->engine->now.ms, .plain = is_plain(x, place) };
+	a->late = a->sent + (pool_patience(x->inquiry.ask.pool, a->server) << MIN(x->round, 3));
 	if (r != NULL)
 		a->late = MIN(a->late, a->sent + r->read_timeout);
 	TRY(attempt_send(a));
@@ -127,7 +127,7 @@ static enum err send_to(struct exchange *x, unsigned place, enum transport trans
 /* A Corefile's forward asks as its client did. */
 static enum transport transport_to(const struct exchange *x, unsigned place)
 {
-	const struct asking *s = &x->asking;
+	const struct inquiry *s = &x->inquiry;
 	const struct relay *r = s->ask.group->relay;
 	bool tls = r != NULL ? pool_upstream(s->ask.pool, s->party.servers[place])->tls : s->ask.group->tls;
 	if (tls)
@@ -165,11 +165,11 @@ static void give_way(struct exchange *x, unsigned place)
 /* All are passed over: may one of them be tried? A forward does, unless it is told not to. */
 static bool may_try_broken(const struct exchange *x)
 {
-	const struct relay *r = x->asking.ask.group->relay;
-	if (r == NULL || x->asking.q->ask.aim > 0)
-		return !x->asking.ask.group->tls && !x->asking.ask.group->tcp;
-	if (x->asking.ask.counts != NULL)
-		relay_count(&x->asking.ask.counts->all_down);
+	const struct relay *r = x->inquiry.ask.group->relay;
+	if (r == NULL || x->inquiry.q->ask.aim > 0)
+		return !x->inquiry.ask.group->tls && !x->inquiry.ask.group->tcp;
+	if (x->inquiry.ask.counts != NULL)
+		relay_count(&x->inquiry.ask.counts->all_down);
 	return !r->failfast;
 }
 
@@ -177,12 +177,12 @@ static bool may_try_broken(const struct exchange *x)
  * use is not asked again. When all are passed over, a first datagram may still try one: it costs no connection. */
 static int next_server(struct exchange *x)
 {
-	struct engine *e = x->asking.q->engine;
+	struct engine *e = x->inquiry.q->engine;
 	struct choice how = { .tried = x->tried | x->refused | x->last };
-	int s = pool_pick(x->asking.ask.pool, e, &x->asking.party, how);
+	int s = pool_pick(x->inquiry.ask.pool, e, &x->inquiry.party, how);
 	if (s < 0 && x->last != 0) {
 		how.tried = x->tried | x->refused;
-		s = pool_pick(x->asking.ask.pool, e, &x->asking.party, how);
+		s = pool_pick(x->inquiry.ask.pool, e, &x->inquiry.party, how);
 	}
 	if (s >= 0)
 		return s;
@@ -190,11 +190,11 @@ static int next_server(struct exchange *x)
 		x->tried = 0;
 		x->round++;
 		how.tried = x->refused;
-		s = pool_pick(x->asking.ask.pool, e, &x->asking.party, how);
+		s = pool_pick(x->inquiry.ask.pool, e, &x->inquiry.party, how);
 	}
 	how = (struct choice){ .tried = x->refused, .broken_too = true };
 	if (s < 0 && x->n == 0 && may_try_broken(x))
-		s = pool_pick(x->asking.ask.pool, e, &x->asking.party, how);
+		s = pool_pick(x->inquiry.ask.pool, e, &x->inquiry.party, how);
 	return s;
 }
 
@@ -209,7 +209,7 @@ static enum err ask_next(struct exchange *x)
 		/* The stream holds the older question; asking it again on the same one gains nothing. */
 		for (unsigned i = 0; i < x->n; i++) {
 			if (x->attempts[i].place == (unsigned)place && x->attempts[i].live) {
-				x->hedge = x->asking.q->engine->now.ms + PATIENCE_AGAIN_MS;
+				x->hedge = x->inquiry.q->engine->now.ms + PATIENCE_AGAIN_MS;
 				return OK;
 			}
 		}
@@ -217,7 +217,7 @@ static enum err ask_next(struct exchange *x)
 		give_way(x, (unsigned)place);
 	}
 	if (x->n > 0 && live(x) > 0)
-		metrics_add(x->asking.q->engine->metrics, M_UPSTREAM_HEDGED, 1);
+		metrics_add(x->inquiry.q->engine->metrics, M_UPSTREAM_HEDGED, 1);
 	TRY(send_to(x, (unsigned)place, transport_to(x, (unsigned)place)));
 	x->hedge = x->attempts[x->n - 1].late;
 	return OK;
@@ -227,7 +227,7 @@ static enum err ask_next(struct exchange *x)
 static enum err ask_any(struct exchange *x)
 {
 	enum err err = ERR_SPACE;
-	for (unsigned i = 0; i < x->asking.party.n && err == ERR_SPACE; i++)
+	for (unsigned i = 0; i < x->inquiry.party.n && err == ERR_SPACE; i++)
 		err = ask_next(x);
 	return err;
 }
@@ -259,7 +259,7 @@ static void refuse(struct exchange *x, struct attempt *a, const char *said)
 	x->garbled = false;
 	x->refused_by = (int)a->server;
 	x->refused |= UINT64_C(1) << a->place;
-	x->hedge = x->asking.q->engine->now.ms;
+	x->hedge = x->inquiry.q->engine->now.ms;
 }
 
 /* Too long for UDP, or too many strays: the same server over TCP. */
@@ -267,7 +267,7 @@ static void to_tcp(struct exchange *x, unsigned place)
 {
 	enum err err = send_to(x, place, TRANSPORT_TCP);
 	if (err == OK)
-		x->hedge = x->asking.q->engine->now.ms + PATIENCE_AGAIN_MS;
+		x->hedge = x->inquiry.q->engine->now.ms + PATIENCE_AGAIN_MS;
 }
 
 /* A server that cannot do EDNS is asked once more without, and not on the word of one datagram alone (attacks A12). */
@@ -281,18 +281,18 @@ static bool without_edns(struct exchange *x, const struct attempt *a)
 /* Who it came from counts only if somebody may come to doubt it. */
 static void note_answerer(struct exchange *x, const struct attempt *a)
 {
-	struct engine *e = x->asking.q->engine;
-	const struct upstream *u = pool_upstream(x->asking.ask.pool, a->server);
-	x->asking.q->ask.by = u->addr;
-	if (x->asking.q->chain->conf.anchorage != NULL && question_eq(&x->asking.question, &x->asking.q->question))
-		answerer_note(&e->answerers, &e->key, &x->asking.question, &u->addr, x->asking.q->ask.doubts > 0);
+	struct engine *e = x->inquiry.q->engine;
+	const struct upstream *u = pool_upstream(x->inquiry.ask.pool, a->server);
+	x->inquiry.q->ask.by = u->addr;
+	if (x->inquiry.q->chain->conf.anchorage != NULL && question_eq(&x->inquiry.question, &x->inquiry.q->question))
+		answerer_note(&e->answerers, &e->key, &x->inquiry.question, &u->addr, x->inquiry.q->ask.doubts > 0);
 }
 
 /* What a server said is the answer; refused it is when another is to be asked for a better one. */
 static void hand_on(struct exchange *x, struct attempt *a, const struct appraisal *it)
 {
 	x->relayed = it->msg;
-	x->asking.q->ask.by = pool_upstream(x->asking.ask.pool, a->server)->addr;
+	x->inquiry.q->ask.by = pool_upstream(x->inquiry.ask.pool, a->server)->addr;
 	if (it->why != NULL)
 		refuse(x, a, it->why);
 	else
@@ -358,7 +358,7 @@ static void open_mail(struct exchange *x)
 /* When the first of those under way has waited as long as it may; NEVER: only the question's own end ends them. */
 static msec first_overdue(const struct exchange *x)
 {
-	const struct relay *r = x->asking.ask.group->relay;
+	const struct relay *r = x->inquiry.ask.group->relay;
 	msec at = NEVER;
 	for (unsigned i = 0; r != NULL && i < x->n; i++) {
 		if (x->attempts[i].live)
@@ -370,8 +370,8 @@ static msec first_overdue(const struct exchange *x)
 /* A forward's read_timeout: nothing that comes later counts. */
 static void end_overdue(struct exchange *x)
 {
-	const struct relay *r = x->asking.ask.group->relay;
-	msec now = x->asking.q->engine->now.ms;
+	const struct relay *r = x->inquiry.ask.group->relay;
+	msec now = x->inquiry.q->engine->now.ms;
 	bool any = false;
 	for (unsigned i = 0; r != NULL && i < x->n; i++) {
 		struct attempt *a = &x->attempts[i];
@@ -389,10 +389,10 @@ static void note_late(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->n; i++) {
 		struct attempt *a = &x->attempts[i];
-		if (!a->live || a->useless || a->late > x->asking.q->engine->now.ms)
+		if (!a->live || a->useless || a->late > x->inquiry.q->engine->now.ms)
 			continue;
 		a->late = NEVER;
-		pool_late(x->asking.ask.pool, a->server);
+		pool_late(x->inquiry.ask.pool, a->server);
 	}
 	end_overdue(x);
 }
@@ -410,26 +410,26 @@ static void last_chance(struct exchange *x, enum err err)
 		fail(x, err == ERR_LIMIT ? ERR_UPSTREAM : err);
 		return;
 	}
-	if (x->asking.ask.group->relay != NULL && hope && err != ERR_BUDGET) {
+	if (x->inquiry.ask.group->relay != NULL && hope && err != ERR_BUDGET) {
 		x->hedge = x->deadline;   /* each has its read_timeout */
 		return;
 	}
 	x->closing = err == ERR_BUDGET || !streams;
 	msec last = !hope ? PATIENCE_USELESS_MS : err == ERR_BUDGET ? PATIENCE_AGAIN_MS : PATIENCE_LAST_MS;
-	msec until = x->asking.q->engine->now.ms + last;
+	msec until = x->inquiry.q->engine->now.ms + last;
 	x->hedge = x->closing ? MIN(until, x->deadline) : x->deadline;
 }
 
 bool exchange_turn(struct exchange *x)
 {
-	struct query *q = x->asking.q;
+	struct query *q = x->inquiry.q;
 	msec now = q->engine->now.ms;
 	open_mail(x);
 	if (!x->over)
 		note_late(x);
 	if (!x->over && now >= x->deadline)
 		fail(x, ERR_TIMEOUT);
-	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->asking.ask.pool);
+	bool crowded = !x->over && now >= x->hedge && hopeful(x) && !pool_may_hedge(x->inquiry.ask.pool);
 	if (crowded) {
 		x->hedge = MIN(now + CROWDED_MS, x->deadline);
 	} else if (!x->over && now >= x->hedge) {
@@ -449,13 +449,13 @@ const char *exchange_cause(struct exchange *x)
 {
 	char text[EDE_TEXT_MAX];
 	struct buf b = buf_on(text, sizeof(text));
-	struct pool *pool = x->asking.ask.pool;
+	struct pool *pool = x->inquiry.ask.pool;
 	if (x->refused_by >= 0) {
 		addr_port_text(&pool_upstream(pool, (unsigned)x->refused_by)->addr, &b);
 		buf_printf(&b, " answered %s", x->refusal);
 	}
-	for (unsigned i = 0; i < x->asking.party.n; i++) {
-		unsigned server = x->asking.party.servers[i];
+	for (unsigned i = 0; i < x->inquiry.party.n; i++) {
+		unsigned server = x->inquiry.party.servers[i];
 		if (!pool_broken(pool, server))
 			continue;
 		const struct upstream *u = pool_upstream(pool, server);
@@ -468,7 +468,7 @@ const char *exchange_cause(struct exchange *x)
 	}
 	if (b.n == 0)
 		buf_text(&b, err_text(x->err));
-	char *copy = arena_text(&x->asking.q->arena, span_text(buf_cstr(&b)));
+	char *copy = arena_text(&x->inquiry.q->arena, span_text(buf_cstr(&b)));
 	return copy == NULL ? "" : copy;
 }
 
@@ -476,26 +476,26 @@ void exchange_end(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->n; i++)
 		attempt_end(&x->attempts[i]);
-	for (unsigned i = 0; i < x->asking.party.n && x->asking.ask.infra != NULL; i++)
-		infra_leave(x->asking.ask.infra, x->asking.party.servers[i]);
-	if (x->asking.ask.counts != NULL)
-		atomic_fetch_sub_explicit(&x->asking.ask.counts->under_way, 1, memory_order_relaxed);
-	if (x->asking.ask.led != NULL)
-		infra_led(x->asking.ask.led, x->asking.q->engine, &x->asking.question, x->asking.q->id);
-	x->asking.q->exchange = NULL;
+	for (unsigned i = 0; i < x->inquiry.party.n && x->inquiry.ask.infra != NULL; i++)
+		infra_leave(x->inquiry.ask.infra, x->inquiry.party.servers[i]);
+	if (x->inquiry.ask.counts != NULL)
+		atomic_fetch_sub_explicit(&x->inquiry.ask.counts->under_way, 1, memory_order_relaxed);
+	if (x->inquiry.ask.led != NULL)
+		infra_led(x->inquiry.ask.led, x->inquiry.q->engine, &x->inquiry.question, x->inquiry.q->id);
+	x->inquiry.q->exchange = NULL;
 }
 
 /* ---- what comes in ---- */
 
 const struct addr *exchange_server(const struct attempt *a)
 {
-	return &pool_upstream(a->x->asking.ask.pool, a->server)->addr;
+	return &pool_upstream(a->x->inquiry.ask.pool, a->server)->addr;
 }
 
 static void deliver(struct attempt *a, struct span bytes)
 {
 	struct exchange *x = a->x;
-	struct query *q = x->asking.q;
+	struct query *q = x->inquiry.q;
 	struct mail *mail = ARENA_NEW(&q->arena, struct mail);
 	struct span copy = arena_span(&q->arena, bytes);
 	if (query_spend(q, 0, (uint32_t)bytes.n, 0) != OK || mail == NULL || copy.p == NULL) {
@@ -512,15 +512,15 @@ static void deliver(struct attempt *a, struct span bytes)
 static void unreachable(struct attempt *a, const struct event *ev)
 {
 	struct exchange *x = a->x;
-	struct engine *e = x->asking.q->engine;
+	struct engine *e = x->inquiry.q->engine;
 	if (ev->why == CLOSED_LOCAL)
-		x->asking.q->budget->packets++;   /* nothing was sent */
-	if (ev->why == CLOSED_LOCAL && x->asking.ask.infra != NULL)
-		infra_note_reached(x->asking.ask.infra, e, a->server, false);
-	pool_failed(x->asking.ask.pool, e, a->server, "network unreachable or port closed");
+		x->inquiry.q->budget->packets++;   /* nothing was sent */
+	if (ev->why == CLOSED_LOCAL && x->inquiry.ask.infra != NULL)
+		infra_note_reached(x->inquiry.ask.infra, e, a->server, false);
+	pool_failed(x->inquiry.ask.pool, e, a->server, "network unreachable or port closed");
 	attempt_end(a);
 	x->hedge = e->now.ms;
-	query_wake(x->asking.q);
+	query_wake(x->inquiry.q);
 }
 
 void exchange_datagram(struct engine *e, const struct event *ev)
@@ -559,7 +559,7 @@ static struct attempt *find(struct engine *e, struct token token)
 bool exchange_reply(struct engine *e, struct token token, struct span message)
 {
 	struct attempt *a = find(e, token);
-	if (a == NULL || !asking_matches(a->asking, message))
+	if (a == NULL || !inquiry_matches(a->inquiry, message))
 		return false;
 	a->replied = true;
 	deliver(a, message);
@@ -574,5 +574,5 @@ void exchange_lost(struct engine *e, struct token token)
 	a->live = false;
 	if (!a->x->over && live(a->x) == 0)
 		a->x->hedge = e->now.ms;
-	query_wake(a->x->asking.q);
+	query_wake(a->x->inquiry.q);
 }
