@@ -9,8 +9,8 @@
 
 #define OUT_MAX (16u << 20)           /* requests that wait for the helper to read them */
 #define IN_MAX (2 * (FRAME_HEADER + FRAME_PIECE_MAX))
-#define GIVEN_MAX 2048u               /* of an answer at once: a few objects of a cluster, some 20 us */
-#define TURN_US 50                    /* for answers in one turn of the loop; clients' questions come between */
+#define GIVEN_MAX 1024u               /* of an answer at once: an object or two of a cluster, some 10 us */
+#define TURN_US 20                    /* for answers in one turn of the loop; clients' questions come between */
 #define STEADY_MS (60 * SECOND)       /* a helper that ran so long has not failed at once */
 #define PAUSE_MS_FIRST ((msec)500)
 #define PAUSE_MS_MAX (30 * SECOND)
