@@ -247,11 +247,13 @@ struct name name_up(struct name n, unsigned labels)
 
 bool name_below(struct name n, struct name top)
 {
+	if (top.labels == 0)
+		return true;
 	if (n.labels < top.labels || n.len < top.len)
 		return false;
-	/* What most names fail first: the same bytes at the end. Then these have to begin with a label. */
+	/* What most names fail first: the same length where it would begin, then the bytes. It has to begin there, too. */
 	const uint8_t *at = n.wire + (n.len - top.len);
-	return fold_eq(at, top.wire, top.len) && name_up(n, n.labels - top.labels).wire == at;
+	return *at == *top.wire && fold_eq(at, top.wire, top.len) && name_up(n, n.labels - top.labels).wire == at;
 }
 
 unsigned name_common(struct name a, struct name b)
