@@ -251,7 +251,7 @@ bool name_below(struct name n, struct name top)
 		return true;
 	if (n.labels < top.labels || n.len < top.len)
 		return false;
-	/* What most names fail first: the same length where it would begin, then the bytes. It has to begin there, too. */
+	/* What most names fail first: a length where it would begin, the same bytes. And it has to begin there. */
 	const uint8_t *at = n.wire + (n.len - top.len);
 	return *at == *top.wire && fold_eq(at, top.wire, top.len) && name_up(n, n.labels - top.labels).wire == at;
 }
