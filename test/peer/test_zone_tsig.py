@@ -1,12 +1,18 @@
 """Zones and NOTIFY between our program and named, knotd and nsd, signed by a key that both have; and by none, or by
 another, which bring nothing."""
 import socket
+import struct
+import threading
+import time
 
+import dns.flags
 import dns.message
 import dns.name
 import dns.opcode
 import dns.query
 import dns.rcode
+import dns.renderer
+import dns.rrset
 import pytest
 
 import ns
@@ -82,6 +88,61 @@ def test_a_zone_that_is_not_signed_is_not_taken(world, name):
     server = serve(world, slave(f"{HERE}:{PORTS[name]}", more=[KEY.corefile(HERE)]))
     server.wait_log(r"not transferred: (it has no such key|its answer is not signed)", 20)
     assert rcode(ask(world, "x.w.z.test.", "TXT")) == "SERVFAIL"
+
+
+def transfer(query, late, signs):
+    """The zone in one message, signed so many seconds late, or not at all."""
+    soa = dns.rrset.from_text("z.test.", 300, "IN", "SOA", "ns.z.test. host.z.test. 7 3600 600 86400 300")
+    out = dns.renderer.Renderer(query.id, flags=dns.flags.QR | dns.flags.AA)
+    for rrset in (soa, dns.rrset.from_text("z.test.", 300, "IN", "NS", "ns.z.test."),
+                  dns.rrset.from_text("x.w.z.test.", 300, "IN", "TXT", "wild"), soa):
+        out.add_rrset(dns.renderer.ANSWER, rrset)
+    out.write_header()
+    if not signs:
+        return out.get_wire()
+    real = time.time
+    time.time = lambda: real() - late
+    try:
+        out.add_tsig(KEY.dnspython().name, KEY.dnspython(), 300, query.id, 0, b"", query.mac)
+    finally:
+        time.time = real
+    return out.get_wire()
+
+
+def primary_by_hand(sock, late, signs):
+    ring = {dns.name.from_text(KEY.name): KEY.dnspython()}
+    while True:
+        try:
+            conn, _ = sock.accept()
+        except OSError:      # the test is over
+            return
+        with conn:
+            query = dns.message.from_wire(conn.recv(65535)[2:], keyring=ring)
+            out = transfer(query, late, signs)
+            conn.sendall(struct.pack("!H", len(out)) + out)
+
+
+@pytest.mark.parametrize("late,signs,why", [(0, True, None), (200, True, None), (0, False, "its answer is not signed"),
+                                            (400, True, "its answer is signed at another time than ours"),
+                                            (-400, True, "its answer is signed at another time than ours")])
+def test_answers_of_another_time(world, late, signs, why):
+    with world.net():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.bind((HERE, 5499))
+    sock.listen()
+    thread = threading.Thread(target=primary_by_hand, args=(sock, late, signs), daemon=True)
+    thread.start()
+    try:
+        server = serve(world, slave(f"{HERE}:5499", more=[KEY.corefile(HERE)]))
+        if why:
+            server.wait_log(f"not transferred: {why}", 20)
+            assert rcode(ask(world, "x.w.z.test.", "TXT")) == "SERVFAIL"
+        else:
+            wait_for(lambda: said(world), 20, "the zone")
+    finally:
+        sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+        thread.join(10)
 
 
 def test_notify_is_believed_when_it_is_signed(world):
