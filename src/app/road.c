@@ -1,6 +1,7 @@
 #include "app/road.h"
 
 #include "base/assert.h"
+#include "core/metadata.h"
 
 #define HASH_SEED 0xcbf29ce484222325u
 
@@ -83,6 +84,7 @@ enum err road_make(const struct listen *l, const struct site *sites, struct aren
 /* A question as conditions see it; its name's text is made when the first of them wants it. */
 struct asked {
 	const struct client *client;
+	struct metadata_ask told;        /* by the plugins of the site that is looked at */
 	struct formula_data data;        /* question NULL: not made yet */
 	uint8_t text[NAME_TEXT_MAX];
 };
@@ -96,13 +98,14 @@ static const struct formula_data *data_of(struct asked *a)
 	for (size_t i = 0; i < b.n; i++)
 		a->text[i] = fold(a->text[i]);
 	a->data = (struct formula_data){ .question = &a->client->question, .client = a->client,
-		                         .name = buf_span(&b) };
+		                         .name = buf_span(&b), .told = &a->told };
 	return &a->data;
 }
 
 static bool is_for(const struct site *s, struct asked *a)
 {
 	unsigned i = 0;
+	a->told.chain = &s->chain;
 	while (i < s->nconditions && expr_holds(s->conditions[i], data_of(a)))
 		i++;
 	return i == s->nconditions;
@@ -131,12 +134,13 @@ static const struct route *route_at(const struct road *r, uint64_t h, struct nam
 	return NULL;
 }
 
-const struct route *road_route(const struct road *r, const struct client *c)
+const struct route *road_route(const struct road *r, const struct engine *e, const struct client *c)
 {
 	const struct question *q = &c->question;
 	struct asked asked;
 	uint8_t at[LABELS_MAX];
 	asked.client = c;
+	asked.told = (struct metadata_ask){ .engine = e, .client = c, .question = q };
 	asked.data.question = NULL;
 	if (r->in_alone && q->class != CLASS_IN)
 		return NULL;

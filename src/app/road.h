@@ -7,6 +7,7 @@
 #include "conf/model.h"
 
 struct credentials;
+struct engine;
 struct tally_row;
 
 struct road {
@@ -31,7 +32,7 @@ enum err road_make(const struct listen *l, const struct site *sites, struct aren
  * save the root: they go to the zone above then, as with CoreDNS.
  * Of several sites with the same zone it is the first whose conditions the question meets (view); where none does, the
  * next shorter zone has it. cost  labels_max look-ups, and the conditions   source  RFC4035 3.1.4.1 */
-const struct route *road_route(const struct road *r, const struct client *c);
+const struct route *road_route(const struct road *r, const struct engine *e, const struct client *c);
 /* Whose form errors have that are answered before a question can be read: the shortest zone's. */
 static inline const struct route *road_last(const struct road *r)
 {

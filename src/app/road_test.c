@@ -48,7 +48,7 @@ static const char *goes(struct world *w, const char *name, uint16_t type, uint16
 {
 	struct client c = { .from = w->from };
 	c.question = (struct question){ .name = name_of(&w->arena, name), .type = type, .class = class };
-	const struct route *r = road_route(&w->road, &c);
+	const struct route *r = road_route(&w->road, NULL, &c);
 	return r == NULL ? "" : w->sites[r->site].label;
 }
 

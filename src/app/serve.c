@@ -204,7 +204,7 @@ static const struct site *site_for(const struct serving *s, const struct road *r
 {
 	if (road == NULL)
 		return NULL;
-	const struct route *r = sort == CLIENT_QUESTION ? road_route(road, c) : road_last(road);
+	const struct route *r = sort == CLIENT_QUESTION ? road_route(road, &s->w->engine, c) : road_last(road);
 	const struct tally_row *row = r == NULL ? road->dropped : road->tallies[r - road->routes];
 	if (row != NULL && sort != CLIENT_DROP)
 		c->tally = &row->of[s->w->nr];
@@ -239,6 +239,7 @@ static void note_reply(struct serving *s, const struct reply_conf *conf, const s
 	const struct replylog *log = conf->wishes.log;
 	if (log == NULL || !replylog_wants(log, w->engine.now.wall, c, &r))
 		return;
+	r.engine = &w->engine;
 	r.took_ns = (uint64_t)(took_us < 0 ? clock_usec() - s->since : took_us) * 1000;
 	replylog_note(log, &w->log, w->engine.now.wall, c, &r);
 }

@@ -14,6 +14,8 @@ struct fast;
 struct fetched;
 struct heard;
 struct link;
+struct metadata_ask;
+struct metadata_zones;
 struct transfer_source;
 
 /* What a step says of the question in front of it. */
@@ -62,6 +64,8 @@ struct steps {
 	bool (*personal)(const struct link *l, const struct question *q);
 	/* May the client have what stands at the question, which another step asks in its stead? NULL: yes. */
 	bool (*admits)(const struct link *l, const struct engine *e, const struct client *c, const struct question *q);
+	/* What it says of a question under the label (core/metadata.h); false: nothing. NULL: it never does. */
+	bool (*metadata)(const struct link *l, const struct metadata_ask *m, struct span label, struct buf *to);
 	bool guard;   /* .fast looks at the client alone: it is asked of packets that are no question too */
 };
 
@@ -133,6 +137,7 @@ struct chain {
 	bool notified;        /* a plugin wants NOTIFY */
 	const struct tsig_keys *keys;   /* of signed messages (plugin tsig); NULL: none are taken */
 	const struct peers *peers;      /* servers that sign (plugin peers); NULL: none */
+	const struct metadata_zones *told;   /* where metadata are told; NULL: nowhere */
 	bool transfers;       /* plugin transfer is there: AXFR and IXFR are questions like others */
 	bool some_personal;   /* a link has .personal */
 	bool judges_aliases;  /* where aliases lead is judged on an answer's way up (acl): no fast step says one */

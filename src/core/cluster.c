@@ -10,6 +10,7 @@ struct cluster *cluster_new(const struct cluster_conf *conf)
 	c->key = conf->key;
 	c->kinds_wanted = conf->kinds;
 	c->pod_names = conf->pod_names;
+	c->named_pods = conf->named_pods;
 	c->scratch = heap_pages(CLUSTER_SCRATCH_BYTES);
 	c->old = heap_pages(CLUSTER_SCRATCH_BYTES);
 	c->entries = heap_pages(CLUSTER_SCRATCH_BYTES);

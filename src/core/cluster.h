@@ -27,6 +27,7 @@ struct cluster_conf {
 	struct hash_key key;
 	unsigned kinds;               /* bits 1 << enum kube_kind: of what lists are awaited */
 	bool pod_names;               /* endpoints without a hostname are called as their pods */
+	bool named_pods;              /* pods are found by their address with their names */
 	const struct span *only;      /* objects of these namespaces alone are kept; copied */
 	unsigned nonly;               /* 0: of all */
 };

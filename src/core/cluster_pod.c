@@ -35,6 +35,31 @@ static enum err pod_count_all(struct cluster *c, const uint8_t *entry, bool up)
 	return OK;
 }
 
+/* Its name at its addresses, or its name away from there. What has its node's address is not told by it. */
+static enum err pod_name(struct cluster *c, const uint8_t *entry, struct span name)
+{
+	uint8_t value[ENTRY_POD_NAMED + POD_NAME_MAX];
+	const uint8_t *at = entry + ENTRY_POD_HEAD;
+	unsigned four = entry[9] & 15u, six = entry[9] >> 4;
+	struct buf b = buf_on(value, sizeof(value));
+	struct span row;
+	if (!c->named_pods || (get_u24(entry + 6) & POD_ON_HOST) != 0)
+		return OK;
+	buf_put(&b, entry, ENTRY_POD_NAMED);
+	buf_span_put(&b, span_of(name.p, MIN(name.n, POD_NAME_MAX)));
+	for (unsigned i = 0; i < four + six; i++) {
+		struct addr a = { .family = i < four ? ADDR_4 : ADDR_6 };
+		memcpy(a.ip, at, addr_len(&a));
+		at += addr_len(&a);
+		struct cluster_key k = cluster_row_owner(ROW_POD_NAMES, &a);
+		if (name.n > 0)
+			TRY(cluster_writer_put(c, &k, buf_span(&b)));
+		else if (cluster_writer_get(c, &k, &row) && memcmp(row.p, entry, ENTRY_POD_NAMED) == 0)
+			TRY(cluster_writer_remove(c, &k));
+	}
+	return OK;
+}
+
 static bool pod_find(struct cluster *c, uint64_t hash, uint8_t *to)
 {
 	struct span row;
@@ -56,6 +81,7 @@ enum err cluster_pod_remove(struct cluster *c, uint64_t hash)
 		return OK;
 	c->relevant = true;
 	TRY(pod_count_all(c, old, false));
+	TRY(pod_name(c, old, (struct span){ 0 }));
 	TRY(cluster_entry_remove(c, &k, span_of(old, 6), 0));
 	cluster_writer_count(c, KUBE_POD, false);
 	return cluster_space_leave(c, get_u24(old + 6) & ~POD_ON_HOST);
@@ -91,9 +117,12 @@ enum err cluster_pod_put(struct cluster *c, const struct kube_object *o, uint32_
 	if (!is_new && cluster_row_pod_size(old) == n && memcmp(old, now, n) == 0)
 		return OK;
 	c->relevant = true;
-	if (!is_new)
+	if (!is_new) {
 		TRY(pod_count_all(c, old, false));
+		TRY(pod_name(c, old, (struct span){ 0 }));
+	}
 	TRY(pod_count_all(c, now, true));
+	TRY(pod_name(c, now, o->name));
 	TRY(cluster_entry_put(c, &k, span_of(now, n), 6, 0));
 	c->spaces[ns].uses += is_new;
 	if (is_new)

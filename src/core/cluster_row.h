@@ -9,6 +9,7 @@
  *   c ADDR ns SERVICE   a ClusterIP, e ADDR ns SERVICE an external address: no value
  *   a ADDR         in which slices the addresses are that differ in the last byte alone
  *   q ADDR         the same of pods: how many of which namespace
+ *   w ADDR         the pod that has it: hash and namespace as in row p, name; where names of pods are wanted
  *   h hash         in which slices endpoints of that hash of their name are
  *   o hash         slices by a hash of namespace and name; p hash  pods likewise, with their addresses
  *
@@ -25,7 +26,7 @@
 enum cluster_rows {
 	ROW_NAMESPACE = 'n', ROW_NUMBER = 'i', ROW_SERVICE = 's', ROW_IMPORT = 'm', ROW_GROUP = 'g',
 	ROW_IMPORT_GROUP = 'k', ROW_SLICE = 'x', ROW_CLUSTER_IP = 'c', ROW_EXTERNAL = 'e', ROW_ENDPOINTS = 'a',
-	ROW_POD_ADDRS = 'q', ROW_HOSTS = 'h', ROW_SLICES = 'o', ROW_PODS = 'p',
+	ROW_POD_ADDRS = 'q', ROW_HOSTS = 'h', ROW_SLICES = 'o', ROW_PODS = 'p', ROW_POD_NAMES = 'w',
 };
 
 #define CLUSTER_KEY_MAX 96u
@@ -68,6 +69,8 @@ struct cluster_key cluster_row_bucket(enum cluster_rows row, uint64_t hash);
 #define ENTRY_POD_ADDR 6u    /* last byte, namespace (23: it has its node's address), how many */
 #define ENTRY_HASH 10u       /* hash, slice */
 #define ENTRY_POD_HEAD 10u   /* hash, namespace (23: as above), addresses: v4 in the low half, v6 in the high */
+#define ENTRY_POD_NAMED 9u   /* of a pod entry, in front of its name */
+#define POD_NAME_MAX 253u
 #define POD_ADDRS_MAX 8u     /* of each family; the API has one */
 #define POD_ON_HOST 0x800000u
 

@@ -168,6 +168,16 @@ bool cluster_view_pod_namespace(const struct cluster_view *v, const struct addr 
 	return found;
 }
 
+bool cluster_view_pod_name(const struct cluster_view *v, const struct addr *a, uint32_t ns, struct span *ret)
+{
+	struct cluster_key k = cluster_row_owner(ROW_POD_NAMES, a);
+	struct span row;
+	if (!get(v, &k, &row) || get_u24(row.p + 6) != ns)
+		return false;
+	*ret = span_from(row, ENTRY_POD_NAMED);
+	return true;
+}
+
 /* ---- walks ---- */
 
 static bool step(const struct cluster_view *v, struct cluster_key *at, size_t same, struct store_row *row)

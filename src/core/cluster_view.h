@@ -54,6 +54,9 @@ bool cluster_view_pod(const struct cluster_view *v, const struct addr *a, uint32
 /* The one namespace whose pods have it, those aside that have the address of their node. */
 bool cluster_view_pod_namespace(const struct cluster_view *v, const struct addr *a, uint32_t *ret_ns);
 
+/* The name of the pod of the namespace that has it, where they are kept (cluster_conf.named_pods). */
+bool cluster_view_pod_name(const struct cluster_view *v, const struct addr *a, uint32_t ns, struct span *ret);
+
 /* Namespaces that are there, in order of their names; *at begins as cluster_row_namespace of nothing. */
 bool cluster_view_each_namespace(const struct cluster_view *v, struct cluster_key *at, struct span *ret_name,
                                  uint32_t *ret_ns);

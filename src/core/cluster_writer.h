@@ -42,7 +42,7 @@ struct cluster {
 	struct store store;
 	struct hash_key key;
 	unsigned kinds_wanted;
-	bool pod_names;
+	bool pod_names, named_pods;
 	bool relevant;            /* names have changed since the last commit */
 	struct cluster_kind kinds[KUBE_KINDS];
 	uint32_t next_slice;

@@ -1,14 +1,17 @@
 #include "core/replylog.h"
 
 #include "base/assert.h"
+#include "core/metadata.h"
 
 const char replylog_common[] = "{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" "
                                "{rcode} {>rflags} {rsize} {duration}";
 
 /* ---- formats ---- */
 
-/* A compiled format is words, a byte each, and REPLYLOG_LITERAL, a length, and that many bytes. */
+/* A compiled format is words, a byte each, and REPLYLOG_LITERAL, a length, and that many bytes; or REPLYLOG_METADATA
+ * and a label, likewise, in whose place a record has the literal. */
 #define REPLYLOG_LITERAL 0xffu
+#define REPLYLOG_METADATA 0xfeu
 
 enum word {
 	WORD_TYPE, WORD_CLASS, WORD_NAME, WORD_PROTO, WORD_SIZE, WORD_REMOTE, WORD_PORT, WORD_LOCAL, WORD_ID,
@@ -37,10 +40,15 @@ static void word(struct buf *to, const char *text, size_t n)
 	enum word w = 0;
 	while (w < WORD_NOTHING && (strlen(words[w]) != n || memcmp(words[w], text, n) != 0))
 		w++;
-	if (w < WORD_NOTHING)
+	if (w < WORD_NOTHING) {
 		buf_u8(to, (uint8_t)w);
-	else
+	} else if (n > 1 && n <= 255 && *text == '/') {
+		buf_u8(to, REPLYLOG_METADATA);
+		buf_u8(to, (uint8_t)(n - 1));
+		buf_put(to, text + 1, n - 1);
+	} else {
 		literal(to, "-", 1);
+	}
 }
 
 static void compile(struct buf *to, const char *text, bool nested)
@@ -162,6 +170,37 @@ bool replylog_wants(const struct replylog *log, struct wall at, const struct cli
 	return (rule->classes & replylog_classify(r, client_wants_dnssec(c), (uint32_t)at.sec)) != 0;
 }
 
+/* What a plugin says goes into a line as it is, but for what ends or colours lines. */
+static void put_metadata(const struct metadata_ask *m, struct span label, struct buf *to)
+{
+	uint8_t text[255];
+	struct buf b = buf_on(text, sizeof(text));
+	if (m->chain == NULL || !metadata_get(m, label, &b) || b.n == 0) {
+		literal(to, "-", 1);
+		return;
+	}
+	for (size_t i = 0; i < b.n; i++)
+		text[i] = text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+	literal(to, (const char *)text, b.n);
+}
+
+/* The format with what plugins say in it; cut where there is no room. */
+static size_t fill(struct span format, const struct metadata_ask *m, uint8_t to[REPLYLOG_FORMAT_MAX])
+{
+	struct buf b = buf_on(to, REPLYLOG_FORMAT_MAX);
+	for (size_t at = 0, n; at < format.n; at += n) {
+		size_t before = b.n;
+		n = format.p[at] >= REPLYLOG_METADATA ? 2u + format.p[at + 1] : 1;
+		if (format.p[at] == REPLYLOG_METADATA)
+			put_metadata(m, span_of(format.p + at + 2, format.p[at + 1]), &b);
+		else
+			buf_put(&b, format.p + at, n);
+		if (!buf_ok(&b))
+			return before;
+	}
+	return b.n;
+}
+
 void replylog_note(const struct replylog *log, struct record_ring *to, struct wall at, const struct client *c,
                    const struct replylog_reply *r)
 {
@@ -173,9 +212,10 @@ void replylog_note(const struct replylog *log, struct record_ring *to, struct wa
 	f.reply_flags = r->bytes.n < MSG_HEADER ? 0 : get_u16(r->bytes.p + 2);
 	uint8_t text[sizeof(f) + REPLYLOG_FORMAT_MAX];
 	memcpy(text, &f, sizeof(f));
-	memcpy(text + sizeof(f), rule->format.p, rule->format.n);
+	struct metadata_ask told = { log->chain, r->engine, c, &c->question };
+	size_t n = fill(rule->format, &told, text + sizeof(f));
 	struct record_reply reply = { .rcode = r->rcode, .size = r->bytes.n };
-	record_formatted(to, at, c, &reply, span_of(text, sizeof(f) + rule->format.n));
+	record_formatted(to, at, c, &reply, span_of(text, sizeof(f) + n));
 }
 
 /* ---- text ---- */

@@ -7,6 +7,9 @@
 #include "base/arena.h"
 #include "core/record.h"
 
+struct chain;
+struct engine;
+
 /* What a reply is, for people who look for trouble. */
 enum replylog_class { REPLYLOG_SUCCESS = 1, REPLYLOG_DENIAL = 2, REPLYLOG_ERROR = 4 };
 #define REPLYLOG_ALL (REPLYLOG_SUCCESS | REPLYLOG_DENIAL | REPLYLOG_ERROR)
@@ -24,9 +27,11 @@ struct replylog_rule {
 struct replylog {
 	const struct replylog_rule *rules;
 	unsigned n;
+	const struct chain *chain;   /* whose plugins say what {/PLUGIN/LABEL} is */
 };
 
-/* "{remote} {type}": words in braces stand for what is known of a reply, "-" for what is not.
+/* "{remote} {type}": words in braces stand for what is known of a reply, "{/a/b}" for what plugin a says of b, "-" for
+ * what is not known.
  * returns OK | ERR_LIMIT longer than REPLYLOG_FORMAT_MAX, or the arena is full */
 enum err replylog_compile(struct arena *a, const char *text, struct span *ret) MUST_CHECK;
 extern const char replylog_common[];
@@ -36,6 +41,7 @@ struct replylog_reply {
 	struct span bytes;
 	unsigned rcode;            /* with the OPT's high bits */
 	uint64_t took_ns;
+	const struct engine *engine;
 };
 
 /* Is a line of it wanted? cost  a few comparisons where it is not; of replies with DO, a walk over the types

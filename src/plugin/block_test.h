@@ -141,11 +141,11 @@ static inline struct link *block_join(struct block *b, const struct plugin *p, v
 		p->file_take(self, 0, file == NULL ? (struct span){ 0 } : span_text(file), &b->arena, &b->diag);
 	struct link *l = &b->chain.links[b->chain.n];
 	*l = (struct link){ .steps = &p->steps, .name = s->name, .self = self };
-	if (p->live_make != NULL)
-		l->live = p->live_make(self, &env);
 	b->plugins[b->chain.n++] = p;
 	if (p->joined != NULL)
 		p->joined(self, &b->chain, &b->arena, &b->diag);
+	if (p->live_make != NULL)
+		l->live = p->live_make(self, &env);
 	b->reply.wishes = b->chain.conf.replies;
 	return l;
 }

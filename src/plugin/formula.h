@@ -53,6 +53,7 @@ struct formula_data {
 	unsigned nmatch;
 	const struct named_datum *vars;
 	unsigned nvars;
+	const struct metadata_ask *told;   /* what plugins say of it; NULL nothing */
 };
 
 enum node_kind {

@@ -2,6 +2,7 @@
 #include "plugin/formula.h"
 
 #include "base/addr.h"
+#include "core/metadata.h"
 
 #define WIDTH_MAX 255u             /* of what printf pads */
 #define EDNS_LEAST 512u            /* RFC6891 6.2.3 */
@@ -126,14 +127,16 @@ static enum err f_size(struct formula_run *r, const struct datum *args, unsigned
 	return OK;
 }
 
-/* No plugin tells anything under such a name. */
+/* Nothing where no plugin says anything under that name. */
 static enum err f_metadata(struct formula_run *r, const struct datum *args, unsigned n, struct datum *ret)
 {
-	(void)r;
-	(void)args;
+	struct buf b = formula_room(r);
 	(void)n;
-	*ret = datum_of_text((struct span){ 0 });
-	return OK;
+	if (args[0].kind != DATUM_TEXT)
+		return ERR_RANGE;
+	if (r->data->told != NULL)
+		(void)metadata_get(r->data->told, args[0].text, &b);
+	return formula_keep(r, &b, ret);
 }
 
 /* An address may stand in the brackets that URLs have for it. */
@@ -588,7 +591,7 @@ static const struct formula_call expr_calls[] = {
 	OF_CLIENT(server_ip, DATUM_TEXT), OF_CLIENT(server_port, DATUM_TEXT), OF_CLIENT(size, DATUM_INT),
 	OF_QUESTION(type, DATUM_TEXT),
 	{ "incidr", 2, 2, DATUM_BOOL, f_incidr, false },
-	{ "metadata", 1, 1, DATUM_TEXT, f_metadata, false },
+	{ "metadata", 1, 1, DATUM_TEXT, f_metadata, true },
 	{ "len", 1, 1, DATUM_INT, f_len, false },
 	{ "lower", 1, 1, DATUM_TEXT, f_lower, false },
 	{ "upper", 1, 1, DATUM_TEXT, f_upper, false },

@@ -244,17 +244,21 @@ static struct node *read_call(struct gopipe *p, struct node *piped)
 	return n;
 }
 
-/* .Meta "label": no plugin tells anything, so it is empty. */
+/* .Meta "label": what the other language calls metadata('label'). */
 static struct node *read_meta(struct gopipe *p)
 {
 	size_t at = p->at;
-	struct node *ignored = NULL;
+	struct node *n = formula_node(&p->m, NODE_CALL, at);
+	if (n == NULL)
+		return NULL;
 	(void)gopipe_take(p, ".Meta");
-	int count = read_args(p, &ignored);
+	int count = read_args(p, &n->args);
 	if (count != 1)
 		return count < 0 ? NULL : formula_wrong(&p->m, at,
 			"wrong number of args for Meta: want 1 got %d", count);
-	return literal_node(&p->m, datum_of_text((struct span){ 0 }), at);
+	n->call = formula_call_expr(span_text("metadata"));
+	n->type = DATUM_TEXT;
+	return n;
 }
 
 static bool is_meta(const struct gopipe *p)

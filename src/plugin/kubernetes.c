@@ -105,7 +105,7 @@ static void put_word(struct buf *to, const char *word)
 static void live_text(const void *self, struct buf *to)
 {
 	const struct kubernetes *k = self;
-	buf_printf(to, "kubernetes %u %u", kubernetes_kinds(k), k->what.endpoint_names);
+	buf_printf(to, "kubernetes %u %u %u", kubernetes_kinds(k), k->what.endpoint_names, k->what.named_pods);
 	kubernetes_api_text(&k->api, to);
 	put_word(to, k->what.namespace_labels);
 	put_word(to, k->what.labels);
@@ -119,7 +119,8 @@ static void *live_make(const void *self, const struct live_env *env)
 	struct kubernetes_live *live = heap_new(sizeof(*live));
 	struct span only[CLUSTER_ONLY_MAX];
 	struct cluster_conf conf = { .readers = env->workers, .key = env->key, .kinds = kubernetes_kinds(k),
-		                     .pod_names = k->what.endpoint_names, .only = only };
+		                     .pod_names = k->what.endpoint_names, .named_pods = k->what.named_pods,
+		                     .only = only };
 	for (; conf.nonly < k->what.nnamespaces && conf.nonly < CLUSTER_ONLY_MAX; conf.nonly++)
 		only[conf.nonly] = span_text(k->what.namespaces[conf.nonly].text);
 	live->cluster = cluster_new(&conf);
@@ -468,14 +469,23 @@ static void file_take(void *self, unsigned i, struct span text, struct arena *a,
 	kubernetes_api_file_take(&((struct kubernetes *)self)->api, text, a, diag);
 }
 
+/* Plugin metadata stands before this one in every chain. */
+static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
+{
+	struct kubernetes *k = self;
+	(void)a;
+	(void)diag;
+	k->what.named_pods = chain->told != NULL && k->what.pods == CLUSTER_PODS_VERIFIED;
+}
+
 const struct plugin plugin_kubernetes = {
 	.settings = { .name = "kubernetes", .doc = "the names of a cluster",
 	              .corefile = { "kubernetes", DIRECTIVE_ONCE, head }, .size = sizeof(struct kubernetes),
 	              .opts = opts, .nopts = COUNT(opts), .ready = ready },
 	.steps = { .request = kubernetes_request, .wake = kubernetes_wake, .fast = kubernetes_fast, .tend = tend,
-	           .fetched = fetched, .zones = &kubernetes_transfers },
+	           .fetched = fetched, .zones = &kubernetes_transfers, .metadata = kubernetes_metadata },
 	.live_text = live_text, .live_shared = true, .live_make = live_make, .live_free = live_free,
 	.live_leave = live_leave,
-	.file_want = file_want, .file_take = file_take,
+	.file_want = file_want, .file_take = file_take, .joined = joined,
 	.not_ready = not_ready, .samples = kubernetes_samples,
 };

@@ -30,6 +30,7 @@ struct kube_what {
 	const char *namespace_labels, *labels;
 	enum cluster_pods pods;
 	bool endpoint_names, no_endpoints, ignore_empty, zonal;
+	bool named_pods;                 /* pods are found by their address with their names: metadata wants them */
 	struct zone_list multicluster;
 };
 
@@ -76,6 +77,8 @@ enum verdict kubernetes_fast(const struct link *l, struct fast *f);
 void kubernetes_look(struct kubernetes_live *live, struct engine *e);
 /* Is it one of those? ns: lower case. */
 bool kubernetes_is_odd(struct span ns);
+/* .metadata of the plugin. */
+bool kubernetes_metadata(const struct link *l, const struct metadata_ask *m, struct span label, struct buf *to);
 void kubernetes_samples(const struct link *l, const struct sample_labels *where, struct samples *to);
 
 #endif

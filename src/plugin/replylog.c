@@ -98,7 +98,7 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	struct replylogging *s = self;
 	(void)a;
 	(void)diag;
-	s->log = (struct replylog){ s->rules, s->n };
+	s->log = (struct replylog){ s->rules, s->n, chain };
 	chain->conf.replies.log = &s->log;
 }
 

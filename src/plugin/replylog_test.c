@@ -27,7 +27,7 @@ static void reply(const char *name, unsigned rcode, const char *answer, const ch
 	b.client.size = 40;
 	assert_int_equal(packed_make(&b.arena, &q, &m, &pack_as_is, &p), OK);
 	assert_int_equal(reply_write(&b.reply, &b.client, p, (struct reply_form){ 0, NO_TTL_CAP, 0 }, &out), OK);
-	struct replylog_reply r = { buf_span(&out), rcode, 2371000 };
+	struct replylog_reply r = { buf_span(&out), rcode, 2371000, b.engine };
 	if (replylog_wants(b.reply.wishes.log, b.engine->now.wall, &b.client, &r))
 		replylog_note(b.reply.wishes.log, &b.ring, b.engine->now.wall, &b.client, &r);
 }

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/heap.h"
+#include "core/metadata.h"
 #include "core/sample.h"
 #include "plugin/saying.h"
 #include "plugin/templating.h"
@@ -261,7 +262,8 @@ static enum verdict request(const struct link *l, struct query *q)
 		return PASS;
 	text_make(&a.name, q->question.name);
 	text_make(&a.zone, *zone);
-	a.data = (struct formula_data){ .question = &q->question, .client = q->client,
+	struct metadata_ask told = { q->chain, q->engine, q->client, &q->question };
+	a.data = (struct formula_data){ .question = &q->question, .client = q->client, .told = &told,
 		                        .name = span_of(a.name.p, a.name.n), .zone = span_of(a.zone.p, a.zone.n) };
 	if (!match(s, &a) || !conditions(s, &a)) {
 		if (s->falls && zones_find(&s->fall_zones, q->question.name) != NULL)

@@ -509,6 +509,59 @@ def test_the_helper_is_killed_again_and_again(keys, monkeypatch):
         assert "LeakSanitizer" not in pod.server.stderr()
 
 
+TOLD = """.:53 {
+    errors
+    metadata
+    log . "{name} ns={/kubernetes/namespace} of={/kubernetes/client-namespace}/{/kubernetes/client-pod-name} {/a/b}"
+    kubernetes cluster.local {
+        pods verified
+    }
+    template IN TXT who.test {
+        answer "{{ .Name }} 60 IN TXT {{ .Meta \\"kubernetes/client-pod-name\\" }}"
+    }
+    reload 2s 1s
+}
+view.test:53 {
+    metadata
+    kubernetes cluster.local {
+        pods verified
+    }
+    view quiet {
+        expr metadata('kubernetes/client-namespace') == 'quiet'
+    }
+    template IN A {
+        answer "{{ .Name }} 60 IN A 192.0.2.81"
+    }
+}
+view.test:53 {
+    template IN A {
+        answer "{{ .Name }} 60 IN A 192.0.2.82"
+    }
+}
+"""
+
+
+def test_metadata_are_told(keys):
+    """Who asks, and for what, in lines of the log, in templates and in the conditions of views."""
+    with Pod(keys, TOLD, [*shop(), make_pod("quiet", "asker", "127.0.0.1")]) as pod:
+        pod.synced()
+        pod.comes("who.test.", ok('"asker"'), "TXT")
+        assert pod.dig("db.data.svc")[0] == "NOERROR"
+        pod.server.wait_log(r"^\[INFO\] db\.data\.svc\.cluster\.local\. ns=data of=quiet/asker -$", SOON)
+        pod.server.wait_log(r"^\[INFO\] who\.test\. ns=- of=quiet/asker -$", SOON)
+        pod.comes("x.view.test.", ok("192.0.2.81"))
+        assert pod.cluster.requests("pods") == ["stream"]      # both blocks have the same of it
+        pod.cluster.remove("pods", "quiet", "asker")
+        pod.comes("x.view.test.", ok("192.0.2.82"))
+        # Without the plugin nobody says anything.
+        pod.world.write(f"{FOLDER}/Corefile", TOLD.replace("    metadata\n    log", "    log"))
+        pod.cluster.put(make_pod("quiet", "asker", "127.0.0.1"))
+        pod.server.wait_log("Reloading complete", 30)
+        pod.comes("x.view.test.", ok("192.0.2.81"))
+        pod.dig("cart.shop.svc")
+        pod.server.wait_log(r"cart\.shop\.svc\.cluster\.local\. ns=- of=-/- -$", SOON)
+
+
 # --- what pods look up -----------------------------------------------------------------------------------------------
 
 SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\nnameserver 127.0.0.1\n"
