@@ -20,7 +20,8 @@ static void start(const char *metadata, const char *pods)
 	block_open(&b);
 	if (metadata != NULL)
 		block_add(&b, &plugin_metadata, metadata);
-	block_add(&b, &plugin_replylog, "log . \"{name} {/kubernetes/namespace}/{/kubernetes/client-pod-name} {/etcd/x}\"");
+	block_add(&b, &plugin_replylog, "log . \"{name} {/kubernetes/namespace}/{/kubernetes/client-pod-name} "
+	          "{/etcd/x}\"");
 	buf_printf(&to, "kubernetes cluster.local sets.local in-addr.arpa\npods %s\nmulticluster sets.local", pods);
 	struct link *l = block_add(&b, &plugin_kubernetes, buf_cstr(&to));
 	assert_string_equal(block_wrong(&b), "");
@@ -51,8 +52,10 @@ static void parts_of_names(void **state)
 	static const struct {
 		const char *name, *label, *want;
 	} rows[] = {
-		{ "Web.SHOP.svc.cluster.local.", "kind", "svc" }, { "web.shop.svc.cluster.local.", "namespace", "shop" },
-		{ "Web.SHOP.svc.cluster.local.", "service", "web" }, { "web.shop.svc.cluster.local.", "endpoint", "-" },
+		{ "Web.SHOP.svc.cluster.local.", "kind", "svc" },
+		{ "Web.SHOP.svc.cluster.local.", "namespace", "shop" },
+		{ "Web.SHOP.svc.cluster.local.", "service", "web" },
+		{ "web.shop.svc.cluster.local.", "endpoint", "-" },
 		{ "web.shop.svc.cluster.local.", "zone", "cluster.local." },
 		{ "web-0.web.shop.svc.cluster.local.", "endpoint", "web-0" },
 		{ "web-0.web.shop.svc.cluster.local.", "service", "web" },
