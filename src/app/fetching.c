@@ -239,10 +239,11 @@ static bool frame_heed(struct fetching *f, const struct frame_in *frame)
 		what.bytes = (struct span){ 0 };
 		buf_span_put(&b, frame->payload);
 		what.text = frame->payload.n == 0 ? NULL : buf_cstr(&b);
-	} else if (frame->kind == FRAME_HEAD && frame->payload.n >= 4) {
+	} else if (frame->kind == FRAME_HEAD && frame->payload.n >= 8) {
 		what.kind = FETCHED_HEAD;
 		what.status = get_u32(frame->payload.p);
-		what.bytes = span_from(frame->payload, 4);
+		what.retry_secs = get_u32(frame->payload.p + 4);
+		what.bytes = span_from(frame->payload, 8);
 	} else if (frame->kind == FRAME_PIECE && frame->payload.n > 0) {
 		what.kind = FETCHED_PIECE;
 		what.bytes = span_from(frame->payload, c->given);

@@ -73,9 +73,16 @@ static int ready_request(struct mg_connection *c, void *arg)
 	monitor_unready(s->generation, &b);
 	bool news = strcmp(buf_cstr(&b), p->httpd->unready) != 0;
 	memcpy(p->httpd->unready, text, b.n + 1);
+	bool good = b.n == 0;
+	if (good) {
+		struct now now;
+		clock_now(&now);
+		buf_text(&b, "OK");
+		monitor_silent(s->generation, now.wall, &b);
+	}
 	pthread_mutex_unlock(&s->naming);
-	if (b.n == 0)
-		return answer(c, 200, "text/plain; charset=utf-8", span_text("OK"));
+	if (good)
+		return answer(c, 200, "text/plain; charset=utf-8", buf_span(&b));
 	if (news)
 		logger_say(&s->logger, "info", "plugin/ready: Plugins not ready: \"%s\"", text);
 	return answer(c, 503, "text/plain; charset=utf-8", buf_span(&b));

@@ -248,3 +248,22 @@ void monitor_unready(struct generation *g, struct buf *to)
 	}
 	buf_cstr(to);
 }
+
+void monitor_silent(const struct generation *g, struct wall now, struct buf *to)
+{
+	const char *name = NULL;
+	int64_t worst = 0;
+	for (unsigned i = 0; i < g->model->nsites; i++) {
+		const struct site *s = &g->model->sites[i];
+		for (unsigned k = 0; k < s->chain.n; k++) {
+			const struct plugin *p = s->plugins[k];
+			int64_t secs = p->silent == NULL ? 0 : p->silent(&s->chain.links[k], now);
+			if (secs <= worst)
+				continue;
+			worst = secs;
+			name = p->settings.name;
+		}
+	}
+	if (worst > 0)
+		buf_printf(to, "\n%s: answers from what was last heard %lld s ago", name, (long long)worst);
+}

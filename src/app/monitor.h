@@ -13,6 +13,9 @@ void monitor_samples(struct server *s, struct samples *to);
 /* The plugins that are not ready, sorted, by comma; a plugin that has been ready is not asked again unless the
  * configuration wants it. Under s->naming. */
 void monitor_unready(struct generation *g, struct buf *to);
+/* A line behind what stands there for the plugin that has not heard for the longest time of what it answers from; that
+ * does not end its readiness. Under s->naming. */
+void monitor_silent(const struct generation *g, struct wall now, struct buf *to);
 /* How long a look at oneself took, and whether there was an answer. */
 void monitor_health(struct server *s, uint64_t us, bool good);
 

@@ -48,7 +48,7 @@ struct fetch {
 };
 
 enum fetched_kind {
-	FETCHED_HEAD,     /* status, bytes: the content type */
+	FETCHED_HEAD,     /* status, retry_secs, bytes: the content type */
 	FETCHED_PIECE,    /* bytes, never empty, cut anywhere */
 	FETCHED_END,      /* of the request; text: what was wrong, NULL when all came that was to come */
 };
@@ -57,6 +57,7 @@ struct fetched {
 	enum fetched_kind kind;
 	uint64_t fetch;
 	unsigned status;
+	uint32_t retry_secs;              /* Retry-After; 0: nothing is said */
 	struct span bytes;                /* valid during the call */
 	const char *text;
 };

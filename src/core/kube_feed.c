@@ -11,7 +11,7 @@ struct feed_kind {
 	bool on;
 	bool silent;                  /* nothing has come of the request under way */
 	bool sweeping;                /* a list was whole: what it did not have is being taken out */
-	_Atomic bool synced;
+	_Atomic bool synced, failing;
 	msec heard;                   /* of the machine, as it was published */
 	_Atomic int64_t news;
 	_Atomic uint64_t bytes, events, lists, watches, fails, bad;
@@ -19,6 +19,7 @@ struct feed_kind {
 
 struct kube_feed {
 	struct arena arena;           /* the settings */
+	struct arena logins;          /* those of conf.login */
 	struct kube_feed_conf conf;
 	struct cluster *cluster;
 	struct kube_rate rate;
@@ -57,10 +58,17 @@ struct kube_feed *kube_feed_new(const struct kube_feed_conf *conf, struct cluste
 	f->conf.labels = keep_text(&f->arena, conf->labels);
 	f->conf.namespace_labels = keep_text(&f->arena, conf->namespace_labels);
 	f->conf.ns = arena_span(&f->arena, conf->ns);
-	f->conf.addrs = arena_dup(&f->arena, conf->addrs, sizeof(*conf->addrs) * conf->naddrs);
-	keep_login(&f->arena, &f->conf.login);
+	arena_init(&f->logins, FEED_ARENA_MAX);
+	keep_login(&f->logins, &f->conf.login);
 	kube_rate_init(&f->rate, conf->qps, conf->burst, conf->inflight_max);
 	return f;
+}
+
+void kube_feed_login(struct kube_feed *f, const struct fetch_login *login)
+{
+	arena_free(&f->logins);
+	f->conf.login = *login;
+	keep_login(&f->logins, &f->conf.login);
 }
 
 static void begin(struct kube_feed *f, msec now)
@@ -82,6 +90,7 @@ void kube_feed_free(struct kube_feed *f)
 	for (unsigned i = 0; i < KUBE_KINDS; i++)
 		if (f->begun && f->kinds[i].on)
 			kube_watch_fini(&f->kinds[i].watch);
+	arena_free(&f->logins);
 	arena_free(&f->arena);
 	heap_free(f);
 }
@@ -90,6 +99,7 @@ static void publish(struct feed_kind *k, const struct engine *e)
 {
 	const struct kube_counts *c = &k->watch.counts;
 	atomic_store_explicit(&k->synced, k->watch.synced, memory_order_relaxed);
+	atomic_store_explicit(&k->failing, k->watch.fails > 0, memory_order_relaxed);
 	if (k->watch.news != k->heard)
 		atomic_store_explicit(&k->news, e->now.wall.sec, memory_order_relaxed);
 	k->heard = k->watch.news;
@@ -164,7 +174,7 @@ static void ask(struct kube_feed *f, struct feed_kind *k, struct engine *e, cons
 	if (!asks)
 		return;
 	struct fetch what = { .url = text, .accept = kube_request_accept(w->want.kind, how), .login = &f->conf.login,
-		              .addrs = f->conf.addrs, .naddrs = f->conf.naddrs, .chain = e->tending.chain };
+		              .chain = e->tending.chain };
 	uint64_t id = 0;
 	if (fetch_begin(e, steps, live, &what, &id) != OK)
 		id = 0;
@@ -267,6 +277,7 @@ struct kube_feed_stat kube_feed_stat(const struct kube_feed *f)
 		s.lists[i] = atomic_load_explicit(&k->lists, memory_order_relaxed);
 		s.watches[i] = atomic_load_explicit(&k->watches, memory_order_relaxed);
 		s.fails[i] = atomic_load_explicit(&k->fails, memory_order_relaxed);
+		s.failing[i] = atomic_load_explicit(&k->failing, memory_order_relaxed);
 		s.bad[i] = atomic_load_explicit(&k->bad, memory_order_relaxed);
 	}
 	return s;

@@ -16,8 +16,6 @@ struct steps;
 struct kube_feed_conf {
 	const char *base;             /* of the API: "https://192.0.2.1:6443" */
 	struct fetch_login login;
-	const struct addr *addrs;     /* where base's host is, when it is a name */
-	unsigned naddrs;
 	double qps;                   /* 0: as usual */
 	uint32_t burst, inflight_max; /* 0: as usual; no bound */
 	unsigned kinds;               /* bits 1 << enum kube_kind */
@@ -31,6 +29,7 @@ struct kube_feed_stat {
 	bool synced[KUBE_KINDS];
 	int64_t news[KUBE_KINDS];     /* when its watch last heard of the API: seconds since 1970; 0: never */
 	uint64_t bytes[KUBE_KINDS], events[KUBE_KINDS], lists[KUBE_KINDS], watches[KUBE_KINDS], fails[KUBE_KINDS];
+	bool failing[KUBE_KINDS];     /* the latest request went wrong */
 	uint64_t bad[KUBE_KINDS];     /* objects that could not be read, or only in part */
 };
 
@@ -43,6 +42,8 @@ void kube_feed_free(struct kube_feed *f);
 /* Do what is due; returns when to be called next at the latest. steps, live: as of fetch_begin */
 msec kube_feed_tend(struct kube_feed *f, struct engine *e, const struct steps *steps, void *live);
 void kube_feed_fetched(struct kube_feed *f, struct engine *e, const struct fetched *what);
+/* How to log in from now on, if it is another way than before; copied. */
+void kube_feed_login(struct kube_feed *f, const struct fetch_login *login);
 /* The writer's worker goes: nothing more is asked, and nothing will be heard. */
 void kube_feed_leave(struct kube_feed *f, struct engine *e);
 struct kube_feed_stat kube_feed_stat(const struct kube_feed *f);

@@ -172,6 +172,7 @@ static void a_world_that_is_away_changes_nothing(void **state)
 	stream("/services", "ab", "8");
 	stream("/namespaces", "n", "8");
 	int64_t news = kube_feed_stat(feed).news[KUBE_SERVICE];
+	assert_false(kube_feed_stat(feed).failing[KUBE_SERVICE]);
 	for (unsigned i = 0; i < 60; i++) {
 		for (unsigned k = 0; k < world.n; k++)
 			if (!world.list[k].ended)
@@ -183,6 +184,7 @@ static void a_world_that_is_away_changes_nothing(void **state)
 	assert_true(cluster_synced(cluster));
 	struct kube_feed_stat s = kube_feed_stat(feed);
 	assert_int_equal(s.news[KUBE_SERVICE], news);
+	assert_true(s.failing[KUBE_SERVICE]);
 	assert_in_range(s.fails[KUBE_SERVICE], 600 / 25, 60);
 	const struct kube_timing *t = kube_feed_timing(feed);
 	unsigned code;

@@ -159,7 +159,7 @@ void kube_watch_begun(struct kube_watch *w, uint64_t fetch, msec now, struct rng
 	w->fetch = fetch;
 	w->times.due = 0;
 	w->times.begun = w->times.heard = now;
-	w->no.n = 0;
+	w->no.n = w->no.retry_secs = 0;
 	w->spoke = false;
 	w->coming = (struct kube_mark){ 0 };
 	if (w->step == KUBE_WATCHES)
@@ -234,7 +234,7 @@ static void refused(struct kube_watch *w, const struct kube_status *s, msec now,
 		return;
 	}
 	say(w, code, meaning(code, text, sizeof(text), w), s->message);
-	back_off(w, now, (msec)s->retry_secs * SECOND, rng);
+	back_off(w, now, (msec)MAX(s->retry_secs, w->no.retry_secs) * SECOND, rng);
 }
 
 /* The same with the status as it came. */
@@ -270,6 +270,7 @@ static void head(struct kube_watch *w, const struct fetched *f, msec now, struct
 		return;
 	}
 	w->status = MAX(f->status, 1);
+	w->no.retry_secs = MIN(f->retry_secs, KUBE_RETRY_SECS_MAX);
 	if (f->status != 200)
 		return;
 	kube_stream_init(&w->stream, json ? KUBE_JSON : KUBE_PROTOBUF, w->step != KUBE_LISTS);

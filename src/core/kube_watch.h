@@ -68,6 +68,7 @@ struct kube_mark {
 struct kube_no {
 	uint8_t bytes[KUBE_NO_MAX];
 	size_t n;
+	uint32_t retry_secs;          /* of its head */
 };
 
 struct kube_counts {

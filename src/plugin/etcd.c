@@ -446,6 +446,7 @@ PARSE(lease)
 	bool least = strncmp(d->word.text, "min", 3) == 0;
 	msec t;
 	(void)a;
+	s->said = d;
 	if (!arguments_are(d, 1, diag))
 		return;
 	if (duration_parse(span_text(d->args[0].text), &t) != OK || t < SECOND || t > (msec)ETCD_TTL_MAX * SECOND)
@@ -480,7 +481,8 @@ static void ready(void *self, struct arena *a, struct diag *diag)
 	(void)a;
 	s->nendpoints = MAX(s->nendpoints, 1);
 	if (s->lease_min > s->lease_max)
-		diag_error(diag, NULL, 0, 0, "etcd: min-lease-ttl is more than max-lease-ttl");
+		diag_error(diag, s->said->file, s->said->word.line, s->said->word.column,
+		           "min-lease-ttl is more than max-lease-ttl; expected it not above");
 }
 
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)

@@ -21,6 +21,7 @@ struct etcd {
 	const char *user, *password;     /* NULL: none */
 	struct fetch_login login;
 	uint32_t lease_min, lease_max;   /* seconds: the TTL that a lease gives */
+	const struct directive *said;    /* the latest line that says so */
 	unsigned flags;                  /* FLAG_RA where others are asked behind it */
 };
 

@@ -420,7 +420,7 @@ static void settings(void **state)
 	block_open(&b);
 	block_refuses(&b, &plugin_etcd, "etcd sky.test", rows);
 	block_add(&b, &plugin_etcd, "etcd sky.test\nmax-lease-ttl 20s");
-	assert_string_equal(block_wrong(&b), "etcd: min-lease-ttl is more than max-lease-ttl");
+	assert_string_equal(block_wrong(&b), "min-lease-ttl is more than max-lease-ttl; expected it not above");
 	block_close(&b);
 }
 

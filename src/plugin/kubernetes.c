@@ -58,6 +58,10 @@ static msec tend(const struct link *l, struct engine *e)
 	if (e->worker != 0)
 		return next;
 	kubernetes_look(live, e);
+	if (live->feed != NULL && live->generation != e->tending.chain->generation) {
+		live->generation = e->tending.chain->generation;
+		kube_feed_login(live->feed, &((const struct kubernetes *)l->self)->api.config.login);
+	}
 	if (live->feed != NULL)
 		next = MIN(next, kube_feed_tend(live->feed, e, l->steps, live));
 	return MIN(next, e->now.ms + LOOK_EVERY_MS);
@@ -80,6 +84,22 @@ static const char *not_ready(const struct link *l)
 {
 	const struct kubernetes_live *live = l->live;
 	return cluster_synced(live->cluster) ? NULL : "kubernetes";
+}
+
+/* Of the API, by the watch that has not heard of it for the longest time. */
+static int64_t silent(const struct link *l, struct wall now)
+{
+	const struct kubernetes_live *live = l->live;
+	int64_t worst = 0;
+	if (live->feed == NULL)
+		return 0;
+	struct kube_feed_stat s = kube_feed_stat(live->feed);
+	for (unsigned i = 0; i < KUBE_KINDS; i++) {
+		int64_t age = now.sec - s.news[i];
+		if (s.watched[i] && s.news[i] > 0 && (s.failing[i] || age > KUBE_IDLE / SECOND))
+			worst = MAX(worst, MAX(age, 1));
+	}
+	return worst;
 }
 
 /* ---- what lives ---- */
@@ -171,6 +191,7 @@ PARSE(endpoint)
 	if (!arguments_at_least(d, 1, diag))
 		return;
 	k->api.endpoint = d->args[0].text;
+	k->api.said = d;
 	if (d->nargs > 1)
 		diag_warning(diag, d->file, d->word.line, d->word.column,
 		             "Multiple endpoints have been deprecated, only the first specified endpoint '%s' is used",
@@ -487,5 +508,5 @@ const struct plugin plugin_kubernetes = {
 	.live_text = live_text, .live_shared = true, .live_make = live_make, .live_free = live_free,
 	.live_leave = live_leave,
 	.file_want = file_want, .file_take = file_take, .joined = joined,
-	.not_ready = not_ready, .samples = kubernetes_samples,
+	.not_ready = not_ready, .silent = silent, .samples = kubernetes_samples,
 };

@@ -16,8 +16,8 @@
 struct kube_api {
 	const char *endpoint, *cert, *key, *ca, *kubeconfig, *context;
 	const char *host, *port;         /* of the environment; "" or NULL: none */
+	const struct directive *said;    /* the line that has the endpoint */
 	struct kube_config config;       /* base NULL: there is no API */
-	struct addr addr;                /* of its host, where that is known */
 	double qps;                      /* 0: as usual */
 	uint32_t burst, max_inflight;
 	msec startup;
@@ -56,6 +56,7 @@ struct kubernetes_live {
 	_Atomic bool said;               /* the time for it is over */
 	_Atomic uint64_t odd;            /* namespaces with names that mean others */
 	/* Worker 0's. */
+	uint64_t generation;             /* of the configuration whose login the feed has */
 	uint64_t namespaces;             /* cluster_stat's number of them that were looked at */
 	msec looked;
 	uint64_t warned[KUBE_WARNED_MAX];

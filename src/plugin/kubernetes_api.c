@@ -10,14 +10,6 @@ static const char *base_of(const struct kube_api *api)
 	return api->config.base;
 }
 
-/* "localhost" needs nobody to look it up. */
-static void know_localhost(struct kube_api *api)
-{
-	const char *at = base_of(api) == NULL ? NULL : strstr(base_of(api), "://localhost");
-	if (at != NULL && strchr(":/", at[sizeof("://localhost") - 1]) != NULL)
-		api->addr = (struct addr){ .family = ADDR_4, .ip = { 127, 0, 0, 1 } };
-}
-
 void kubernetes_api_ready(struct kube_api *api, struct arena *a, struct diag *diag)
 {
 	struct fetch_login files = { .ca_file = api->ca, .cert_file = api->cert, .key_file = api->key };
@@ -29,11 +21,10 @@ void kubernetes_api_ready(struct kube_api *api, struct arena *a, struct diag *di
 	else
 		e = kube_config_endpoint(a, api->endpoint, &files, &api->config);
 	if (e != OK && api->endpoint != NULL)
-		diag_error(diag, NULL, 0, 0, "kubernetes: endpoint %s is no URL; expected https://ADDRESS:PORT",
-		           api->endpoint);
+		diag_error(diag, api->said->file, api->said->args[0].line, api->said->args[0].column,
+		           "endpoint %s is no URL; expected https://ADDRESS:PORT", api->endpoint);
 	if (e != OK)
 		api->config = (struct kube_config){ 0 };   /* not in a pod: there is no API */
-	know_localhost(api);
 }
 
 bool kubernetes_api_file_want(const struct kube_api *api, unsigned i, struct file_want *ret)
@@ -51,11 +42,8 @@ void kubernetes_api_file_take(struct kube_api *api, struct span text, struct are
 	struct json_error error = { 0 };
 	if (slash != NULL)
 		from.folder = arena_text(a, span_of(api->kubeconfig, (size_t)(slash + 1 - api->kubeconfig)));
-	if (kube_config_read(a, &from, &api->config, &error) != OK) {
+	if (kube_config_read(a, &from, &api->config, &error) != OK)
 		diag_error(diag, api->kubeconfig, error.line, error.column, "kubeconfig: %s", error.text);
-		return;
-	}
-	know_localhost(api);
 }
 
 /* ---- what it was made of ---- */
@@ -66,16 +54,8 @@ static void put(struct buf *to, const char *name, const char *value)
 		buf_printf(to, "%s %s\n", name, value);
 }
 
-/* Not the secret itself: a number that changes with it. */
-static void put_secret(struct buf *to, const char *name, struct span s)
-{
-	uint64_t sum = 14695981039346656037u;
-	for (size_t i = 0; i < s.n; i++)
-		sum = (sum ^ s.p[i]) * 1099511628211u;
-	if (s.n > 0)
-		buf_printf(to, "%s %016llx\n", name, (unsigned long long)sum);
-}
-
+/* Who has the same file and context is the same user there, whatever secrets the file has now: it may be written anew
+ * every hour, and the objects are the same. */
 void kubernetes_api_text(const struct kube_api *api, struct buf *to)
 {
 	const struct fetch_login *l = &api->config.login;
@@ -86,11 +66,8 @@ void kubernetes_api_text(const struct kube_api *api, struct buf *to)
 	put(to, "token", l->token_file);
 	put(to, "name", l->server_name);
 	put(to, "user", l->user);
-	put_secret(to, "password", span_text(l->password == NULL ? "" : l->password));
-	put_secret(to, "ca-data", l->ca);
-	put_secret(to, "cert-data", l->cert);
-	put_secret(to, "key-data", l->key);
-	put_secret(to, "token-data", l->token);
+	put(to, "kubeconfig", api->kubeconfig);
+	put(to, "context", api->context);
 	buf_printf(to, "rate %g %u %u %s\n", api->qps, api->burst, api->max_inflight, l->unchecked ? "unchecked" : "");
 }
 
@@ -99,8 +76,8 @@ void kubernetes_api_text(const struct kube_api *api, struct buf *to)
 struct kube_feed *kubernetes_api_feed(const struct kubernetes *k, struct cluster *cluster)
 {
 	const struct kube_api *api = &k->api;
-	struct kube_feed_conf conf = { .base = base_of(api), .login = api->config.login, .addrs = &api->addr,
-		                       .naddrs = api->addr.family != ADDR_NONE, .qps = api->qps, .burst = api->burst,
+	struct kube_feed_conf conf = { .base = base_of(api), .login = api->config.login,
+		                       .qps = api->qps, .burst = api->burst,
 		                       .inflight_max = api->max_inflight, .kinds = kubernetes_kinds(k),
 		                       .labels = k->what.labels, .namespace_labels = k->what.namespace_labels };
 	/* One namespace is asked for alone, of several there are all: what is of others is not kept. */

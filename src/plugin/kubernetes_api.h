@@ -11,7 +11,7 @@ void kubernetes_api_ready(struct kube_api *api, struct arena *a, struct diag *di
 /* As of struct plugin: the kubeconfig, if there is one. */
 bool kubernetes_api_file_want(const struct kube_api *api, unsigned i, struct file_want *ret);
 void kubernetes_api_file_take(struct kube_api *api, struct span text, struct arena *a, struct diag *diag);
-/* All of it, for live_text; of secrets a number that changes with them. */
+/* What says which API it is and as whom it is asked, for live_text; no secrets. */
 void kubernetes_api_text(const struct kube_api *api, struct buf *to);
 /* NULL: there is no API. */
 struct kube_feed *kubernetes_api_feed(const struct kubernetes *k, struct cluster *cluster);

@@ -61,6 +61,9 @@ struct plugin {
 	void (*file_take)(void *self, unsigned i, struct span text, struct arena *a, struct diag *diag);
 	/* From any thread: what monitoring wants to know of it (core/sample.h). */
 	void (*samples)(const struct link *l, const struct sample_labels *where, struct samples *to);
+	/* From any thread: for how many seconds nothing has been heard of what it answers from, where that is unusual;
+	 * 0: all is well. */
+	int64_t (*silent)(const struct link *l, struct wall now);
 	/* From any thread: NULL, or why the program is not ready to serve yet, in one word: its name (plugin ready). */
 	const char *(*not_ready)(const struct link *l);
 };

@@ -118,6 +118,7 @@ class Pod:
                 answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5)
             except urllib.error.HTTPError as e:
                 answer = e
+            self.said = answer.read().decode()
             return answer.status
 
 
@@ -243,6 +244,8 @@ def test_the_api_may_be_away(keys):
         wait_for(lambda: total(pod.server.metrics(), "signet_kubernetes_failures_total") >= 6, 60, "failures")
         assert {k: v for k, v in pod.server.metrics().items() if k.startswith(name)} == before
         assert len(pod.server.lines("the API cannot be reached")) <= 4      # said once a resource, and not each time
+        assert pod.ready() == 200
+        assert re.fullmatch(r"OK\nkubernetes: answers from what was last heard \d+ s ago", pod.said), pod.said
         pod.cluster.bookmarks = 0.5
         pod.serve()
         pod.cluster.put(service("shop", "new", "10.96.10.99"))
@@ -251,6 +254,7 @@ def test_the_api_may_be_away(keys):
         assert pod.cluster.requests("services").count("stream") == 1     # it went on from the version it had
         wait_for(lambda: min(v for k, v in pod.server.metrics().items() if k.startswith(name)) > max(before.values()),
                  60, "news of all")
+        assert pod.ready() == 200 and pod.said == "OK"
 
 
 def test_until_the_first_list_nothing_is_denied(keys):
@@ -560,6 +564,31 @@ def test_metadata_are_told(keys):
         pod.comes("x.view.test.", ok("192.0.2.81"))
         pod.dig("cart.shop.svc")
         pod.server.wait_log(r"cart\.shop\.svc\.cluster\.local\. ns=- of=-/- -$", SOON)
+
+
+def test_a_kubeconfig_with_a_new_secret_lists_nothing_again(keys):
+    class Configured(Pod):
+        def account(self, token=TOKEN):
+            self.api.tokens = {token: "system:serviceaccount:kube-system:coredns"}
+            self.world.write(f"{FOLDER}/ca.pem", (self.folder / "ca.pem").read_bytes(), mode=0o644)
+            text = self.api.kubeconfig().read_text().replace(str(self.folder), FOLDER)
+            self.world.write(f"{FOLDER}/config", text, mode=0o644)
+    with Configured(keys, BASE.replace("ttl 30", f"kubeconfig {FOLDER}/config test")) as pod:
+        pod.synced()
+        pod.account("token-two")
+        os.kill(pod.server.pid, signal.SIGUSR1)
+        pod.server.wait_log("Reloading complete", 30)
+        pod.cluster.put(service("shop", "new", "10.96.10.99"))
+        pod.comes("new.shop.svc", ok("10.96.10.99"))
+        assert pod.cluster.requests("services") == ["stream"]
+        # The old secret is not good any more: the watch that comes next has the new one.
+        pod.cluster.end()
+        wait_for(lambda: pod.cluster.requests("services") == ["stream", "watch"], SOON, "a watch")
+        pod.cluster.put(service("shop", "two", "10.96.10.98"))
+        pod.comes("two.shop.svc", ok("10.96.10.98"))
+        assert not pod.server.lines("the API does not know us")
+        for secret in (TOKEN, "token-two"):
+            assert secret not in pod.server.stderr()
 
 
 # --- what pods look up -----------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
  * length, its kind, the fetch it is about and its payload. Both sides bound what they take; what is malformed ends the
  * connection, as the two are of one build.
  *   to the helper      FRAME_ASK a request, in fields; FRAME_STOP
- *   to the server      FRAME_HEAD status and content type; FRAME_PIECE bytes; FRAME_END a text, empty when all came */
+ *   to the server      FRAME_HEAD status, Retry-After and content type; FRAME_PIECE bytes; FRAME_END a text,
+ *                      empty when all came */
 #ifndef APP_FETCH_FRAMES_H
 #define APP_FETCH_FRAMES_H
 

@@ -72,9 +72,12 @@ static void take_header(struct answer *a, struct span line)
 
 static void say_head(struct transfer *t)
 {
-	uint8_t bytes[4 + TYPE_MAX];
+	uint8_t bytes[8 + TYPE_MAX];
 	struct buf b = buf_on(bytes, sizeof(bytes));
+	curl_off_t retry = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry);   /* a date is seconds from now here */
 	buf_u32(&b, t->answer.status);
+	buf_u32(&b, (uint32_t)MAX(MIN(retry, INT32_MAX), 0));
 	buf_text(&b, t->answer.type);
 	t->answer.said = true;
 	outlet_send(t->out, FRAME_HEAD, t->fetch, buf_span(&b));
