@@ -257,10 +257,10 @@ void monitor_silent(const struct generation *g, struct wall now, struct buf *to)
 		const struct site *s = &g->model->sites[i];
 		for (unsigned k = 0; k < s->chain.n; k++) {
 			const struct plugin *p = s->plugins[k];
-			int64_t secs = p->silent == NULL ? 0 : p->silent(&s->chain.links[k], now);
-			if (secs <= worst)
+			int64_t age = p->silent == NULL ? 0 : p->silent(&s->chain.links[k], now);
+			if (age <= worst)
 				continue;
-			worst = secs;
+			worst = age;
 			name = p->settings.name;
 		}
 	}
