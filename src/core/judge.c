@@ -110,6 +110,7 @@ static bool need_denier(struct judge *j, const struct anchors *anchors)
 		return may_need(j, final, &which);
 	if (an == NULL || name_below(signer, an->trust.zone))
 		return may_need(j, signer, &which);
+	j->anchor = name_up(final, final.labels - an->trust.zone.labels);
 	return may_need(j, final, &which) && (anchor_is_negative(an) || may_need(j, signer, &which));
 }
 
@@ -256,7 +257,7 @@ static bool is_anchor_denied(const struct bench *b)
 	const struct judge *j = b->j;
 	const struct ruling *below = &b->places[0].ruling, *above = &b->places[1].ruling;
 	return j->ndeniers > 1 && j->answer->kind == SCRUB_NXDOMAIN && below->why == WHY_NO_DNSKEY &&
-	       above->security == SECURITY_INDETERMINATE && above->why == WHY_NO_ANCHOR;
+	       name_eq(below->zone, j->anchor) && above->security == SECURITY_INDETERMINATE && above->why == WHY_NO_ANCHOR;
 }
 
 static void rule_denial(struct bench *b)

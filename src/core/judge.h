@@ -26,6 +26,7 @@ struct judge {
 	struct msg_rrsets sets;
 	uint8_t *need_of;                /* for each set which of needs decides about it */
 	unsigned nneeds, ndeniers;       /* the first ndeniers are of a denial */
+	struct name anchor;              /* ndeniers 2: the zone whose anchor is between the two */
 	struct name needs[NEEDS_MAX];    /* places[i] of judge_answer is of needs[i] */
 	struct ruling *ruled;            /* on each set of the answer; UNCHECKED: not yet */
 	bool is_ruled;                   /* on all, so it is what stands beside the answer that is looked at */

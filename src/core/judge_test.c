@@ -581,6 +581,11 @@ static void an_island_may_be_out_of_sight(void **state)
 	key.rdata = signer_key(island);
 	assert_int_equal(anchors_add(&arena, &anchors, &key), OK);
 	assert_int_equal(rule(&shown, &s).ruling.security, SECURITY_BOGUS);
+	shown = ask("www.sub.island.other", RR_A);
+	shown.rcode = RCODE_NXDOMAIN;
+	text_add(&arena, &shown, SEC_AUTHORITY, "other. 300 IN SOA a. b. 1 2 3 4 60\n");
+	sign_last(&arena, &shown, example, (struct twist){ .signer = "other" });
+	assert_int_equal(rule(&shown, &s).ruling.security, SECURITY_BOGUS);   /* nor if a child below shows none */
 	anchors = with_root;
 	key.owner = text_name(&arena, "lost.example");
 	key.rdata = signer_key(root);

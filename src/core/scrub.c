@@ -316,8 +316,8 @@ static enum scrub_kind judge(struct scrub *s, uint16_t *rcode)
 		keep_proofs(s);
 		return SCRUB_POSITIVE;
 	}
-	if (!name_below(s->final, s->k.zone) || s->nnames > SCRUB_CNAMES_MAX) {
-		/* What the server says of a name that is not its own counts for nothing. */
+	if (!name_below(s->final, s->k.zone) || s->nnames > SCRUB_CNAMES_MAX || (s->one_alias && alias)) {
+		/* What the server says of a name that is not its own, or is to be asked for, counts for nothing. */
 		*rcode = denies_target(s) ? RCODE_NXDOMAIN : RCODE_NOERROR;
 		keep_proofs(s);
 		return SCRUB_CNAME;

@@ -357,16 +357,18 @@ static void rfc2181_5_4_1_the_first_alias_alone(void **state)
 		{ "www.example. 300 IN CNAME x.other.\nx.other. 300 IN A 6.6.6.6\n", SCRUB_CNAME,
 		  "0 CNAME www.example. " },
 	};
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+		bool soa = i >= COUNT(cases);   /* beside it, as some servers have it in all they say */
 		arena_init(&arena, 1u << 20);
 		struct question q = text_question(&arena, "www.example", RR_A);
-		struct msg m = text_msg(&arena, &q, cases[i].answer, "");
+		struct msg m = text_msg(&arena, &q, cases[i % COUNT(cases)].answer,
+		                        soa ? "example. 300 IN SOA a. b. 1 2 3 4 5\n" : "");
 		struct name zone = text_name(&arena, "example");
 		struct scrubbed s;
 		assert_int_equal(scrub_msg(&arena, &q, zone, &m, &s), OK);
 		assert_int_equal(scrub_first_alias(&arena, zone, &m, &s), OK);
-		assert_int_equal(s.kind, cases[i].kind);
-		assert_string_equal(summary(&s.msg), cases[i].kept);
+		assert_int_equal(s.kind, cases[i % COUNT(cases)].kind);
+		assert_string_equal(summary(&s.msg), cases[i % COUNT(cases)].kept);
 		arena_free(&arena);
 	}
 }

@@ -156,6 +156,12 @@ static bool at_once(const struct caching *s, const struct found *f, msec now)
 	return s->client_timeout_ms == 0 || is_held(f, now);
 }
 
+/* May name servers stand beside the answer, or addresses? Not beside a denial with its SOA. */
+static bool may_show_servers(const struct packed *p)
+{
+	return (p->flags & PACKED_SOA) == 0 && p->counts[SEC_AUTHORITY] + p->counts[SEC_ADDITIONAL] > 0;
+}
+
 static enum verdict fast(const struct link *l, struct fast *f)
 {
 	const struct caching *s = l->self;
@@ -174,7 +180,7 @@ static enum verdict fast(const struct link *l, struct fast *f)
 		return LATER;
 	if (state == STALE && !at_once(s, &found, now))
 		return SLOW;
-	if (s->resolver != NULL && !f->chain->conf.drop.ns && found.answer.packed.counts[SEC_AUTHORITY] > 0)
+	if (s->resolver != NULL && !f->chain->conf.drop.ns && may_show_servers(&found.answer.packed))
 		return SLOW;   /* what stands beside it may have changed */
 	if (f->chain->judges_aliases && packed_has_alias(&found.answer.packed, &c->question))
 		return SLOW;
@@ -200,14 +206,14 @@ static void share(const struct caching *s, struct query *q, bool fresh)
 	struct arena *a = &q->arena;
 	const struct packed *p = q->answer;
 	struct msg m;
-	bool some = p->counts[SEC_AUTHORITY] + p->counts[SEC_ADDITIONAL] > 0;
-	if (s->resolver == NULL || q->chain->conf.drop.ns || !some || packed_parse(a, p, &q->question, &m) != OK)
+	if (s->resolver == NULL || q->chain->conf.drop.ns || !may_show_servers(p) || packed_parse(a, p, &q->question, &m) != OK)
 		return;
 	struct rrcache c = resolving_rrsets(s->resolver, q);
 	struct pack_conf conf = pack_as_is;
 	conf.origin = (enum origin)p->origin;
 	conf.security = (enum security)p->security;
 	conf.no_store = p->ttl == 0;
+	conf.minimal = q->chain->conf.pack.minimal;
 	if (beside_share(&c, a, &m, conf.security, fresh))
 		(void)!packed_make(a, &q->question, &m, &conf, &q->answer);
 }
@@ -382,7 +388,7 @@ static enum verdict response(const struct link *l, struct query *q)
 	const struct caching *s = l->self;
 	const struct packed *p = q->answer;
 	struct found old;
-	if (p == NULL || !is_for(s, q))
+	if (p == NULL || !is_for(s, q) || q->client != NULL)   /* what is told a client was asked for elsewhere */
 		return PASS;
 	if (p->origin == ORIGIN_CLUSTER)
 		return PASS;   /* it is at hand where it came from, and newer there */

@@ -5,8 +5,9 @@
 #include "core/delegate.h"
 #include "plugin/resolving.h"
 
-/* For the set, its addresses and the keys that prove it. */
-static const struct budget allowance = { .packets = 12, .bytes = 32u * 1024u, .questions = 12, .verifies = 12 };
+/* For the set, its addresses and the keys that prove it, or the proof that there are none. */
+static const struct budget allowance = { .packets = 16, .bytes = 32u * 1024u, .questions = 40, .verifies = 16,
+	                                 .blocks = BUDGET_BLOCKS / 4 };
 
 struct referral {
 	const struct link *resolver;   /* whose delegations are told; NULL: the chain has none */
@@ -32,7 +33,9 @@ static enum verdict request(const struct link *l, struct query *q)
 	if (s->resolver == NULL || d == NULL || q->question.class != CLASS_IN)
 		return refuse(q);
 	struct rrcache c = resolving_rrsets(s->resolver, q);
-	if (!delegation_find(&c, q->question.name, &q->arena, d))
+	bool above = q->question.type == RR_DS && q->question.name.labels > 0;   /* the parent's to say */
+	struct name name = above ? name_up(q->question.name, 1) : q->question.name;
+	if (!delegation_find(&c, name, &q->arena, d))
 		return refuse(q);
 	struct question servers = { d->zone, RR_NS, CLASS_IN };
 	if (question_eq(&servers, &q->question))
@@ -42,12 +45,29 @@ static enum verdict request(const struct link *l, struct query *q)
 	return err == OK ? WAIT : query_fail_err(q, err);
 }
 
-/* The zone's name servers move from the answer to where a delegation stands. */
+/* Are they the name servers, and not an alias to some? */
+static bool are_servers(const struct msg *m, struct name zone)
+{
+	bool some = false;
+	for (size_t i = 0; i < m->nrrs; i++) {
+		const struct rr *rr = &m->rrs[i];
+		if (rr->section != SEC_ANSWER)
+			continue;
+		if (!name_eq(rr->owner, zone) || (rr->type != RR_NS && rr->type != RR_RRSIG))
+			return false;
+		some |= rr->type == RR_NS;
+	}
+	return some;
+}
+
+/* The zone's name servers move from the answer to where a delegation stands. ERR_REFUSED: they are none */
 static enum err make(struct query *q, const struct question *servers, const struct packed *said)
 {
 	struct msg m;
 	struct pack_conf pack = pack_as_is;
 	TRY(packed_parse(&q->arena, said, servers, &m));
+	if (!are_servers(&m, servers->name))
+		return ERR_REFUSED;
 	for (size_t i = 0; i < m.nrrs; i++)
 		if (m.rrs[i].section == SEC_ANSWER)
 			m.rrs[i].section = SEC_AUTHORITY;
@@ -65,17 +85,19 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	(void)l;
 	if (child == NULL)
 		return WAIT;
-	const struct packed *p = child->answer;
-	if (child->err == OK && p != NULL && p->rcode == RCODE_NOERROR && p->counts[SEC_ANSWER] > 0) {
-		struct question servers = child->question;
-		servers.name = name_dup(&q->arena, servers.name);
-		p = packed_dup(&q->arena, p);
-		enum err err = p == NULL || servers.name.wire == NULL ? ERR_LIMIT : make(q, &servers, p);
-		return err == OK ? ANSWERED : query_fail_err(q, err);
+	const struct packed *p = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
+	struct question servers = child->question;
+	servers.name = name_dup(&q->arena, servers.name);
+	*q->budget = (struct budget){ 0 };   /* nothing more for this client */
+	if (p == NULL || servers.name.wire == NULL)
+		return query_fail_err(q, child->err != OK ? child->err : ERR_LIMIT);
+	if (child->err != OK) {
+		q->err = child->err;
+		q->answer = p;
+		return ANSWERED;
 	}
-	q->err = child->err;
-	q->answer = q->err == OK || p == NULL ? NULL : packed_dup(&q->arena, p);
-	return q->answer == NULL ? refuse(q) : ANSWERED;
+	enum err err = p->rcode == RCODE_NOERROR ? make(q, &servers, p) : ERR_REFUSED;
+	return err == OK ? ANSWERED : err == ERR_REFUSED ? refuse(q) : query_fail_err(q, err);
 }
 
 static enum verdict fast(const struct link *l, struct fast *f)
