@@ -67,7 +67,7 @@ static void gauges(struct server *s, const struct ctl_request *r, struct page *p
 	monitor_samples(s, &all);
 	for (unsigned i = 0; i < all.n; i++) {
 		const struct sample *one = &all.list[i];
-		if (one->family->type == SAMPLE_GAUGE)
+		if (one->family->type == SAMPLE_GAUGE || one->family->type == SAMPLE_LEAST)
 			gauge_row(r, one->family->name, one->labels == NULL ? "" : one->labels, one->n, p);
 	}
 	pthread_mutex_unlock(&s->naming);

@@ -219,7 +219,7 @@ static struct life *life_take(struct registry *r, const struct plugin *p, const 
 	buf_printf(&b, "%s\n", p->live_shared ? "" : label);
 	if (p->live_text != NULL)
 		p->live_text(self, &b);
-	bool whole = buf_ok(&b);   /* else it may be cut where another is not the same any more */
+	bool whole = buf_ok(&b) && b.n < sizeof(text);   /* else it may be cut where another is not the same any more */
 	struct life *l = whole ? life_find(r, p, buf_cstr(&b)) : NULL;
 	if (l == NULL) {
 		l = heap_new(sizeof(*l));

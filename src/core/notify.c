@@ -188,7 +188,7 @@ void notify_heard(struct notify *n, struct engine *e, const struct heard *what)
 	struct span b = what->bytes;
 	bool answer = b.n >= MSG_HEADER && get_u16(b.p) == get_u16(t->message) && get_u16(b.p + 2) & FLAG_QR &&
 	              FLAGS_OPCODE(get_u16(b.p + 2)) == OPCODE_NOTIFY;
-	if (!answer)
+	if (!answer || what->loose)
 		return;
 	t->tries = NOTIFY_TRIES;
 	end(e, t);

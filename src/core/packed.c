@@ -559,7 +559,18 @@ static bool cuts_ok(const struct packed *p)
 			return false;
 		last = cuts[i];
 	}
+	for (unsigned i = 0; i < 2u * p->ncuts; i += 2)   /* none goes on behind an end that a copy may have */
+		if ((cuts[i] < p->servers_at && p->servers_at < cuts[i + 1]) ||
+		    (cuts[i] < p->additional_at && p->additional_at < cuts[i + 1]))
+			return false;
 	return true;
+}
+
+/* Before record n, at `at`: the ends that a copy may have are where the counts say. */
+static bool end_ok(const struct packed *p, size_t at, unsigned n)
+{
+	unsigned additional = (unsigned)p->counts[SEC_ANSWER] + p->counts[SEC_AUTHORITY];
+	return (n != additional - p->servers || at == p->servers_at) && (n != additional || at == p->additional_at);
 }
 
 static bool ede_ok(const struct packed *p)
@@ -581,21 +592,22 @@ bool packed_ok(struct span blob)
 	    p->nttls > PACKED_TTLS_MAX)
 		return false;
 	size_t least = sizeof(*p) + (p->records + 1u) / 2 * 2 + 2u * p->nttls + 4u * p->ncuts;
-	unsigned n = 0, plain = 0;
+	unsigned n = 0;
+	bool good = true;
 	for (unsigned s = 0; s < 3; s++) {
 		n += p->counts[s];
-		plain += p->counts_plain[s];
+		good = good && p->counts_plain[s] <= p->counts[s];
 	}
-	if (least > blob.n || n != p->nttls || plain > n || !cuts_ok(p) || !ede_ok(p))
+	if (!good || least > blob.n || n != p->nttls || p->servers > p->counts[SEC_AUTHORITY] ||
+	    p->servers_plain > MIN(p->servers, p->counts_plain[SEC_AUTHORITY]) || !cuts_ok(p) || !ede_ok(p))
 		return false;
 	size_t at = 0;
 	for (unsigned i = 0; i < n; i++)
-		if (!rr_ok(p, &at, i))
+		if (!end_ok(p, at, i) || !rr_ok(p, &at, i))
 			return false;
 	size_t rotated = p->rotate_at + (size_t)p->rotate_n * p->rotate_size;
-	return at == p->records && p->additional_at <= at && p->servers_at <= p->additional_at &&
-	       p->servers <= p->counts[SEC_AUTHORITY] && p->servers_plain <= p->counts_plain[SEC_AUTHORITY] &&
-	       (p->rotate_n == 0 || (rotated <= at && (p->ncuts == 0 || rotated <= packed_cuts(p)[0])));
+	return at == p->records && end_ok(p, at, n) &&
+	       (p->rotate_n == 0 || (rotated <= p->servers_at && (p->ncuts == 0 || rotated <= packed_cuts(p)[0])));
 }
 
 enum err packed_parse(struct arena *a, const struct packed *p, const struct question *q, struct msg *ret)

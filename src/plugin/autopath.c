@@ -2,9 +2,9 @@
  * it asks for www.example.com, and for more in between; here the first question is answered as the last would be, with
  * an alias in front that says so. The name tried is the question while it is tried, so access lists behind see it.
  * No name is made below namespaces that are called like a public suffix (CVE-2022-2837).
- * Whose pod asks is known where pods are watched. Elsewhere the name it asks for says it, as a search list's first
- * domain is that of the pod's own namespace; but a name may stand there for itself, so only such are taken for one that
- * no service can mean: see list_of_question. */
+ * Whose pod asks is known where pods are watched. Elsewhere endpoints are known, and the name that one asks for says which
+ * of its namespaces it means, as a search list's first domain is that of the pod's own namespace; but a name may stand
+ * there for itself, so only such are taken that no service can mean: see list_of_question. */
 #include <stdatomic.h>
 
 #include "base/heap.h"
@@ -95,18 +95,15 @@ static bool list_of_pod(const struct autopath *s, const struct cluster_view *v, 
 	       list_of_cluster(s, ns, l);
 }
 
-/* Is the address that of endpoints, and none of them in the namespace? */
-static bool is_elsewhere(const struct cluster_view *v, const struct addr *from, uint32_t ns)
+/* Is the address that of an endpoint in the namespace? */
+static bool is_endpoint(const struct cluster_view *v, const struct addr *from, uint32_t ns)
 {
 	struct cluster_slices all = cluster_view_at(v, from);
 	struct cluster_slice slice;
-	bool any = false;
-	while (cluster_view_next(v, &all, &slice)) {   /* at most the slices of a block of 256 addresses */
+	while (cluster_view_next(v, &all, &slice))   /* at most the slices of a block of 256 addresses */
 		if (!slice.import && slice.ns == ns)
-			return false;
-		any |= !slice.import;
-	}
-	return any;
+			return true;
+	return false;
 }
 
 static struct span label_of(struct name n, unsigned up)
@@ -119,7 +116,8 @@ static struct span label_of(struct name n, unsigned up)
  * - NS is there, and is called like no public suffix: else it would be the next name of a list,
  *   www.example.COM.svc.ZONE, and BASE another name of the world
  * - BASE has several labels, and the last is no service of NS: else it is the service, or an endpoint or port of it
- * - the client is no endpoint of other namespaces alone */
+ * - the client is an endpoint there: anybody else may mean just the name that it asks for, one of another namespace, or
+ *   of a service that is gone, which must not become a name of the world */
 static bool list_of_question(const struct autopath *s, const struct cluster_view *v, const struct asker *who,
                              struct list *l)
 {
@@ -135,7 +133,7 @@ static bool list_of_question(const struct autopath *s, const struct cluster_view
 	if (!span_is(label_of(asked, base + 1), "svc") || !cluster_view_namespace(v, ns, &id) || kubernetes_is_odd(ns))
 		return false;
 	return !cluster_view_service(v, ROW_SERVICE, id, label_of(asked, base - 1), &service) &&
-	       !is_elsewhere(v, who->from, id) && list_of_cluster(s, ns, l);
+	       is_endpoint(v, who->from, id) && list_of_cluster(s, ns, l);
 }
 
 static bool list_make(const struct autopath *s, const struct asker *who, struct list *l)
@@ -352,9 +350,9 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 	if (s->kubernetes == NO_LINK)
 		warn(s, diag, "this block has no kubernetes, so no search list is walked");
 	else if (!s->verified)
-		warn(s, diag, "kubernetes does not watch pods, so the namespace of a client is taken from the name it "
-		              "asks for, and lists are walked for names of two labels and more; with \"pods "
-		              "verified\" it is taken from the client's address");
+		warn(s, diag, "kubernetes does not watch pods, so lists are walked for clients that are endpoints of a "
+		              "service in the namespace they ask in, and for names of two labels and more; with "
+		              "\"pods verified\" for all pods");
 }
 
 static void *live_make(const void *self, const struct live_env *env)

@@ -113,12 +113,23 @@ static void nobody_knows_whose_it_is(void **state)
 
 #define TEAM "team-d.svc.cluster.local."
 
+/* The client becomes an endpoint of the namespace. */
+static void serve_in(const char *ns)
+{
+	struct kubernetes_live *live = b.chain.links[2].live;
+	char text[128];
+	struct buf to = buf_on(text, sizeof(text));
+	buf_printf(&to, "svc %s nodes None\nslice %s nodes-1 nodes http/80/tcp 10.244.0.5\n", ns, ns);
+	fixture_say(live->cluster, buf_cstr(&to), 1);
+}
+
 /* Without pods the question's own name says whose list it is. */
 static void a_names_own_list(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		start("autopath @kubernetes", "search corp.example\n", i == 0 ? "disabled" : "insecure");
+		serve_in("team-d");
 		expect("web.billing." TEAM, "NOERROR aa\nweb.billing." TEAM " 30 IN CNAME "
 		       "web.billing.svc.cluster.local.\nweb.billing.svc.cluster.local. 30 IN A 10.96.10.13");
 		assert_string_equal(asked, "");
@@ -145,6 +156,9 @@ static void names_that_mean_themselves(void **state)
 	};
 	(void)state;
 	start("autopath @kubernetes", "search corp.example\n", "disabled");
+	serve_in("team-d");
+	serve_in("shop");
+	serve_in("com");
 	for (size_t i = 0; i < COUNT(names); i++) {
 		assert_string_equal(block_fast(&b, names[i], RR_A), NX);
 		assert_string_equal(block_slow(&b, names[i], RR_A), NX);
@@ -153,17 +167,16 @@ static void names_that_mean_themselves(void **state)
 	stop();
 }
 
-/* An endpoint's address is as good as a pod's, where it is of one namespace. */
+/* An endpoint's address is as good as a pod's; anybody else may mean just what he asks for. */
 static void endpoints_are_pods(void **state)
 {
-	struct kubernetes_live *live;
 	(void)state;
 	start("autopath @kubernetes", "", "disabled");
-	live = b.chain.links[2].live;
-	fixture_say(live->cluster, "svc shop cart None\nslice shop cart-1 cart http/80/tcp 10.244.0.5\n", 1);
+	assert_string_equal(block_slow(&b, "www.example.com." TEAM, RR_A), NX);
+	serve_in("shop");
 	assert_string_equal(block_slow(&b, "www.example.com." TEAM, RR_A), NX);
 	assert_string_equal(asked, "");
-	fixture_say(live->cluster, "svc team-d nodes None\nslice team-d nodes-1 nodes http/80/tcp 10.244.0.5\n", 1);
+	serve_in("team-d");
 	expect("www.example.com." TEAM, "NOERROR\nwww.example.com." TEAM " 60 IN CNAME www.example.com.\n"
 	       "www.example.com. 60 IN A 203.0.113.5");
 	stop();
@@ -247,10 +260,9 @@ static void settings(void **state)
 	block_close(&b);
 	/* The first is of the block before kubernetes joined it. */
 	static const char alone[] = "autopath @kubernetes: this block has no kubernetes, so no search list is walked",
-	                  blind[] = "autopath @kubernetes: kubernetes does not watch pods, so the namespace of a "
-	                            "client is taken from the name it asks for, and lists are walked for names "
-	                            "of two labels "
-	                            "and more; with \"pods verified\" it is taken from the client's address";
+	                  blind[] = "autopath @kubernetes: kubernetes does not watch pods, so lists are walked "
+	                            "for clients that are endpoints of a service in the namespace they ask in, "
+	                            "and for names of two labels and more; with \"pods verified\" for all pods";
 	for (unsigned i = 0; i < 2; i++) {
 		char want[1024];
 		struct buf to = buf_on(want, sizeof(want));

@@ -116,9 +116,10 @@ unsigned kubernetes_kinds(const struct kubernetes *k)
 	return kinds;
 }
 
+/* With its length: a selector may hold blanks. */
 static void put_word(struct buf *to, const char *word)
 {
-	buf_printf(to, " %s", word == NULL ? "-" : word);
+	buf_printf(to, " %zu:%s", word == NULL ? 0 : strlen(word), word == NULL ? "" : word);
 }
 
 /* What is watched, and how the API is reached; all else may change without a new list. */
@@ -129,6 +130,7 @@ static void live_text(const void *self, struct buf *to)
 	kubernetes_api_text(&k->api, to);
 	put_word(to, k->what.namespace_labels);
 	put_word(to, k->what.labels);
+	buf_printf(to, " only %u", k->what.nnamespaces);
 	for (unsigned i = 0; i < k->what.nnamespaces; i++)
 		put_word(to, k->what.namespaces[i].text);
 }

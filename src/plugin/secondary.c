@@ -256,11 +256,13 @@ static void heard(void *self, struct engine *e, const struct heard *what)
 		return;
 	h->heard = e->now.ms;
 	if (what->kind != HEARD_MESSAGE) {
+		h->whole |= what->kind == HEARD_FALSE && h->latest != NULL;   /* it may say unsigned that it has no IXFR */
 		failed(live, e, h, what->text);
 		return;
 	}
 	enum transfer_got got = transfer_in_take(h->in, what->bytes, &why);
 	if (what->loose && got != TRANSFER_GOT_PART && got != TRANSFER_GOT_STRAY) {   /* RFC8945 5.3.1 */
+		h->whole |= h->latest != NULL;   /* or its differences may be wrong */
 		failed(live, e, h, "its last message is not signed");
 		return;
 	}

@@ -638,8 +638,11 @@ WALKED = BASE.replace("errors", "errors\n    log\n    autopath @kubernetes").rep
 def test_a_search_list_is_walked_for_its_pod(keys, pods):
     """One question is enough, whether pods are watched or the name says whose pod it is."""
     text = WALKED.replace("pods insecure", f"pods {pods}")
-    with Pod(keys, text, [*shop(), make_pod("quiet", "asker", "127.0.0.1")]) as pod:
+    asker = [service("quiet", "asker", "None", ports=[("http", 80)]),
+             endpoint_slice("quiet", "asker-1", "asker", [endpoint("127.0.0.1")], [("http", 80)])]
+    with Pod(keys, text, [*shop(), *asker, make_pod("quiet", "asker", "127.0.0.1")]) as pod:
         pod.synced()
+        pod.comes("asker.quiet.svc", ok("127.0.0.1"))
         if pods == "verified":
             pod.comes("127-0-0-1.quiet.pod", ok("127.0.0.1"))
         assert pod.cluster.requests("pods") == (["stream"] if pods == "verified" else [])
