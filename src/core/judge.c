@@ -257,7 +257,8 @@ static bool is_anchor_denied(const struct bench *b)
 	const struct judge *j = b->j;
 	const struct ruling *below = &b->places[0].ruling, *above = &b->places[1].ruling;
 	return j->ndeniers > 1 && j->answer->kind == SCRUB_NXDOMAIN && below->why == WHY_NO_DNSKEY &&
-	       name_eq(below->zone, j->anchor) && above->security == SECURITY_INDETERMINATE && above->why == WHY_NO_ANCHOR;
+	       name_eq(below->zone, j->anchor) &&
+	       above->security == SECURITY_INDETERMINATE && above->why == WHY_NO_ANCHOR;
 }
 
 static void rule_denial(struct bench *b)

@@ -2,9 +2,9 @@
  * it asks for www.example.com, and for more in between; here the first question is answered as the last would be, with
  * an alias in front that says so. The name tried is the question while it is tried, so access lists behind see it.
  * No name is made below namespaces that are called like a public suffix (CVE-2022-2837).
- * Whose pod asks is known where pods are watched. Elsewhere endpoints are known, and the name that one asks for says which
- * of its namespaces it means, as a search list's first domain is that of the pod's own namespace; but a name may stand
- * there for itself, so only such are taken that no service can mean: see list_of_question. */
+ * Whose pod asks is known where pods are watched. Elsewhere endpoints are known, and the name that one asks for says
+ * which of its namespaces it means, as a search list's first domain is that of the pod's own namespace; but a name may
+ * stand there for itself, so only such are taken that no service can mean: see list_of_question. */
 #include <stdatomic.h>
 
 #include "base/heap.h"

@@ -206,7 +206,8 @@ static void share(const struct caching *s, struct query *q, bool fresh)
 	struct arena *a = &q->arena;
 	const struct packed *p = q->answer;
 	struct msg m;
-	if (s->resolver == NULL || q->chain->conf.drop.ns || !may_show_servers(p) || packed_parse(a, p, &q->question, &m) != OK)
+	if (s->resolver == NULL || q->chain->conf.drop.ns || !may_show_servers(p) ||
+	    packed_parse(a, p, &q->question, &m) != OK)
 		return;
 	struct rrcache c = resolving_rrsets(s->resolver, q);
 	struct pack_conf conf = pack_as_is;

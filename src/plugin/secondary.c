@@ -256,7 +256,8 @@ static void heard(void *self, struct engine *e, const struct heard *what)
 		return;
 	h->heard = e->now.ms;
 	if (what->kind != HEARD_MESSAGE) {
-		h->whole |= what->kind == HEARD_FALSE && h->latest != NULL;   /* it may say unsigned that it has no IXFR */
+		/* It may say unsigned that it has no IXFR. */
+		h->whole |= what->kind == HEARD_FALSE && h->latest != NULL;
 		failed(live, e, h, what->text);
 		return;
 	}
