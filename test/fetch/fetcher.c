@@ -183,7 +183,8 @@ static bool turn(void)
 {
 	struct loop_event events[LOOP_EVENTS];
 	bool on = true;
-	unsigned n = loop_wait(&w.loop, engine_deadline(&w.engine) == NEVER ? 1000 : 0, events, LOOP_EVENTS);
+	bool idle = engine_deadline(&w.engine) == NEVER && !fetching_waits(w.help.fetching);
+	unsigned n = loop_wait(&w.loop, idle ? 1000 : 0, events, LOOP_EVENTS);
 	clock_now(&w.engine.now);
 	for (unsigned i = 0; i < n; i++) {
 		if (events[i].kind == KIND_FETCH)
@@ -191,6 +192,7 @@ static bool turn(void)
 		else if (events[i].kind == KIND_CLIENT)
 			on = read_orders();
 	}
+	fetching_turn(w.help.fetching);
 	for (bool more = true; more;) {
 		more = engine_turn(&w.engine);
 		worker_perform(&w);
