@@ -220,7 +220,7 @@ enum err kube_json_status(struct span text, struct arena *a, struct kube_status 
 {
 	const struct json *top;
 	TRY(parse(text, a, &top));
-	*ret = (struct kube_status){ .code = number_of(top, "code", 999), .message = text_of(top, "message"),
-		.retry_secs = number_of(json_get(top, "details"), "retryAfterSeconds", KUBE_RETRY_SECS_MAX) };
+	*ret = (struct kube_status){ .code = number_of(top, "code", 999), .message = text_of(top, "message") };
+	ret->retry_secs = MIN(number_of(json_get(top, "details"), "retryAfterSeconds", UINT32_MAX), KUBE_RETRY_SECS_MAX);
 	return OK;
 }

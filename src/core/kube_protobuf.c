@@ -146,8 +146,8 @@ static enum err read_details(struct span bytes, unsigned *ret_secs)
 {
 	EACH_FIELD(bytes, f) {
 		TRY(protobuf_next(&left_, &f));
-		if (is_number(&f, 5) && f.value <= KUBE_RETRY_SECS_MAX)
-			*ret_secs = (unsigned)f.value;
+		if (is_number(&f, 5) && f.value <= INT32_MAX)   /* an int32: above that it is negative */
+			*ret_secs = MIN((unsigned)f.value, KUBE_RETRY_SECS_MAX);
 	}
 	return OK;
 }

@@ -12,7 +12,7 @@
 #define KUBE_ANNOTATION_INITIAL_END "k8s.io/initial-events-end"
 
 #define KUBE_NAME_MAX 253u           /* of an object and a namespace: a DNS subdomain */
-#define KUBE_RETRY_SECS_MAX 3600u    /* what the API may ask us to wait */
+#define KUBE_RETRY_SECS_MAX 60u      /* of what the API asks us to wait: names grow old meanwhile */
 
 /* Of a list or a bookmark. */
 struct kube_meta {
