@@ -221,6 +221,7 @@ enum err kube_json_status(struct span text, struct arena *a, struct kube_status 
 	const struct json *top;
 	TRY(parse(text, a, &top));
 	*ret = (struct kube_status){ .code = number_of(top, "code", 999), .message = text_of(top, "message") };
-	ret->retry_secs = MIN(number_of(json_get(top, "details"), "retryAfterSeconds", UINT32_MAX), KUBE_RETRY_SECS_MAX);
+	unsigned wait = number_of(json_get(top, "details"), "retryAfterSeconds", UINT32_MAX);
+	ret->retry_secs = MIN(wait, KUBE_RETRY_SECS_MAX);
 	return OK;
 }
