@@ -103,13 +103,29 @@ def ours(tmp_path_factory):
     return link
 
 
-class Between:
-    """A UDP host before the tree that passes everything on, changed by `how(question, message)`."""
+def both_at_one_port():
+    """A UDP socket and a TCP listener at the same port, which others may have for either."""
+    for _ in range(100):
+        listener = socket.create_server(("127.0.0.1", 0))
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.bind(listener.getsockname())
+            return sock, listener
+        except OSError:
+            sock.close()
+            listener.close()
+    raise AssertionError("no port is free for both")
 
-    def __init__(self, tree, how):
+
+class Between:
+    """A UDP host before the tree that passes everything on, changed by `how(question, message)`. With tcp its port's
+    `listener` is its user's."""
+
+    def __init__(self, tree, how, tcp=False):
         self.tree, self.how = tree, how
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        self.sock, self.listener = both_at_one_port()
+        if not tcp:
+            self.listener.close()
         self.sock.settimeout(0.1)
         self.port, self.ended = self.sock.getsockname()[1], False
         self.seen, self.flags = [], []
@@ -241,8 +257,8 @@ def test_truncated_answers_come_over_tcp(tree):
         reply.flags |= dns.flags.TC
         reply.answer, reply.authority, reply.additional = [], [], []
         return reply
-    with Between(tree, cut) as host:
-        listener = socket.create_server(("127.0.0.1", host.port))
+    with Between(tree, cut, tcp=True) as host:
+        listener = host.listener
 
         def relay():
             while True:
