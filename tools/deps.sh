@@ -16,7 +16,7 @@ packages()
 	peers) echo bind9 bind9-dnsutils bind9-utils knot knot-dnsutils nsd ldnsutils unbound unbound-host dnsperf \
 		busybox libc-bin curl tcpdump man-db systemd procps prometheus faketime umoci buildah \
 		nghttp2-server python3-cryptography python3-yaml musl-tools \
-		etcd-server etcd-client ;;
+		etcd-server etcd-client nftables ;;
 	arm64) echo debootstrap qemu-user-static umoci binutils \
 		python3-pytest python3-dnspython openssl iproute2 mount ;;
 	fuzz) echo clang libclang-rt-14-dev llvm ;;
