@@ -180,7 +180,7 @@ static void put_metadata(const struct metadata_ask *m, struct span label, struct
 		return;
 	}
 	for (size_t i = 0; i < b.n; i++)
-		text[i] = text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+		text[i] = text[i] < ' ' || text[i] >= 0x7f ? '?' : text[i];
 	literal(to, (const char *)text, b.n);
 }
 

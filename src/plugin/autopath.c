@@ -336,6 +336,7 @@ static void warn(const struct autopath *s, struct diag *diag, const char *what)
 static void joined(void *self, struct chain *chain, struct arena *a, struct diag *diag)
 {
 	struct autopath *s = self;
+	bool blind = false;
 	(void)a;
 	if (!s->of_cluster)
 		return;
@@ -346,9 +347,12 @@ static void joined(void *self, struct chain *chain, struct arena *a, struct diag
 		s->zone = k->primary;
 		s->kubernetes = i;
 		s->verified = k->what.pods == CLUSTER_PODS_VERIFIED;
+		blind = k->what.no_endpoints;
 	}
 	if (s->kubernetes == NO_LINK)
 		warn(s, diag, "this block has no kubernetes, so no search list is walked");
+	else if (!s->verified && blind)
+		warn(s, diag, "kubernetes watches neither pods nor endpoints, so no search list is walked");
 	else if (!s->verified)
 		warn(s, diag, "kubernetes does not watch pods, so lists are walked for clients that are endpoints of a "
 		              "service in the namespace they ask in, and for names of two labels and more; with "

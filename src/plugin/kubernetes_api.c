@@ -1,5 +1,6 @@
 #include "plugin/kubernetes_api.h"
 
+#include "base/hash.h"
 #include "core/sample.h"
 
 #define HOST_MAX 256u                     /* of a label */
@@ -61,6 +62,8 @@ void kubernetes_api_text(const struct kube_api *api, struct buf *to)
 	const struct fetch_login *l = &api->config.login;
 	put(to, "base", base_of(api));
 	put(to, "ca", l->ca_file);
+	if (l->ca.n > 0)   /* says which cluster it is, where another has taken its address */
+		buf_printf(to, "authority %016llx\n", (unsigned long long)hash_bytes(&(struct hash_key){ 0 }, l->ca));
 	put(to, "cert", l->cert_file);
 	put(to, "key", l->key_file);
 	put(to, "token", l->token_file);

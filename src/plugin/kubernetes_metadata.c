@@ -72,9 +72,13 @@ static bool of_name(const struct kubernetes *k, struct name name, const char *la
 	bool read = cluster_name_labels(name, zone->labels, &l) && parts_read(&l, kubernetes_imports(k, *zone), &p);
 	if (strcmp(label, "parse-error") == 0 && !read)
 		return say(span_text("invalid query name"), to);
-	for (size_t i = 0; read && i < COUNT(rows); i++)
-		if (strcmp(rows[i].label, label) == 0)
-			return say(*(const struct span *)(const void *)((const uint8_t *)&p + rows[i].at), to);
+	for (size_t i = 0; read && i < COUNT(rows); i++) {
+		if (strcmp(rows[i].label, label) != 0)
+			continue;
+		struct span part = *(const struct span *)(const void *)((const uint8_t *)&p + rows[i].at);
+		name_label_text(part, to);   /* a client may put anything into it */
+		return part.n > 0;
+	}
 	return false;
 }
 

@@ -69,6 +69,7 @@ static void parts_of_names(void **state)
 		{ "10-244-0-5.shop.pod.cluster.local.", "kind", "pod" },
 		{ "10-244-0-5.shop.pod.cluster.local.", "service", "10-244-0-5" },
 		{ "shop.svc.cluster.local.", "namespace", "shop" }, { "shop.svc.cluster.local.", "service", "-" },
+		{ "x\\\"\\032y\\.z.shop.svc.cluster.local.", "service", "x\\\"\\032y\\.z" },
 		{ "cluster.local.", "kind", "-" }, { "cluster.local.", "parse-error", "-" },
 		{ "web.shop.other.cluster.local.", "parse-error", "invalid query name" },
 		{ "a.b.c.d.e.f.g.svc.cluster.local.", "parse-error", "invalid query name" },

@@ -345,7 +345,8 @@ static enum err take_target(struct query *q, struct state *s, const struct query
 	TRY(packed_parse(&q->arena, copy, &asked, &more));
 	for (size_t i = 0; i < more.nrrs && copy->origin != ORIGIN_UPSTREAM; i++) {
 		struct question had = { more.rrs[i].owner, asked.type, asked.class };
-		if (more.rrs[i].section == SEC_ANSWER && !query_may_have(q, &had))
+		bool counts = more.rrs[i].type != RR_DNAME && more.rrs[i].type != RR_RRSIG;   /* as acl has it */
+		if (more.rrs[i].section == SEC_ANSWER && counts && !query_may_have(q, &had))
 			return ERR_REFUSED;
 	}
 	struct rr *rrs = ARENA_ARRAY(&q->arena, struct rr, n + more.nrrs);

@@ -136,6 +136,24 @@ enum err name_from_text(struct span text, const struct name *origin, uint8_t sto
 	return name_join(part, part.labels, origin != NULL ? *origin : name_root, store, ret);
 }
 
+void name_label_text(struct span label, struct buf *to)
+{
+	for (const uint8_t *p = label.p, *end = p + label.n; p < end; p++) {
+		uint8_t *room;
+		if (LIKELY(plain[*p])) {
+			buf_u8(to, *p);
+		} else if (*p > ' ' && *p < 0x7f) {
+			buf_u8(to, '\\');
+			buf_u8(to, *p);
+		} else if ((room = buf_room(to, 4)) != NULL) {
+			room[0] = '\\';
+			room[1] = (uint8_t)('0' + *p / 100);
+			room[2] = (uint8_t)('0' + *p / 10 % 10);
+			room[3] = (uint8_t)('0' + *p % 10);
+		}
+	}
+}
+
 void name_text(struct name n, struct buf *to)
 {
 	if (n.labels == 0) {
@@ -143,22 +161,8 @@ void name_text(struct name n, struct buf *to)
 		return;
 	}
 	const uint8_t *p = n.wire;
-	for (unsigned i = 0; i < n.labels; i++) {
-		const uint8_t *end = p + 1 + *p;
-		for (p++; p < end; p++) {
-			uint8_t *room;
-			if (LIKELY(plain[*p])) {
-				buf_u8(to, *p);
-			} else if (*p > ' ' && *p < 0x7f) {
-				buf_u8(to, '\\');
-				buf_u8(to, *p);
-			} else if ((room = buf_room(to, 4)) != NULL) {
-				room[0] = '\\';
-				room[1] = (uint8_t)('0' + *p / 100);
-				room[2] = (uint8_t)('0' + *p / 10 % 10);
-				room[3] = (uint8_t)('0' + *p % 10);
-			}
-		}
+	for (unsigned i = 0; i < n.labels; i++, p += 1 + *p) {
+		name_label_text(span_of(p + 1, *p), to);
 		buf_u8(to, '.');
 	}
 }

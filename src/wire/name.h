@@ -32,6 +32,8 @@ enum err name_from_text(struct span text, const struct name *origin, uint8_t sto
                         struct name *ret) MUST_CHECK;
 /* Presentation form with final dot, escaped (RFC1035 5.1, RFC4343 2.1). */
 void name_text(struct name n, struct buf *to);
+/* One label's bytes likewise, without a dot. */
+void name_label_text(struct span label, struct buf *to);
 /* Copy to keep; .wire is NULL when the arena is full. */
 struct name name_dup(struct arena *a, struct name n) MUST_CHECK;
 /* Lowercase copy into store. */
