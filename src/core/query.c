@@ -46,3 +46,15 @@ enum verdict query_fail_err(struct query *q, enum err e)
 	q->err = e;
 	return query_fail(q, (unsigned)err_rcode(e), err_ede(e), err_text(e));
 }
+
+enum verdict query_fail_as(struct query *q, const struct query *child)
+{
+	enum err err = child->err != OK ? child->err : ERR_UPSTREAM;
+	const struct packed *p = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
+	if (p == NULL)
+		return query_fail_err(q, err);
+	struct ede why = p->nede > 0 ? packed_ede(p, 0) : (struct ede){ 0 };
+	const char *text = why.text.p == NULL ? NULL : arena_text(&q->arena, why.text);
+	q->err = err;
+	return query_fail(q, p->rcode, p->nede > 0 ? why.code : -1, text);
+}

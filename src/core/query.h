@@ -123,7 +123,10 @@ void query_reached(struct query *q, struct name zone);
 enum err query_spend(struct query *q, uint32_t packets, uint32_t bytes, uint32_t questions) MUST_CHECK;
 /* End with an answer without records. */
 enum verdict query_fail(struct query *q, unsigned rcode, int ede_code, const char *text);
-/* The same for an enum err, with its own RCODE and EDE. */
+/* As the sub-question failed, with its RCODE and first EDE: an answer is packed for its own question's name, so one of
+ * another name cannot be handed on. */
+enum verdict query_fail_as(struct query *q, const struct query *child);
+/* As query_fail, for an enum err, with its own RCODE and EDE. */
 enum verdict query_fail_err(struct query *q, enum err e);
 
 #endif

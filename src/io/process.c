@@ -234,21 +234,6 @@ uint32_t process_thread(void)
 	return (uint32_t)gettid();
 }
 
-bool process_pin(unsigned n)
-{
-	cpu_set_t all, one;
-	if (sched_getaffinity(0, sizeof(all), &all) != 0)
-		return false;
-	for (int i = 0; i < CPU_SETSIZE; i++) {
-		if (!CPU_ISSET(i, &all) || n-- > 0)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(i, &one);
-		return sched_setaffinity(0, sizeof(one), &one) == 0;
-	}
-	return false;
-}
-
 void process_tune_memory(void)
 {
 	(void)mallopt(M_ARENA_MAX, 1);

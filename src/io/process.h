@@ -32,8 +32,6 @@ void process_undumpable(void);
 unsigned process_cores(void);
 /* The kernel's number of the calling thread. */
 uint32_t process_thread(void);
-/* Stay on the n-th of the allowed cores; false: not allowed, harmless. */
-bool process_pin(unsigned n);
 /* One malloc heap for all threads, free pages back to the kernel early. */
 void process_tune_memory(void);
 /* Bytes of memory in use (resident); 0: not known. */

@@ -304,17 +304,6 @@ static enum verdict request(const struct link *l, struct query *q)
 	return v == PASS ? ANSWERED : v;
 }
 
-static enum verdict failed_as(struct query *q, const struct query *child)
-{
-	q->err = child->err != OK ? child->err : ERR_UPSTREAM;
-	q->answer = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
-	if (q->answer == NULL)
-		return query_fail_err(q, q->err);
-	struct ede why = q->answer->nede > 0 ? packed_ede(q->answer, 0) : (struct ede){ 0 };
-	const char *text = why.text.p == NULL ? NULL : arena_text(&q->arena, why.text);
-	return query_fail(q, q->answer->rcode, q->answer->nede > 0 ? why.code : -1, text);
-}
-
 static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
 {
 	struct alias_state *s = query_state(q, sizeof(*s));
@@ -328,7 +317,7 @@ static enum verdict wake(const struct link *l, struct query *q, const struct que
 	bool good = p != NULL &&
 	            (p->rcode == RCODE_NOERROR || p->rcode == RCODE_NXDOMAIN || p->rcode == RCODE_YXDOMAIN);
 	if (child->err != OK || !good)
-		return failed_as(q, child);
+		return query_fail_as(q, child);
 	/* The child goes when all have heard: its answer is copied before it is read. */
 	struct question asked = { s->names[s->hops], q->question.type, q->question.class };
 	const struct packed *copy = packed_dup(&q->arena, p);

@@ -80,28 +80,19 @@ static enum err make(struct query *q, const struct question *servers, const stru
 	return packed_make(&q->arena, &q->question, &m, &pack, &q->answer);
 }
 
-/* The reason of another question's failure; its answer is of another name, and cannot be handed on. */
-static enum verdict failed_as(struct query *q, enum err err, const struct packed *p)
-{
-	struct ede why = p->nede > 0 ? packed_ede(p, 0) : (struct ede){ 0 };
-	const char *text = why.text.p == NULL ? NULL : arena_text(&q->arena, why.text);
-	q->err = err;
-	return query_fail(q, p->rcode, p->nede > 0 ? why.code : -1, text);
-}
-
 static enum verdict wake(const struct link *l, struct query *q, const struct query *child)
 {
 	(void)l;
 	if (child == NULL)
 		return WAIT;
-	const struct packed *p = child->answer == NULL ? NULL : packed_dup(&q->arena, child->answer);
+	*q->budget = (struct budget){ 0 };   /* nothing more for this client */
+	if (child->err != OK || child->answer == NULL)
+		return query_fail_as(q, child);
+	const struct packed *p = packed_dup(&q->arena, child->answer);
 	struct question servers = child->question;
 	servers.name = name_dup(&q->arena, servers.name);
-	*q->budget = (struct budget){ 0 };   /* nothing more for this client */
 	if (p == NULL || servers.name.wire == NULL)
-		return query_fail_err(q, child->err != OK ? child->err : ERR_LIMIT);
-	if (child->err != OK)
-		return failed_as(q, child->err, p);
+		return query_fail_err(q, ERR_LIMIT);
 	enum err err = p->rcode == RCODE_NOERROR ? make(q, &servers, p) : ERR_REFUSED;
 	return err == OK ? ANSWERED : err == ERR_REFUSED ? refuse(q) : query_fail_err(q, err);
 }
